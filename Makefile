@@ -1,0 +1,47 @@
+# The commands of everyday work. `make` alone lists them.
+PY := .venv/bin/python
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List these targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+.venv/ready: requirements/dev.txt requirements/edge.txt
+	test -x $(PY) || python3 -m venv .venv
+	$(PY) -m pip install -q --require-hashes -r requirements/dev.txt
+	$(PY) -m pip install -q --require-hashes -r requirements/edge.txt
+	$(PY) -m pip install -q --no-deps --no-build-isolation -e .
+	touch $@
+
+.PHONY: setup
+setup: .venv/ready ## Create .venv with everything that is locked
+
+.PHONY: static
+static: .venv/ready
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-cache
+	$(PY) -m tools.budgets
+	$(PY) -m tools.rules
+	.venv/bin/codespell -q 3 src tests docs tools script README.md
+
+.PHONY: check
+check: static ## Static checks, unit and architecture tests
+	.venv/bin/pytest -q tests/unit tests/architecture
+
+.PHONY: fix
+fix: .venv/ready ## Format and apply safe fixes
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+.PHONY: test
+test: .venv/ready ## Run some tests: make test T=tests/unit
+	.venv/bin/pytest $(T)
+
+.PHONY: lock
+lock: ## Resolve requirements/*.in again into hashed files
+	for group in runtime edge build dev; do \
+	  uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 \
+	    --exclude-newer 7d --no-emit-find-links --no-emit-index-url \
+	    requirements/$$group.in -o requirements/$$group.txt; done

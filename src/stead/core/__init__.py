@@ -1,0 +1,1 @@
+"""The ground all domains stand on: settings, database, durable execution, errors, logs."""

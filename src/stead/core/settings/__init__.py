@@ -1,0 +1,113 @@
+"""Process settings: frozen groups read once from a TOML file and STEAD_* variables."""
+
+import os
+import tomllib
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+DEFAULT_PATH = Path("/etc/stead/stead.toml")
+
+
+class SettingsError(Exception):
+    """The configuration cannot be read; the message names the file and the setting."""
+
+
+class Group(BaseModel):
+    """One concern's settings; unknown names are refused so that a typo is not silence."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ServerSettings(Group):
+    """Where the control plane keeps its data and listens."""
+
+    data_dir: Path = Path("/var/lib/stead")
+    domain: str = "stead.localhost"
+    console_host: str = "127.0.0.1"
+    console_port: int = 8080
+    agent_port: int = 8444
+    https_port: int = 443
+    json_logs: bool = False
+    packages: tuple[Path, ...] = ()
+
+    @property
+    def console_name(self) -> str:
+        """Return the host name of console and API."""
+        return f"console.{self.domain}"
+
+    @property
+    def apps_domain(self) -> str:
+        """Return the domain below which tenants' apps are served."""
+        return f"apps.{self.domain}"
+
+    @property
+    def console_url(self) -> str:
+        """Return the address of the console through the edge."""
+        port = "" if self.https_port == 443 else f":{self.https_port}"  # noqa: PLR2004
+        return f"https://{self.console_name}{port}"
+
+
+class IncusSettings(Group):
+    """How the local Incus is reached and which of its resources are ours."""
+
+    url: str = "https://127.0.0.1:8443"
+    project: str = "stead"
+    pool: str = "stead"
+    image: str = "stead-base"
+    client_cert: Path = Path("/etc/stead/incus-client.crt")
+    client_key: Path = Path("/etc/stead/incus-client.key")
+    server_cert: Path = Path("/etc/stead/incus-server.crt")
+
+
+class NetworkSettings(Group):
+    """The range from which each project gets its own /24."""
+
+    range: IPv4Network = IPv4Network("10.90.0.0/16")
+
+
+class EdgeSettings(Group):
+    """The proxy host: what it listens on and where it pulls its snapshot."""
+
+    control_url: str = "http://127.0.0.1:8080"
+    token_file: Path = Path("/var/lib/stead/edge.token")
+    state_dir: Path = Path("/var/lib/stead-edge")
+    address: str = ""
+    probe_address: str = "127.0.0.1"
+    http_port: int = 80
+    https_port: int = 443
+    tcp_first: int = 20000
+    tcp_last: int = 20999
+
+
+class Settings(Group):
+    """Everything a process is told at start."""
+
+    server: ServerSettings = ServerSettings()
+    incus: IncusSettings = IncusSettings()
+    network: NetworkSettings = NetworkSettings()
+    edge: EdgeSettings = EdgeSettings()
+
+
+def load(path: Path | None = None) -> Settings:
+    """Read the file named by the argument, by STEAD_CONFIG or the default one.
+
+    ``STEAD_<GROUP>_<NAME>`` variables override single settings. Raises SettingsError.
+    """
+    chosen = path or Path(os.environ.get("STEAD_CONFIG", DEFAULT_PATH))
+    try:
+        data = tomllib.loads(chosen.read_text(encoding="utf-8")) if chosen.exists() else {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{chosen}: {error}") from error
+    for group, model in Settings.model_fields.items():
+        for name in type(model.default).model_fields:
+            value = os.environ.get(f"STEAD_{group}_{name}".upper())
+            if value is not None:
+                data.setdefault(group, {})[name] = value
+    try:
+        return Settings.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"{chosen}: {where}: {first['msg']}") from error

@@ -1,0 +1,91 @@
+"""Runs other programs: no shell, bounded in time and in output, never blocking the loop."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_OUTPUT_LIMIT = 64 * 1024
+
+
+class ProcessError(Exception):
+    """A program could not be started, failed or ran out of time."""
+
+    def __init__(self, command: Sequence[str], reason: str, output: str = "") -> None:
+        super().__init__(f"{command[0]}: {reason}")
+        self.command = tuple(command)
+        self.reason = reason
+        self.output = output
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What a program said before it ended."""
+
+    code: int
+    output: str
+
+
+async def run(command: Sequence[str], *, limit_seconds: float = 30) -> Finished:
+    """Run a program to its end; stdout and stderr arrive merged and cut at 64 KiB.
+
+    Raises ProcessError when it cannot start or takes longer than the limit.
+    """
+    process = await start(command)
+    try:
+        async with asyncio.timeout(limit_seconds):
+            output, _ = await process.communicate()
+    except TimeoutError as error:
+        kill_group(process.pid)
+        await process.wait()
+        raise ProcessError(command, f"took longer than {limit_seconds:g} s") from error
+    code = process.returncode if process.returncode is not None else -1
+    return Finished(code, output[:_OUTPUT_LIMIT].decode(errors="replace"))
+
+
+async def check(command: Sequence[str], *, limit_seconds: float = 30) -> str:
+    """Run a program and return its output; raise ProcessError unless it exits with 0."""
+    finished = await run(command, limit_seconds=limit_seconds)
+    if finished.code:
+        raise ProcessError(command, f"exit code {finished.code}", finished.output)
+    return finished.output
+
+
+async def start(
+    command: Sequence[str],
+    *,
+    log: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> asyncio.subprocess.Process:
+    """Start a program in its own session; with a log file it may outlive this process."""
+    try:
+        if log is None:
+            return await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+                env=environment,
+            )
+        with log.open("ab") as sink:
+            return await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=sink,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+                env=environment,
+            )
+    except OSError as error:
+        raise ProcessError(command, f"cannot start: {error.strerror}") from error
+
+
+def kill_group(pid: int) -> None:
+    """Kill a process that ``start`` made, with its children; quiet when it is gone."""
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
