@@ -1,0 +1,55 @@
+"""What can be wrong with a package or with the inputs someone gave for one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from typing_extensions import override
+
+from stead.core.errors import Kind, SteadError
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One fault in a package: where it is, what is wrong and how to put it right."""
+
+    file: str
+    line: int | None
+    message: str
+    fix: str
+
+    @override
+    def __str__(self) -> str:
+        """Show it the way a compiler does, so that editors can jump to it."""
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        return f"{place}: {self.message}; {self.fix}"
+
+
+class PackageError(SteadError):
+    """A package that cannot be offered; ``problems`` says all that was found."""
+
+    kind = Kind.INVALID
+    code = "catalog.package_invalid"
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__("; ".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
+class InvalidInputsError(SteadError):
+    """Inputs that the manifest does not allow; ``fields`` has one sentence for each."""
+
+    kind = Kind.INVALID
+    code = "catalog.inputs_invalid"
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__("Some inputs need another look", fields=fields)
+
+
+class UnknownPackageError(SteadError):
+    """No package of that name is in the catalog."""
+
+    kind = Kind.NOT_FOUND
+    code = "catalog.package_unknown"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The catalog has no package named {name}")

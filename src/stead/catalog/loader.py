@@ -1,0 +1,154 @@
+"""Loads folders of packages into a catalog; a broken package is reported and hides no other."""
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from stead.catalog import archive, document, folders, lint, rules
+from stead.catalog.errors import PackageError, Problem, UnknownPackageError
+from stead.catalog.schemas import Manifest
+
+BUILT_IN: Final = Path(__file__).parent / "packages"
+MANIFEST: Final = "manifest.yml"
+MANIFEST_LIMIT: Final = 256 * 1024
+LIBRARY: Final = "stead.sh"
+_FOR_PEOPLE: Final = frozenset({MANIFEST, "README.md", "icon.svg"})
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """One version of an app, ready to be offered and to be sent to an agent."""
+
+    manifest: Manifest
+    digest: str
+    archive: bytes = field(repr=False)
+    readme: str = field(repr=False)
+    icon: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenPackage:
+    """A folder that is no usable package, and why."""
+
+    folder: Path
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Everything that was found."""
+
+    packages: Mapping[str, Package]
+    broken: tuple[BrokenPackage, ...] = ()
+
+    def get(self, name: str) -> Package:
+        """Return the package of that name; raises UnknownPackageError."""
+        if name not in self.packages:
+            raise UnknownPackageError(name)
+        return self.packages[name]
+
+
+def load(places: Sequence[Path]) -> Catalog:
+    """Read every folder inside the given ones; where two have the same id the first one wins.
+
+    Reads files, so it belongs into a thread. Never raises for what it finds there.
+    """
+    packages: dict[str, Package] = {}
+    broken: list[BrokenPackage] = []
+    for place in places:
+        try:
+            found = _package_folders(place)
+        except OSError as error:
+            problem = Problem(
+                ".", None, f"cannot be read ({error.strerror})", "allow or remove it"
+            )
+            broken.append(BrokenPackage(place, (problem,)))
+            continue
+        for folder in found:
+            try:
+                _add(packages, load_package(folder))
+            except PackageError as error:
+                broken.append(BrokenPackage(folder, error.problems))
+    return Catalog(MappingProxyType(dict(sorted(packages.items()))), tuple(broken))
+
+
+def load_package(folder: Path) -> Package:
+    """Read one package; raises PackageError with everything that is wrong with it."""
+    files = folders.read(folder)
+    manifest = _manifest(folder, files)
+    problems = [*_script_problems(manifest, files), *_icon_problems(files)]
+    if problems:
+        raise PackageError(*problems)
+    content = {name: data for name, data in files.items() if name not in _FOR_PEOPLE}
+    packed = archive.build(manifest, {**content, LIBRARY: _library()})
+    return Package(
+        manifest=manifest,
+        digest=hashlib.sha256(packed).hexdigest(),
+        archive=packed,
+        readme=_text(files, "README.md") or "",
+        icon=_text(files, "icon.svg"),
+    )
+
+
+def _package_folders(place: Path) -> list[Path]:
+    with os.scandir(place) as entries:
+        names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    return [place / name for name in sorted(names) if not name.startswith((".", "_"))]
+
+
+def _add(packages: dict[str, Package], package: Package) -> None:
+    name = package.manifest.id
+    if name in packages:
+        message = f"the id {name} belongs to a package that was found first"
+        raise PackageError(Problem(MANIFEST, None, message, "choose another id"))
+    packages[name] = package
+
+
+def _manifest(folder: Path, files: Mapping[str, bytes]) -> Manifest:
+    if MANIFEST not in files:
+        raise PackageError(Problem(MANIFEST, None, "is missing", "write one"))
+    for name in (archive.MANIFEST, LIBRARY):
+        if name in files:
+            raise PackageError(Problem(name, None, "is a name that we fill in", "rename it"))
+    data = files[MANIFEST]
+    if len(data) > MANIFEST_LIMIT:
+        message = f"is larger than {MANIFEST_LIMIT // 1024} KiB"
+        raise PackageError(Problem(MANIFEST, None, message, "shorten it"))
+    read = document.read(MANIFEST, data)
+    manifest = lint.parse(read)
+    if manifest.id != folder.name:
+        raise PackageError(read.problem(("id",), "differs from its folder", f"say {folder.name}"))
+    return manifest
+
+
+def _script_problems(manifest: Manifest, files: Mapping[str, bytes]) -> list[Problem]:
+    problems = []
+    for script in manifest.scripts:
+        text = _text(files, script)
+        fault = "is missing" if text is None else rules.script_problem(text)
+        if fault:
+            fix = "begin it with #!/bin/bash and set -euo pipefail"
+            problems.append(Problem(script, None if text is None else 1, fault, fix))
+    return problems
+
+
+def _icon_problems(files: Mapping[str, bytes]) -> list[Problem]:
+    icon = _text(files, "icon.svg")
+    fault = None if icon is None else rules.icon_problem(icon)
+    return [Problem("icon.svg", None, fault, "draw it with plain shapes")] if fault else []
+
+
+def _text(files: Mapping[str, bytes], name: str) -> str | None:
+    try:
+        return files[name].decode("utf-8") if name in files else None
+    except UnicodeDecodeError as error:
+        raise PackageError(Problem(name, None, "is not UTF-8", "save it as UTF-8")) from error
+
+
+def _library() -> bytes:
+    """Return the shell functions that every package may use."""
+    return (BUILT_IN / LIBRARY).read_bytes()
