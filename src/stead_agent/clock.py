@@ -1,0 +1,43 @@
+"""Time as the control plane sees it; a guest's own clock may be wrong."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+
+_PAUSES = (0.2, 0.5, 0.5, 1.0, 1.0, 2.0, 4.0, 8.0, 15.0)
+_JITTER = random.SystemRandom()
+
+
+class ServerClock:
+    """Follows the control plane's clock between its answers."""
+
+    def __init__(self) -> None:
+        self._offset = time.time() - time.monotonic()
+
+    def set(self, server_time: float) -> None:
+        """Take over the time that an answer named."""
+        self._offset = server_time - time.monotonic()
+
+    def now(self) -> float:
+        """Return unix seconds, to the millisecond."""
+        return round(time.monotonic() + self._offset, 3)
+
+
+class Pauses:
+    """Growing pauses after failures: short at first, since a control plane restarts in seconds."""
+
+    def __init__(self, stopping: threading.Event) -> None:
+        self._stopping = stopping
+        self._failures = 0
+
+    def reset(self) -> None:
+        """Begin with the shortest pause again."""
+        self._failures = 0
+
+    def wait(self) -> None:
+        """Pause after one more failure; return early when the agent stops."""
+        longest = _PAUSES[min(self._failures, len(_PAUSES) - 1)]
+        self._failures += 1
+        self._stopping.wait(longest * _JITTER.uniform(0.6, 1.0))
