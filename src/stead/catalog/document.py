@@ -17,8 +17,9 @@ Where = tuple[str | int, ...]
 _DEPTH_LIMIT: Final = 16
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"-?[0-9]{1,15}\.[0-9]{1,15}")
-_SCALARS: Final = {
-    f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "timestamp")
+_TAGS: Final = {
+    f"tag:yaml.org,2002:{name}"
+    for name in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp")
 }
 
 
@@ -87,6 +88,8 @@ def _events(text: str) -> Iterator[yaml.Event]:
 
 def _value(document: Document, node: yaml.Node, where: Where) -> object:
     document.lines.setdefault(where, node.start_mark.line + 1)
+    if node.tag not in _TAGS:
+        raise PackageError(document.problem(where, f"has the tag {node.tag}", "remove the tag"))
     if isinstance(node, yaml.MappingNode):
         return _mapping(document, node, where)
     if isinstance(node, yaml.SequenceNode):
@@ -115,8 +118,6 @@ def _mapping(document: Document, node: yaml.MappingNode, where: Where) -> dict[s
 def _scalar(document: Document, node: yaml.Node, where: Where) -> object:
     text = str(node.value)
     kind = str(node.tag).rpartition(":")[2]
-    if node.tag not in _SCALARS:
-        raise PackageError(document.problem(where, f"has the tag {node.tag}", "remove the tag"))
     if kind in ("str", "timestamp"):
         return text
     if kind == "null":

@@ -26,8 +26,8 @@ class Inputs:
 def validate(manifest: Manifest, raw: Mapping[str, object]) -> Inputs:
     """Check answers from a form (text) or from the API (typed) and complete them.
 
-    A missing answer takes the default; an empty one says "nothing" and stays empty. Inputs that
-    are not visible are dropped. Passwords to be generated are made here, once.
+    No answer (missing or None) takes the default; an empty text says "nothing" and stays. Inputs
+    that are not visible are dropped. Passwords to be generated are made here, once.
     Raises InvalidInputsError with a sentence for every input that is wrong or unknown.
     """
     answers: dict[str, object] = {}
@@ -57,12 +57,12 @@ def _asked(one: Input) -> dict[str, object]:
 
 
 def _answer(one: Input, raw: Mapping[str, object]) -> dict[str, object]:
-    given = raw.get(one.name, one.default)
-    if given in (None, ""):
-        if one.generate:
-            return {one.name: ids.new_password()}
-        return {one.name: ""} if one.name in raw else {}
-    return {one.name: _typed(one.type, given)}
+    given = raw.get(one.name)
+    if given is None:
+        given = one.default
+    if given in (None, "") and one.generate:
+        return {one.name: ids.new_password()}
+    return {} if given is None else {one.name: _typed(one.type, given)}
 
 
 def _typed(kind: str, given: object) -> object:

@@ -7,6 +7,7 @@ readonly APT_OPTIONS=(
     -o APT::Update::Error-Mode=any
     -o Acquire::Languages=none
     -o Acquire::Retries=3
+    -o APT::Keep-Downloaded-Packages=false
     -o DPkg::Lock::Timeout=120
     -o Dpkg::Use-Pty=0
     -o DPkg::Options::=--force-confdef
