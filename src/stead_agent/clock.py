@@ -6,7 +6,7 @@ import random
 import threading
 import time
 
-_PAUSES = (0.2, 0.5, 0.5, 1.0, 1.0, 2.0, 4.0, 8.0, 15.0)
+_PAUSES = (0.1, 0.2, 0.2, 0.3, *[0.5] * 6, *[1.0] * 6, 2.0, 2.0, 4.0, 8.0, 15.0)
 _JITTER = random.SystemRandom()
 
 

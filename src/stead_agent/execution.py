@@ -1,0 +1,198 @@
+"""Runs one accepted job from its package to its ending; the loop calls it, one job at a time."""
+
+from __future__ import annotations
+
+import http.client
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from stead_agent import cgroups, inputs, log, packages, process, store
+from stead_agent.clock import Pauses, ServerClock
+from stead_agent.desk import Ending, JobFolder
+from stead_agent.job import Order, RefusedError
+from stead_agent.output import Assembler, Spool
+from stead_agent.redaction import Redactor
+from stead_agent.transport import Line, UnreachableError
+
+_T = TypeVar("_T")
+
+PREPARE_SECONDS = 120
+_TIMEOUT_CODE = 124
+_REASONS = {
+    1: "The script found an input that it cannot use (exit code 1).",
+    2: "The installation failed (exit code 2); it may be tried again.",
+    3: "The configuration failed (exit code 3); a person has to look at it.",
+}
+
+
+class Orders:
+    """What reaches a running job from other threads: its exit, cancel, stop, replaced."""
+
+    def __init__(self) -> None:
+        self._queue: queue.SimpleQueue[tuple[str, int]] = queue.SimpleQueue()
+        self.replaced = False
+        self._urgent = threading.Event()
+        self.urgent = ""
+
+    def put(self, order: str, code: int = 0) -> None:
+        """Give an order; the first one that ends the job counts."""
+        if order == "replaced":
+            self.replaced = True
+        if order != "exit":
+            self.urgent = self.urgent or order
+        self._queue.put((order, code))
+
+    def wait(self, seconds: float) -> tuple[str, int]:
+        """Return the next order, or `timeout`."""
+        try:
+            return self._queue.get(timeout=max(0.0, seconds))
+        except queue.Empty:
+            return "timeout", _TIMEOUT_CODE
+
+
+class OrderedError(Exception):
+    """The job was ended from outside before its script ran."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What an execution works with."""
+
+    line: Line
+    clock: ServerClock
+    cache: Path
+    grace: float
+    stopping: threading.Event
+
+
+def execute(tools: Tools, folder: JobFolder, order: Order, orders: Orders, spool: Spool) -> Ending:
+    """Run the job and return how it ended; what a job or a guest can cause is not raised."""
+    patience = _Patience(tools.stopping, orders)
+    try:
+        package = patience.get(lambda: _prepare(tools, folder, order))
+        secrets = patience.get(lambda: _fetch_secrets(tools.line, folder, order, orders))
+        variables, redactor = _variables(package, order, secrets)
+        script = _start(folder, order, variables)
+        out = Assembler(spool, "stdout", redactor)
+        err = Assembler(spool, "stderr", redactor)
+        script.release(out, err, lambda code: orders.put("exit", code))
+        return _watch(script, orders, order.timeout, tools.grace)
+    except RefusedError as error:
+        return Ending("refused", None, str(error))
+    except OrderedError:
+        return _ended_by(orders.urgent, order.timeout)
+    except UnreachableError as error:
+        return Ending("failed", None, f"The control plane did not hand out the files: {error}.")
+    except OSError as error:
+        return Ending("failed", None, f"The script could not be started: {error.strerror}.")
+
+
+class _Patience:
+    """Asks again while the control plane is away, but not for ever and not against an order."""
+
+    def __init__(self, stopping: threading.Event, orders: Orders) -> None:
+        self._pauses = Pauses(stopping)
+        self._orders = orders
+        self._deadline = time.monotonic() + PREPARE_SECONDS
+
+    def get(self, step: Callable[[], _T]) -> _T:
+        while not self._orders.urgent:
+            try:
+                found = step()
+            except UnreachableError:
+                if time.monotonic() > self._deadline:
+                    raise
+                self._pauses.wait()
+            else:
+                return found
+        raise OrderedError
+
+
+def _prepare(tools: Tools, folder: JobFolder, order: Order) -> packages.Package:
+    archive = packages.fetch(tools.line, tools.cache, order.digest)
+    packages.unpack(archive, folder.package)
+    return packages.read_manifest(folder.package, order)
+
+
+def _fetch_secrets(
+    line: Line, folder: JobFolder, order: Order, orders: Orders
+) -> dict[str, object]:
+    if not order.secrets:
+        return {}
+    ticket = folder.ticket
+    answer = line.call("GET", f"/agent/v1/jobs/{ticket.job}/secrets?attempt={ticket.attempt}")
+    if answer.status == http.client.CONFLICT:
+        orders.put("replaced")
+        raise OrderedError
+    if answer.status != http.client.OK:
+        raise RefusedError(f"The secrets could not be fetched (HTTP {answer.status}).")
+    if set(answer.body) != set(order.secrets):
+        raise RefusedError("The control plane did not hand out the secrets that the job names.")
+    return answer.body
+
+
+def _variables(
+    package: packages.Package, order: Order, secrets: dict[str, object]
+) -> tuple[dict[str, str], Redactor]:
+    if set(order.inputs) & set(secrets):
+        raise RefusedError("The job gives an input twice: openly and as a secret.")
+    values = {**order.inputs, **secrets}
+    problems = inputs.check(package.inputs, values)
+    if problems:
+        listed = " ".join(f"{name[:64]}: {problems[name]}" for name in sorted(problems)[:10])
+        raise RefusedError(f"Inputs are not right. {listed}")
+    variables = inputs.environment(package.inputs, values)
+    hidden = {str(one["name"]) for one in package.inputs if one.get("sensitive") is True}
+    return variables, Redactor(variables[name.upper()] for name in hidden | set(secrets))
+
+
+def _start(folder: JobFolder, order: Order, variables: dict[str, str]) -> process.Script:
+    ticket = folder.ticket
+    group = f"stead-{ticket.job}-{ticket.attempt}"
+    script = process.Script(folder.package, order.script, variables, group)
+    try:
+        store.write(folder.process, script.session.record())
+    except OSError:
+        script.end(0)
+        raise
+    if script.session.group is None:
+        log.event("cgroup.none", job=ticket.job)
+    log.event("script.started", job=ticket.job, attempt=ticket.attempt, script=order.script)
+    return script
+
+
+def _watch(script: process.Script, orders: Orders, timeout: int, grace: float) -> Ending:
+    what, code = orders.wait(timeout)
+    if what == "exit":
+        cgroups.remove(script.session.group)
+        return _exited(code)
+    if not script.end(grace):
+        log.event("script.remains", pid=script.session.leader)
+    cgroups.remove(script.session.group)
+    return _ended_by(what, timeout)
+
+
+def _exited(code: int) -> Ending:
+    if code == 0:
+        return Ending("done", 0)
+    if code < 0:
+        name = signal.Signals(-code).name if -code in list(signal.Signals) else str(-code)
+        return Ending("failed", 128 - code, f"The script was ended by the signal {name}.")
+    if code == _TIMEOUT_CODE:
+        return Ending("timeout", code, "The script says that something in it took too long.")
+    return Ending("failed", code, _REASONS.get(code, f"The script failed (exit code {code})."))
+
+
+def _ended_by(order: str, timeout: int) -> Ending:
+    if order == "timeout":
+        reason = f"The script ran longer than {timeout} seconds and was ended."
+        return Ending("timeout", _TIMEOUT_CODE, reason)
+    if order == "stop":
+        return Ending("interrupted", None, "The agent was stopped while the job ran.")
+    return Ending("cancelled", None, "The job was cancelled.")

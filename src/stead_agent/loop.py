@@ -1,0 +1,252 @@
+"""The agent's life: enrol, make up for a restart, then claim, run and report jobs one by one."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+import traceback
+from dataclasses import dataclass
+
+from stead_agent import (
+    VERSION,
+    identity as identities,
+    job,
+    log,
+    process,
+    sessions,
+    signing,
+    store,
+)
+from stead_agent.clock import Pauses, ServerClock
+from stead_agent.desk import Desk, Ending, JobFolder
+from stead_agent.enrolment import enrol
+from stead_agent.execution import Orders, Tools, execute
+from stead_agent.identity import Identity, IdentityError
+from stead_agent.job import RefusedError, Ticket, UnusableError
+from stead_agent.nonces import Nonces
+from stead_agent.output import Spool
+from stead_agent.reports import HEARTBEAT_SECONDS, Reporter, deliver
+from stead_agent.transport import Line, UnreachableError
+
+CLAIM_SECONDS = 25
+_ANSWER_SPARE = 15
+_QUICK_SECONDS = 0.5
+_LEFTOVER_GRACE = 2.0
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How patient the agent is; the defaults are the protocol's."""
+
+    heartbeat: float = HEARTBEAT_SECONDS
+    grace: float = 10.0
+
+
+class Agent:
+    """Gets an identity and keeps turning; `stop` may be called from another thread."""
+
+    def __init__(self, kept: store.Store, timing: Timing) -> None:
+        self._kept = kept
+        self._timing = timing
+        self._stopping = threading.Event()
+        self._pauses = Pauses(self._stopping)
+        self._worker: Worker | None = None
+
+    def run(self) -> None:
+        """Work until `stop` is called."""
+        identity = self._become()
+        if identity is None:
+            return
+        log.event("agent.ready", agent=identity.agent, version=VERSION)
+        worker = self._worker = Worker(self._kept, identity, self._timing, self._stopping)
+        worker.recover()
+        while not self._stopping.is_set():
+            try:
+                pause = worker.turn()
+            except UnreachableError as error:
+                pause = True
+                log.event("server.unreachable", reason=str(error))
+            except Exception as error:  # noqa: BLE001 - the loop outlives whatever a turn meets
+                pause = True
+                log.event("turn.failed", reason=type(error).__name__, place=_place(error))
+            if pause:
+                self._pauses.wait()
+            else:
+                self._pauses.reset()
+        worker.farewell()
+
+    def stop(self) -> None:
+        """End what is under way; `run` returns when that was reported or could not be."""
+        self._stopping.set()
+        if self._worker is not None:
+            self._worker.interrupt()
+
+    def _become(self) -> Identity | None:
+        while not self._stopping.is_set():
+            try:
+                identity, bootstrap = identities.prepare(self._kept)
+                if bootstrap is None:
+                    return identity
+                identity = enrol(self._kept, identity, bootstrap)
+                self._pauses.reset()
+                log.event("agent.enrolled", agent=identity.agent)
+            except (UnreachableError, IdentityError, OSError) as error:
+                log.event("enrolment.delayed", reason=str(error))
+                self._pauses.wait()
+            else:
+                return identity
+        return None
+
+
+class Worker:
+    """One identity at work: at any time it claims, runs a job or reports."""
+
+    def __init__(
+        self, kept: store.Store, identity: Identity, timing: Timing, stopping: threading.Event
+    ) -> None:
+        self._kept = kept
+        self._me = identity
+        self._timing = timing
+        self._stopping = stopping
+        self._clock = ServerClock()
+        self._desk = Desk(kept.jobs)
+        self._nonces = Nonces(kept.nonces)
+        self._line = Line(identity)
+        self._orders: Orders | None = None
+
+    def recover(self) -> None:
+        """End what a killed agent left running and note it; what was not told is pending."""
+        for folder in self._desk.load():
+            if folder.result() is None:
+                session = sessions.parse(store.read(folder.process))
+                gone = session is None or process.end_leftovers(session, _LEFTOVER_GRACE)
+                log.event("job.interrupted", job=folder.ticket.job, gone=gone)
+                ending = Ending("interrupted", None, "The agent was restarted while the job ran.")
+                folder.finish(ending, self._me.key, self._clock.now())
+            self._desk.pending.append(folder)
+
+    def turn(self) -> bool:
+        """Report what is pending, then claim and run a job; return whether to pause after it."""
+        stuck = False
+        try:
+            self._desk.deliver(lambda folder: deliver(self._line, folder))
+        except UnreachableError as error:
+            stuck = True
+            log.event("result.delayed", reason=str(error))
+        if self._stopping.is_set():
+            return False
+        running: list[object] = [folder.ticket.running for folder in self._desk.pending]
+        body: dict[str, object] = {
+            "wait": 1 if stuck else CLAIM_SECONDS,
+            "running": running,
+            "version": VERSION,
+        }
+        asked = time.monotonic()
+        answer = self._line.call(
+            "POST", "/agent/v1/jobs/claim", body, CLAIM_SECONDS + _ANSWER_SPARE
+        )
+        if answer.status == http.client.OK:
+            return self._take(answer.body)
+        if answer.status != http.client.NO_CONTENT:
+            raise UnreachableError(f"the claim was answered with HTTP {answer.status}")
+        # A server that does not wait must not be asked in a circle.
+        return stuck or time.monotonic() - asked < _QUICK_SECONDS
+
+    def interrupt(self) -> None:
+        """End a waiting claim or a running job; called from another thread."""
+        orders = self._orders
+        if orders is not None:
+            orders.put("stop")
+        self._line.interrupt()
+
+    def farewell(self) -> None:
+        """Try once to report what is pending; the rest is reported after the next start."""
+        self._line.close()
+        self._line = Line(self._me)
+        try:
+            self._desk.deliver(lambda folder: deliver(self._line, folder))
+        except UnreachableError as error:
+            log.event("result.delayed", reason=str(error))
+        self._line.close()
+
+    def _take(self, offer: dict[str, object]) -> bool:
+        payload = offer.get("payload")
+        if not signing.is_signed_job(self._me.key, payload, offer.get("signature")):
+            log.event("job.forged")
+            return True
+        server_time = offer.get("server_time")
+        if isinstance(server_time, (int, float)) and not isinstance(server_time, bool):
+            self._clock.set(server_time)
+        try:
+            raw = job.parse_payload(str(payload))
+            ticket = job.parse_ticket(raw)
+        except UnusableError as error:
+            log.event("job.unusable", reason=str(error))
+            return True
+        return self._consider(raw, ticket)
+
+    def _consider(self, raw: dict[str, object], ticket: Ticket) -> bool:
+        mine = job.replace_agent(ticket, str(self._me.agent))
+        try:
+            self._admit(raw, ticket)
+            order = job.parse_order(raw)
+        except RefusedError as error:
+            self._refuse(mine, str(error))
+            return True
+        self._run(mine, order)
+        return False
+
+    def _admit(self, raw: dict[str, object], ticket: Ticket) -> None:
+        """Raise RefusedError unless this is new, in time and for this agent; remember it."""
+        now = self._clock.now()
+        expires = job.parse_expiry(raw)
+        if ticket.agent != self._me.agent:
+            raise RefusedError("The job names another agent.")
+        if expires <= now:
+            raise RefusedError("The job has expired.")
+        if ticket.nonce in self._nonces:
+            raise RefusedError("The job was offered before: its nonce is known.")
+        self._nonces.remember(ticket.nonce, expires, now)
+
+    def _refuse(self, ticket: Ticket, reason: str) -> None:
+        log.event("job.refused", job=ticket.job, attempt=ticket.attempt, reason=reason)
+        now = self._clock.now()
+        if self._desk.holds(ticket):
+            # What is kept of that attempt is the truth; this answer is not worth its loss.
+            folder = JobFolder(self._kept.jobs / ticket.job / "refused", ticket, now)
+            folder.sign(Ending("refused", None, reason), self._me.key, now)
+            deliver(self._line, folder)
+            return
+        folder = self._desk.open(ticket, now)
+        folder.finish(Ending("refused", None, reason), self._me.key, now)
+        self._desk.pending.append(folder)
+
+    def _run(self, ticket: Ticket, order: job.Order) -> None:
+        orders = self._orders = Orders()
+        folder = self._desk.open(ticket, self._clock.now())
+        spool = Spool(folder.output, self._clock.now)
+        reporter = Reporter(Line(self._me), folder, spool.grown, orders.put)
+        tools = Tools(
+            self._line, self._clock, self._kept.packages, self._timing.grace, self._stopping
+        )
+        log.event("job.accepted", job=ticket.job, attempt=ticket.attempt)
+        reporter.start(self._timing.heartbeat)
+        if self._stopping.is_set():
+            orders.put("stop")
+        ending = execute(tools, folder, order, orders, spool)
+        folder.finish(ending, self._me.key, self._clock.now())
+        reporter.stop()
+        spool.close()
+        self._orders = None
+        log.event("job.ended", job=ticket.job, attempt=ticket.attempt, outcome=ending.outcome)
+        if orders.replaced:
+            folder.close()
+        else:
+            self._desk.pending.append(folder)
+
+
+def _place(error: Exception) -> str:
+    """Return where it happened; the message may hold what must not be logged."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
