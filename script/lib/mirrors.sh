@@ -35,7 +35,7 @@ write_mirrors() {
 
 # Prints the path of every keyring that the entries in folder $1 name.
 mirror_keyrings() {
-  cat "$1"/debian.* | sed -nE 's/^Signed-By: *//Ip; s/^deb[^]]*signed-by=([^] ]+).*/\1/p' | tr ' ,' '\n\n' | grep '^/' | sort -u || true
+  cat "$1"/debian.* | sed -nE 's/^Signed-By: *//Ip; s/^deb[^]]*signed-by=([^] ]+).*/\1/p' | tr ' ,' '\n' | grep '^/' | sort -u || true
 }
 
 # Prints, in the format of the file it is derived from, an entry for the backports of this release.

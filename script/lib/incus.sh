@@ -1,0 +1,182 @@
+# shellcheck shell=bash
+# The local Incus: started where nobody else starts it, and given one project, one pool and one certificate of ours.
+
+INCUS_HOME=${INCUS_DIR:-/var/lib/incus}
+INCUSD=/usr/libexec/incus/incusd
+INCUS_PID=/run/stead/incusd.pid
+PROJECT=stead
+POOL=stead
+IMAGE=stead-base
+CONFIG=/etc/stead
+PROJECT_CONFIG=(
+  features.images=true features.networks=false features.profiles=true features.storage.volumes=true
+  restricted=true restricted.containers.nesting=block restricted.containers.lowlevel=block
+  restricted.containers.privilege=unprivileged restricted.devices.nic=managed restricted.devices.disk=managed
+  restricted.backups=allow restricted.snapshots=allow
+)
+
+incus_answers() { timeout 5 incus query /1.0 >/dev/null 2>&1; }
+
+start_incus() {
+  if ! incus_answers; then
+    if has_systemd; then systemctl start incus.socket; else start_incus_daemon; fi
+    timeout 60 "$INCUSD" waitready --timeout 55 ||
+      die "The Incus daemon does not answer." "Its log is /var/log/incus/incus.log."
+  fi
+  DETAIL="Incus $(incus query /1.0 | sed -nE 's/.*"server_version": "([^"]+)".*/\1/p')"
+}
+
+start_incus_daemon() {
+  install -d /run/stead /var/log/incus
+  made incus-daemon "$INCUS_PID"
+  PATH=/usr/libexec/incus:$PATH setsid prlimit --nofile=1048576 --nproc=unlimited \
+    "$INCUSD" --group incus-admin --logfile /var/log/incus/incus.log </dev/null >/dev/null 2>&1 3>&- 9>&- &
+  echo $! >"$INCUS_PID"
+}
+
+stop_incus_daemon() {
+  local pid
+  has_systemd && return
+  pid=$(cat "$INCUS_PID" 2>/dev/null) || return 0
+  if [[ $(readlink "/proc/$pid/exe") == "$INCUSD" ]]; then
+    timeout 60 incus admin shutdown --timeout 30 || kill "$pid"
+    until_true 30 gone "$pid" || kill -KILL "$pid"
+  fi
+  rm -f "$INCUS_PID"
+}
+
+gone() { [[ ! -e /proc/$1 ]]; }
+
+pool_size() {
+  local free_kb
+  free_kb=$(df --output=avail -k "$INCUS_HOME" | tail -n 1)
+  echo "$((free_kb * 7 / 10 / 1048576 + 1))GiB"
+}
+
+# The best storage that this machine allows: a btrfs file, a folder on btrfs, and only then plain folders.
+ensure_pool() {
+  local size
+  if ! incus storage show "$POOL" >/dev/null 2>&1; then
+    size=$(pool_size)
+    made incus-pool "$POOL"
+    incus storage create "$POOL" btrfs "size=$size" ||
+      incus storage create "$POOL" btrfs "source=$INCUS_HOME/storage-pools/$POOL" ||
+      incus storage create "$POOL" dir
+  fi
+  DETAIL=$(incus storage show "$POOL" | awk '/^driver:/ { driver = $2 } /^  size:/ { size = $2 } END { print driver (size ? " " size : "") }')
+  if [[ $DETAIL == dir* ]]; then
+    warn "Neither loop devices nor btrfs can be used here, so storage is plain folders: copies are slow and disk limits are not enforced."
+  fi
+}
+
+ensure_project() {
+  local item
+  if ! incus project show "$PROJECT" >/dev/null 2>&1; then
+    made incus-project "$PROJECT"
+    incus project create "$PROJECT" "${PROJECT_CONFIG[@]/#/--config=}"
+  fi
+  for item in "${PROJECT_CONFIG[@]}"; do
+    [[ $(incus project get "$PROJECT" "${item%=*}") == "${item#*=}" ]] || incus project set "$PROJECT" "$item"
+  done
+}
+
+# Stead's own client certificate can see and change nothing outside of its project.
+ensure_certificate() {
+  local fingerprint
+  own_folder "$CONFIG" 0755 root:root
+  if [[ ! -s $CONFIG/incus-client.crt || ! -s $CONFIG/incus-client.key ]]; then
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj /CN=stead \
+      -keyout "$CONFIG/incus-client.key.new" -out "$CONFIG/incus-client.crt"
+    chown root:stead "$CONFIG/incus-client.key.new"
+    chmod 0640 "$CONFIG/incus-client.key.new"
+    mv "$CONFIG/incus-client.key.new" "$CONFIG/incus-client.key"
+    CHANGED=yes
+  fi
+  fingerprint=$(openssl x509 -in "$CONFIG/incus-client.crt" -noout -fingerprint -sha256 | sed 's/.*=//; s/://g' | tr A-F a-f)
+  if ! incus config trust show "$fingerprint" >/dev/null 2>&1; then
+    made incus-trust "$fingerprint"
+    incus config trust add-certificate "$CONFIG/incus-client.crt" --name stead --restricted --projects "$PROJECT"
+  fi
+  own_file "$CONFIG/incus-server.crt" 0644 root:root <"$INCUS_HOME/server.crt"
+}
+
+# Incus listens on the loopback for Stead; an address that was set before is used as it is.
+ensure_address() {
+  local address port=8443
+  address=$(incus config get core.https_address)
+  if [[ -z $address ]]; then
+    while port_is_used "$port"; do port=$((port + 1)); done
+    address=127.0.0.1:$port
+    made incus-address "$address"
+    incus config set core.https_address "$address"
+  fi
+  case $address in
+    *']' | [!:]*[!:0-9]* | *.*) [[ $address =~ :[0-9]+$ ]] || address=$address:8443 ;;
+  esac
+  INCUS_URL=https://127.0.0.1:${address##*:}
+}
+
+setup_incus() {
+  local pool
+  ensure_pool
+  pool=$DETAIL
+  ensure_project
+  ensure_certificate
+  ensure_address
+  DETAIL="storage $pool"
+}
+
+image_target() {
+  { incus query "/1.0/images/aliases/$IMAGE?project=$PROJECT" 2>/dev/null || true; } | sed -nE 's/.*"target": "([^"]+)".*/\1/p'
+}
+
+import_image() {
+  local folder=$1 key fingerprint old
+  key=$(cat "$folder/key")
+  old=$(image_target)
+  if [[ -n $old ]] && incus query "/1.0/images/$old?project=$PROJECT" | grep -q "\"stead.key\": \"$key\""; then
+    DETAIL='up to date'
+    return
+  fi
+  fingerprint=$(incus image import --project "$PROJECT" "$folder/metadata.tar" "$folder/rootfs.tar.zst" | sed -nE 's/.*fingerprint: ([0-9a-f]+).*/\1/p' | tail -n 1)
+  [[ -z $old ]] || incus image alias delete --project "$PROJECT" "$IMAGE"
+  incus image alias create --project "$PROJECT" "$IMAGE" "$fingerprint"
+  [[ -z $old || $old == "$fingerprint" ]] || incus image delete --project "$PROJECT" "$old"
+}
+
+# Takes away what is ours and leaves the rest of an Incus that was here before.
+remove_from_incus() {
+  local name
+  incus_answers || start_incus || return 0
+  if made_any incus-project && incus project show "$PROJECT" >/dev/null 2>&1; then
+    incus list --project "$PROJECT" -f csv -c n | xargs -r -n 8 incus delete --project "$PROJECT" --force
+    incus image list --project "$PROJECT" -f csv -c F | xargs -r -n 8 incus image delete --project "$PROJECT"
+    incus profile list --project "$PROJECT" -f csv | cut -d, -f1 | grep -vx default | xargs -r -n 1 incus profile delete --project "$PROJECT" || true
+    remove_volumes
+  fi
+  remove_networks
+  while read -r name; do ! incus project show "$name" >/dev/null 2>&1 || incus project delete "$name"; done < <(list_made incus-project)
+  while read -r name; do ! incus storage show "$name" >/dev/null 2>&1 || incus storage delete "$name"; done < <(list_made incus-pool)
+  while read -r name; do ! incus config trust show "$name" >/dev/null 2>&1 || incus config trust remove "$name"; done < <(list_made incus-trust)
+  if made_any incus-address; then incus config unset core.https_address; fi
+}
+
+remove_volumes() {
+  local name
+  incus storage volume list "$POOL" --project "$PROJECT" -f csv -c tn 2>/dev/null | sed -n 's/^custom,//p' | while read -r name; do
+    incus storage volume delete "$POOL" "$name" --project "$PROJECT"
+  done
+}
+
+# Networks and their rules live beside the project; ours say so in their configuration.
+remove_networks() {
+  local name
+  for name in $(incus network list -f csv -c nm 2>/dev/null | sed -n 's/,YES$//p'); do
+    [[ -z $(incus network get "$name" user.stead) ]] || incus network delete "$name"
+  done
+  for name in $(incus network acl list -f csv | cut -d, -f1); do
+    [[ -z $(incus network acl get "$name" user.stead) ]] || incus network acl delete "$name"
+  done
+}
+
+guests_of_others() { incus list --all-projects -f csv -c n 2>/dev/null | grep -c . || true; }
