@@ -41,8 +41,12 @@ class SteadError(Exception):
 
     kind: ClassVar[Kind]
     code: ClassVar[str]
+    retryable: bool = False
 
-    def __init__(self, message: str, *, fields: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, message: str, *, fields: Mapping[str, str] | None = None, hint: str = ""
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.fields = dict(fields or {})
+        self.hint = hint

@@ -33,5 +33,5 @@ def configure(*, json: bool) -> None:
 
 def get(name: str) -> Logger:
     """Return the logger of a module."""
-    logger: Logger = structlog.get_logger(logger=name)
+    logger: Logger = structlog.get_logger(module=name)
     return logger

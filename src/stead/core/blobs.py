@@ -1,0 +1,30 @@
+"""Immutable content by digest, as files: package archives and the like."""
+
+import hashlib
+import os
+from pathlib import Path
+
+
+class Blobs:
+    """A folder of files named by the SHA-256 of what they hold."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def put(self, content: bytes) -> str:
+        """Store content and return its digest; storing it again changes nothing."""
+        digest = hashlib.sha256(content).hexdigest()
+        target = self._folder / digest
+        if not target.exists():
+            draft = self._folder / f".{digest}.{os.getpid()}"
+            draft.write_bytes(content)
+            draft.replace(target)
+        return digest
+
+    def find(self, digest: str) -> bytes | None:
+        """Return the content of a digest, or None; anything but a digest finds nothing."""
+        if len(digest) != hashlib.sha256().digest_size * 2 or not digest.isalnum():
+            return None
+        target = self._folder / digest
+        return target.read_bytes() if target.is_file() else None

@@ -1,0 +1,49 @@
+"""Wakes waiters inside this process: a topic has a version that only grows.
+
+Readers take the version first, look at the database, and then wait for a newer one, so
+that nothing that happens in between is missed. Losing the whole bus loses no data.
+"""
+
+import asyncio
+from collections import OrderedDict
+from typing import Final
+
+_REMEMBERED: Final = 10_000
+
+
+class Bus:
+    """Versions of topics and those who wait for them."""
+
+    def __init__(self) -> None:
+        self._tick = 0
+        self._floor = 0
+        self._versions: OrderedDict[str, int] = OrderedDict()
+        self._waiters: dict[str, asyncio.Event] = {}
+
+    def version(self, topic: str) -> int:
+        """Return the version to compare against later."""
+        return self._versions.get(topic, self._floor)
+
+    def publish(self, topic: str) -> None:
+        """Raise a topic's version and wake all who wait for it."""
+        self._tick += 1
+        self._versions[topic] = self._tick
+        self._versions.move_to_end(topic)
+        if len(self._versions) > _REMEMBERED:
+            # Forgetting a topic may wake a waiter for nothing, never leave one asleep.
+            _, self._floor = self._versions.popitem(last=False)
+        waiter = self._waiters.pop(topic, None)
+        if waiter is not None:
+            waiter.set()
+
+    async def changed(self, topic: str, since: int, limit_seconds: float) -> bool:
+        """Wait until the version differs from ``since``; False when time ran out."""
+        if self.version(topic) != since:
+            return True
+        waiter = self._waiters.setdefault(topic, asyncio.Event())
+        try:
+            async with asyncio.timeout(limit_seconds):
+                await waiter.wait()
+        except TimeoutError:
+            return False
+        return True

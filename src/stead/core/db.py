@@ -1,0 +1,210 @@
+"""The database door: engines, units of work and column types.
+
+One transaction per request or step: ``Database.write()`` commits when its block ends and
+then wakes whoever waits for what it changed. Nobody else commits.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    DateTime,
+    Dialect,
+    Float,
+    MetaData,
+    TypeDecorator,
+    event,
+)
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeEngine
+from typing_extensions import override
+
+from stead.core.bus import Bus
+from stead.core.errors import Kind, SteadError
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class DatabaseUnavailableError(SteadError):
+    """The database cannot be read or written right now."""
+
+    kind = Kind.UNAVAILABLE
+    code = "database.unavailable"
+
+
+class Base(DeclarativeBase):
+    """The one declarative base; each domain maps only its own tables."""
+
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC timestamp on every database; naive values are refused."""
+
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = DateTime
+    cache_ok: bool | None = True
+
+    @override
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a timestamp needs a time zone")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    @override
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value is not None else None
+
+
+class DatabaseNow(FunctionElement[float]):
+    """Seconds since 1970 by the database's clock, which all workers share."""
+
+    type: TypeEngine[Any] = Float()
+    inherit_cache: bool | None = True
+
+
+@compiles(DatabaseNow, "sqlite")
+def _now_sqlite(_element: DatabaseNow, _compiler: SQLCompiler, **_options: object) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+@compiles(DatabaseNow, "postgresql")
+def _now_postgresql(_element: DatabaseNow, _compiler: SQLCompiler, **_options: object) -> str:
+    return "extract(epoch from clock_timestamp())"
+
+
+class Uow:
+    """One unit of work: a session, and what to wake once it is committed."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+        self.topics: list[str] = []
+        self.callbacks: list[Callable[[], None]] = []
+
+    def wake(self, topic: str) -> None:
+        """Publish a topic after the commit."""
+        self.topics.append(topic)
+
+    def after_commit(self, callback: Callable[[], None]) -> None:
+        """Call back after the commit; for in-memory state that follows the database."""
+        self.callbacks.append(callback)
+
+
+class Database:
+    """Opens units of work on SQLite (one writer at a time) or PostgreSQL."""
+
+    def __init__(self, url: str, bus: Bus) -> None:
+        self.bus = bus
+        self.sqlite = url.startswith("sqlite")
+        self._writer_lock = asyncio.Lock()
+        if self.sqlite:
+            self._writer = _sqlite_engine(url, begin="BEGIN IMMEDIATE", size=1)
+            self._reader = _sqlite_engine(url, begin="BEGIN", size=4)
+        else:
+            self._writer = self._reader = create_async_engine(url, pool_size=10)
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """Return the engine that migrations run on."""
+        return self._writer
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Uow]:
+        """Open a unit of work that commits at the end of the block, or rolls back on error."""
+        uow: Uow | None = None
+        try:
+            if self.sqlite:
+                async with self._writer_lock, self._session(self._writer) as session:
+                    uow = Uow(session)
+                    yield uow
+            else:
+                async with self._session(self._writer) as session:
+                    uow = Uow(session)
+                    yield uow
+        except DBAPIError as error:
+            raise _translate(error) from error
+        for callback in uow.callbacks:
+            callback()
+        for topic in uow.topics:
+            self.bus.publish(topic)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Uow]:
+        """Open a unit of work for reading; what it changes is thrown away."""
+        try:
+            async with AsyncSession(self._reader, expire_on_commit=False) as session:
+                yield Uow(session)
+        except DBAPIError as error:
+            raise _translate(error) from error
+
+    async def connection(self) -> AsyncConnection:
+        """Return a plain connection for migrations."""
+        return await self._writer.connect()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._writer.dispose()
+        await self._reader.dispose()
+
+    @asynccontextmanager
+    async def _session(self, engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
+        async with (
+            AsyncSession(engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield session
+
+
+def sqlite_url(path: Path) -> str:
+    """Return the URL of a SQLite file."""
+    return f"sqlite+aiosqlite:///{path}"
+
+
+def _translate(error: DBAPIError) -> Exception:
+    if error.connection_invalidated or "OperationalError" in type(error).__name__:
+        return DatabaseUnavailableError("The database cannot be reached; try again in a moment")
+    return error
+
+
+def _sqlite_engine(url: str, *, begin: str, size: int) -> AsyncEngine:
+    engine = create_async_engine(url, pool_size=size, max_overflow=0, pool_timeout=30)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+        # The driver must not open transactions by itself: it would choose deferred ones,
+        # and two readers that turn into writers then fail instead of waiting.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            "busy_timeout=30000",
+            "journal_mode=wal",
+            "synchronous=full",
+            "foreign_keys=on",
+            "temp_store=memory",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def start(connection: Any) -> None:  # noqa: ANN401  (the event passes a driver's object)
+        connection.exec_driver_sql(begin)
+
+    return engine

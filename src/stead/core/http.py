@@ -1,0 +1,70 @@
+"""What routes and pages share: who asks, the services they were given, problem documents."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Request
+from fastapi.responses import JSONResponse
+
+from stead.core.authz import Actor, UnauthenticatedError
+from stead.core.db import Database
+from stead.core.errors import HTTP_STATUS, SteadError
+
+Service = TypeVar("Service")
+
+
+class Provided:
+    """The services that an application was assembled with, found by their type."""
+
+    def __init__(self) -> None:
+        self._services: dict[type, object] = {}
+
+    def add(self, service: object) -> None:
+        """Offer a service under its own type."""
+        self._services[type(service)] = service
+
+    def get(self, kind: type[Service]) -> Service:
+        """Return the service of this type; KeyError is an assembly bug."""
+        found = self._services[kind]
+        if not isinstance(found, kind):
+            raise TypeError(f"not a {kind.__name__}")
+        return found
+
+
+def provided(kind: type[Service]) -> Callable[[Request], Service]:
+    """Return a dependency that finds a service by type."""
+
+    def find(request: Request) -> Service:
+        services: Provided = request.app.state.provided
+        return services.get(kind)
+
+    return find
+
+
+def require_actor(request: Request) -> Actor:
+    """Return who is signed in; raises UnauthenticatedError."""
+    actor: Actor | None = getattr(request.state, "actor", None)
+    if actor is None:
+        raise UnauthenticatedError("Sign in first")
+    return actor
+
+
+ActorDep = Annotated[Actor, Depends(require_actor)]
+DatabaseDep = Annotated[Database, Depends(provided(Database))]
+
+
+def problem(error: SteadError) -> JSONResponse:
+    """Return an expected failure as a problem document."""
+    body: dict[str, Any] = {
+        "type": f"urn:stead:error:{error.code}",
+        "title": error.message,
+        "status": HTTP_STATUS[error.kind],
+        "code": error.code,
+    }
+    if error.fields:
+        body["fields"] = error.fields
+    if error.hint:
+        body["hint"] = error.hint
+    return JSONResponse(
+        body, status_code=HTTP_STATUS[error.kind], media_type="application/problem+json"
+    )

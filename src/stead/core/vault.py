@@ -1,0 +1,63 @@
+"""Secrets at rest: encrypted with a key that lies beside the database, never in it."""
+
+import os
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+from sqlalchemy import LargeBinary, String, delete, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from stead.core.db import Base, Uow
+from stead.kit.secrets import Secret
+
+
+class SecretRow(Base):
+    """One encrypted value; the owner is the id of the row that it belongs to."""
+
+    __tablename__ = "secret"
+
+    owner: Mapped[str] = mapped_column(String(60), primary_key=True)
+    name: Mapped[str] = mapped_column(String(80), primary_key=True)
+    ciphertext: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Vault:
+    """Puts secrets away and gives them back by reference (owner and name)."""
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher = Fernet(key)
+
+    async def put(self, uow: Uow, owner: str, name: str, secret: Secret) -> None:
+        """Store a secret under its reference, replacing what was there."""
+        ciphertext = self._cipher.encrypt(secret.reveal().encode())
+        await uow.session.merge(SecretRow(owner=owner, name=name, ciphertext=ciphertext))
+
+    async def find(self, uow: Uow, owner: str, name: str) -> Secret | None:
+        """Return a secret, or None when there is none under this reference."""
+        row = await uow.session.get(SecretRow, (owner, name))
+        if row is None:
+            return None
+        return Secret(self._cipher.decrypt(row.ciphertext).decode())
+
+    async def all_of(self, uow: Uow, owner: str) -> dict[str, Secret]:
+        """Return everything that belongs to one owner."""
+        rows = await uow.session.scalars(select(SecretRow).where(SecretRow.owner == owner))
+        return {row.name: Secret(self._cipher.decrypt(row.ciphertext).decode()) for row in rows}
+
+    async def forget(self, uow: Uow, owner: str) -> None:
+        """Delete everything that belongs to one owner."""
+        await uow.session.execute(delete(SecretRow).where(SecretRow.owner == owner))
+
+
+def ensure_key(path: Path) -> None:
+    """Create the key file (0600) unless it is there."""
+    if path.exists():
+        return
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(Fernet.generate_key())
+
+
+def open_vault(path: Path) -> Vault:
+    """Return the vault whose key lies in this file."""
+    return Vault(path.read_bytes())
