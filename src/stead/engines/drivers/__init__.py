@@ -1,0 +1,1 @@
+"""Drivers: one folder for each engine. They do not know each other."""

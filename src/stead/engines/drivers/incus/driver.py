@@ -1,0 +1,217 @@
+"""The Incus driver: containers on a machine with Incus 6, reached with restricted rights."""
+
+import asyncio
+
+from stead.engines import errors
+from stead.engines.drivers.incus import mapping
+from stead.engines.drivers.incus.client import IncusClient, Json
+from stead.engines.values import (
+    Capability,
+    EngineTask,
+    Guest,
+    GuestFile,
+    GuestSpec,
+    GuestState,
+    Health,
+    NetworkSpec,
+)
+
+
+class IncusDriver:
+    """Implements the container engine port; holds no state but its client."""
+
+    def __init__(self, client: IncusClient, pool: str) -> None:
+        self._client = client
+        self._pool = pool
+
+    async def health(self) -> Health:
+        server = _table(await self._client.get("", "describe itself"))
+        if server.get("auth") != "trusted":
+            raise errors.AuthRejectedError(
+                "Incus does not trust our client certificate",
+                hint="Run the quickstart again, or add the certificate with incus config trust",
+            )
+        environment = _table(server.get("environment"))
+        return Health(
+            version=str(environment.get("server_version", "")),
+            nodes=(str(environment.get("server_name", "")),),
+        )
+
+    async def capabilities(self) -> tuple[Capability, ...]:
+        pool = _table(await self._client.get(f"/storage-pools/{self._pool}", "show its storage"))
+        driver = str(pool.get("driver", ""))
+        limited = driver == "dir"
+        return (
+            Capability("containers", available=True),
+            Capability("vms", available=False, reason="Only containers so far"),
+            Capability(
+                "disk_quota",
+                available=not limited,
+                reason="A pool of kind dir cannot limit disks" if limited else "",
+            ),
+        )
+
+    async def inventory(self) -> tuple[Guest, ...]:
+        rows = await self._client.get("/instances", "list instances", recursion="1")
+        return tuple(mapping.guest(_table(row)) for row in rows) if isinstance(rows, list) else ()
+
+    async def find(self, name: str) -> Guest | None:
+        try:
+            return mapping.guest(
+                _table(await self._client.get(f"/instances/{name}", "look it up"))
+            )
+        except errors.NotFoundError:
+            return None
+
+    async def create(self, spec: GuestSpec) -> EngineTask:
+        existing = await self.find(spec.name)
+        if existing is not None:
+            if existing.key != spec.key:
+                raise errors.ConflictError(
+                    f"Incus already has an instance {spec.name} that is not this one"
+                )
+            return await self._running_task(spec.name)
+        body = mapping.instance_body(spec, self._pool)
+        return EngineTask(
+            await self._client.send("POST", "/instances", "create a container", body)
+        )
+
+    async def start(self, name: str) -> EngineTask:
+        await self._quiet(name)
+        guest = await self.find(name)
+        if guest is None:
+            raise errors.NotFoundError(f"The container {name} is gone")
+        if guest.state is GuestState.RUNNING:
+            return EngineTask("", done=True)
+        return await self._change_state(name, "start", force=False)
+
+    async def stop(self, name: str, *, force: bool) -> EngineTask:
+        await self._quiet(name)
+        guest = await self.find(name)
+        if guest is None or guest.state is GuestState.STOPPED:
+            return EngineTask("", done=True)
+        return await self._change_state(name, "stop", force=force)
+
+    async def delete(self, name: str) -> EngineTask:
+        await self._quiet(name)
+        try:
+            task = await self._client.send("DELETE", f"/instances/{name}", "delete a container")
+        except errors.NotFoundError:
+            return EngineTask("", done=True)
+        return EngineTask(task)
+
+    async def settle(self, task: EngineTask, limit_seconds: float) -> None:
+        if task.done or not task.native_id:
+            return
+        try:
+            async with asyncio.timeout(limit_seconds):
+                while not await self._client.wait(task.native_id, "finish a task"):
+                    pass
+        except TimeoutError as error:
+            raise errors.OutcomeUnknownError(
+                f"Incus has not finished within {limit_seconds:g} seconds"
+            ) from error
+
+    async def push_file(self, name: str, file: GuestFile) -> None:
+        owner = {"X-Incus-uid": "0", "X-Incus-gid": "0"}
+        parts = file.path.strip("/").split("/")
+        for depth in range(1, len(parts)):
+            folder = "/" + "/".join(parts[:depth])
+            if not await self._exists(name, folder):
+                headers = owner | {"X-Incus-type": "directory", "X-Incus-mode": "0755"}
+                await self._push(name, folder, b"", headers)
+        headers = owner | {"X-Incus-type": "file", "X-Incus-mode": f"{file.mode:04o}"}
+        await self._push(name, file.path, file.content, headers | {"X-Incus-write": "overwrite"})
+
+    async def ensure_network(self, spec: NetworkSpec) -> None:
+        await self._ensure_acl(spec)
+        config = mapping.network_config(spec)
+        try:
+            current = _table(await self._client.get(f"/networks/{spec.name}", "look up a network"))
+        except errors.NotFoundError:
+            body: dict[str, Json] = {"name": spec.name, "type": "bridge", "config": config}
+            await self._client.send("POST", "/networks", "create a network", body)
+            return
+        have = _table(current.get("config"))
+        if any(have.get(key) != value for key, value in config.items()):
+            await self._client.send(
+                "PATCH", f"/networks/{spec.name}", "change a network", {"config": config}
+            )
+
+    async def delete_network(self, name: str) -> None:
+        for path in (f"/networks/{name}", f"/network-acls/{name}"):
+            try:
+                await self._client.send("DELETE", path, "delete a network")
+            except errors.NotFoundError:
+                continue
+
+    async def boot_log(self, name: str) -> str:
+        try:
+            return (await self._client.text(f"/instances/{name}/console", "show its console"))[
+                -4000:
+            ]
+        except errors.EngineError:
+            return ""
+
+    async def _ensure_acl(self, spec: NetworkSpec) -> None:
+        body = mapping.acl_body(spec)
+        try:
+            await self._client.get(f"/network-acls/{spec.name}", "look up firewall rules")
+        except errors.NotFoundError:
+            await self._client.send(
+                "POST", "/network-acls", "create firewall rules", {"name": spec.name, **body}
+            )
+            return
+        await self._client.send("PUT", f"/network-acls/{spec.name}", "change firewall rules", body)
+
+    async def _change_state(self, name: str, action: str, *, force: bool) -> EngineTask:
+        body: dict[str, Json] = {"action": action, "timeout": 30, "force": force}
+        return EngineTask(
+            await self._client.send(
+                "PUT", f"/instances/{name}/state", f"{action} a container", body
+            )
+        )
+
+    async def _quiet(self, name: str) -> None:
+        """Wait for whatever Incus is still doing with this instance, for us or for a former us."""
+        task = await self._running_task(name)
+        if task.native_id:
+            try:
+                await self.settle(task, limit_seconds=120)
+            except errors.TaskFailedError:
+                return
+
+    async def _running_task(self, name: str) -> EngineTask:
+        groups = _table(await self._client.get("/operations", "list its tasks", recursion="1"))
+        running = groups.get("running")
+        for row in running if isinstance(running, list) else []:
+            operation = _table(row)
+            touched = _table(operation.get("resources")).get("instances")
+            names = (
+                [str(path).rsplit("/", 1)[-1].split("?")[0] for path in touched or []]
+                if isinstance(touched, list)
+                else []
+            )
+            if name in names:
+                return EngineTask(str(operation.get("id", "")))
+        return EngineTask("", done=True)
+
+    async def _exists(self, name: str, path: str) -> bool:
+        try:
+            await self._client.text(f"/instances/{name}/files?path={path}", "look for a folder")
+        except errors.NotFoundError:
+            return False
+        return True
+
+    async def _push(self, name: str, path: str, content: bytes, headers: dict[str, str]) -> None:
+        await self._client.upload(
+            f"/instances/{name}/files",
+            "put a file into a container",
+            content,
+            headers,
+            path=path,
+        )
+
+
+def _table(value: Json) -> dict[str, Json]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,36 @@
+"""The one place where Incus's failures become the port's errors."""
+
+import re
+from typing import Final
+
+from stead.engines import errors
+
+_BY_STATUS: Final[dict[int, type[errors.EngineError]]] = {
+    400: errors.InvalidError,
+    401: errors.AuthRejectedError,
+    403: errors.ForbiddenError,
+    404: errors.NotFoundError,
+    409: errors.ConflictError,
+    412: errors.ConflictError,
+    503: errors.UnreachableError,
+}
+
+# Incus answers many refusals with 400 or 500 and tells them apart only in words.
+_BY_WORDS: Final[tuple[tuple[str, type[errors.EngineError]], ...]] = (
+    (r"reached maximum (aggregate|number)", errors.QuotaError),
+    (r"no space left|disk quota exceeded", errors.QuotaError),
+    (r"already exists|already in use|already defined", errors.ConflictError),
+    (r"is busy running|busy deleting|in progress", errors.LockedError),
+    (r"not authorized|certificate is restricted", errors.ForbiddenError),
+    (r"forbidden|not allowed", errors.ForbiddenError),
+    (r"not found", errors.NotFoundError),
+)
+
+
+def translate(status: int, words: str, doing: str) -> errors.EngineError:
+    """Return the error for an answer of Incus; ``doing`` says what we had asked for."""
+    error_type = next(
+        (kind for pattern, kind in _BY_WORDS if re.search(pattern, words, re.IGNORECASE)),
+        _BY_STATUS.get(status, errors.TaskFailedError),
+    )
+    return error_type(f"Incus could not {doing}: {words}", native=words)

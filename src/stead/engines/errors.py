@@ -1,0 +1,94 @@
+"""What can go wrong at an engine. Each class fixes whether trying again may help."""
+
+from stead.core.errors import Kind, SteadError
+
+
+class EngineError(SteadError):
+    """An engine refused or failed; ``native`` keeps its own words for the operator."""
+
+    kind = Kind.UNAVAILABLE
+    code = "engine.failed"
+
+    def __init__(self, message: str, *, native: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.native = native
+
+
+class UnreachableError(EngineError):
+    """Nothing answered, and nothing was asked for: safe to try again."""
+
+    code = "engine.unreachable"
+    retryable = True
+
+
+class AuthRejectedError(EngineError):
+    """The engine does not know our credentials."""
+
+    kind = Kind.FORBIDDEN
+    code = "engine.auth_rejected"
+
+
+class ForbiddenError(EngineError):
+    """The engine knows us and refuses this."""
+
+    kind = Kind.FORBIDDEN
+    code = "engine.forbidden"
+
+
+class NotFoundError(EngineError):
+    """The object is not there."""
+
+    kind = Kind.NOT_FOUND
+    code = "engine.not_found"
+
+
+class ConflictError(EngineError):
+    """The object exists already or is in a state that excludes this."""
+
+    kind = Kind.CONFLICT
+    code = "engine.conflict"
+
+
+class LockedError(EngineError):
+    """Another task holds the object; it will be free again."""
+
+    kind = Kind.CONFLICT
+    code = "engine.locked"
+    retryable = True
+
+
+class QuotaError(EngineError):
+    """The engine's own limit is reached."""
+
+    kind = Kind.QUOTA
+    code = "engine.quota"
+
+
+class UnsupportedError(EngineError):
+    """This cluster cannot do this."""
+
+    kind = Kind.UNSUPPORTED
+    code = "engine.unsupported"
+
+
+class InvalidError(EngineError):
+    """The engine says the request is malformed."""
+
+    kind = Kind.INVALID
+    code = "engine.invalid"
+
+
+class OutcomeUnknownError(EngineError):
+    """The request was sent and no answer came: look up before anything else.
+
+    Steps begin with that look-up, so running the step again is the remedy.
+    """
+
+    code = "engine.outcome_unknown"
+    retryable = True
+
+
+class TaskFailedError(EngineError):
+    """The engine accepted a task and the task failed."""
+
+    code = "engine.task_failed"
