@@ -1,0 +1,1 @@
+"""What people see of durable work: lists, steps, live events, cancel."""

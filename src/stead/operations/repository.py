@@ -1,0 +1,39 @@
+"""Reads operations, steps and events; writing them is core.durable's."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
+from stead.core.db import Uow
+from stead.core.durable import EventRow, OperationRow, StepRow
+
+
+async def find(uow: Uow, operation_id: str) -> OperationRow | None:
+    return await uow.session.get(OperationRow, operation_id)
+
+
+async def list_(uow: Uow, project_ids: Sequence[str], limit: int) -> list[OperationRow]:
+    rows = await uow.session.scalars(
+        select(OperationRow)
+        .where(OperationRow.project_id.in_(project_ids))
+        .order_by(OperationRow.id.desc())
+        .limit(limit)
+    )
+    return list(rows)
+
+
+async def steps(uow: Uow, operation_id: str) -> list[StepRow]:
+    rows = await uow.session.scalars(
+        select(StepRow).where(StepRow.operation_id == operation_id).order_by(StepRow.position)
+    )
+    return list(rows)
+
+
+async def events_after(uow: Uow, operation_id: str, seq: int, limit: int) -> list[EventRow]:
+    rows = await uow.session.scalars(
+        select(EventRow)
+        .where(EventRow.operation_id == operation_id, EventRow.seq > seq)
+        .order_by(EventRow.seq)
+        .limit(limit)
+    )
+    return list(rows)

@@ -1,0 +1,71 @@
+"""Operations over HTTP: list, one, its events as they happen, cancel."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query
+from fastapi.responses import StreamingResponse
+
+from stead.core.authz import Action, action
+from stead.core.db import Database
+from stead.core.http import ActorDep, DatabaseDep
+from stead.operations import service
+from stead.operations.schemas import OperationOut
+
+router = APIRouter(prefix="/api/v1/operations", tags=["operations"])
+
+
+@router.get("")
+@action(Action.OPERATION_READ)
+async def list_operations(
+    actor: ActorDep,
+    database: DatabaseDep,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> list[OperationOut]:
+    async with database.read() as uow:
+        return await service.list_(uow, actor, limit)
+
+
+@router.get("/{operation_id}")
+@action(Action.OPERATION_READ)
+async def get_operation(operation_id: str, actor: ActorDep, database: DatabaseDep) -> OperationOut:
+    async with database.read() as uow:
+        return await service.get_(uow, actor, operation_id)
+
+
+@router.get("/{operation_id}/events")
+@action(Action.OPERATION_READ)
+async def stream_events(
+    operation_id: str,
+    actor: ActorDep,
+    database: DatabaseDep,
+    after: Annotated[int, Query(ge=0)] = 0,
+    last_event_id: Annotated[int, Header(ge=0)] = 0,
+) -> StreamingResponse:
+    """Server-sent events; a reconnecting client continues after its Last-Event-ID."""
+    async with database.read() as uow:
+        await service.get_(uow, actor, operation_id)
+    lines = _lines(database, operation_id, max(after, last_event_id))
+    return StreamingResponse(
+        lines, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
+    )
+
+
+@router.post("/{operation_id}/cancel", status_code=202)
+@action(Action.OPERATION_CANCEL)
+async def cancel_operation(
+    operation_id: str, actor: ActorDep, database: DatabaseDep
+) -> OperationOut:
+    async with database.write() as uow:
+        await service.cancel(uow, actor, operation_id)
+        return await service.get_(uow, actor, operation_id)
+
+
+async def _lines(database: Database, operation_id: str, after: int) -> AsyncIterator[str]:
+    yield "retry: 500\n\n"
+    async for event in service.follow(database, operation_id, after):
+        if event is None:
+            yield ": still here\n\n"
+        else:
+            yield f"id: {event.seq}\nevent: {event.kind}\ndata: {event.model_dump_json()}\n\n"
+    yield "event: end\ndata: {}\n\n"

@@ -1,0 +1,86 @@
+"""Shapes of operations in the API."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, JsonValue
+
+from stead.core.durable import EventRow, OperationRow, State, StepRow
+
+
+class StepOut(BaseModel):
+    """One step with its timing."""
+
+    name: str
+    title: str
+    state: str
+    error: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, row: StepRow) -> "StepOut":
+        """Return the public shape of a row."""
+        return cls(
+            name=row.name,
+            title=row.title,
+            state=row.state,
+            error=row.error,
+            started_at=row.started_at,
+            finished_at=row.finished_at,
+        )
+
+
+class OperationOut(BaseModel):
+    """One operation; ``steps`` only where one operation was asked for."""
+
+    id: str
+    kind: str
+    title: str
+    project_id: str
+    subject: str
+    state: str
+    ended: bool
+    cancellable: bool
+    cancel_requested: bool
+    error: dict[str, JsonValue] | None
+    requested_by: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    steps: list[StepOut] = []
+
+    @classmethod
+    def of(cls, row: OperationRow, steps: list[StepRow] | None = None) -> "OperationOut":
+        """Return the public shape of a row."""
+        return cls(
+            id=row.id,
+            kind=row.kind,
+            title=row.title,
+            project_id=row.project_id,
+            subject=row.subject,
+            state=row.state,
+            ended=State(row.state).ended,
+            cancellable=row.cancellable and not State(row.state).ended,
+            cancel_requested=row.cancel_requested,
+            error=row.error,
+            requested_by=row.requested_by,
+            created_at=row.created_at,
+            started_at=row.started_at,
+            finished_at=row.finished_at,
+            steps=[StepOut.of(step) for step in steps or []],
+        )
+
+
+class EventOut(BaseModel):
+    """One fact of an operation."""
+
+    seq: int
+    at: datetime
+    step: str | None
+    kind: str
+    data: dict[str, JsonValue]
+
+    @classmethod
+    def of(cls, row: EventRow) -> "EventOut":
+        """Return the public shape of a row."""
+        return cls(seq=row.seq, at=row.at, step=row.step, kind=row.kind, data=row.data)
