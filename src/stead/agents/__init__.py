@@ -1,0 +1,1 @@
+"""Agents in guests: enrolment, signed jobs, their output and results."""

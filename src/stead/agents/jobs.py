@@ -1,0 +1,265 @@
+"""Use cases of jobs: ask for one, hand it out signed, take its output and result."""
+
+import json
+import secrets
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import ValidationError
+
+from stead.agents import repository, rules, service
+from stead.agents.errors import AgentRefusedError, JobGoneError
+from stead.agents.models import JobRow
+from stead.agents.schemas import ClaimOut, Line, ResultPayload, SignedIn
+from stead.core import durable
+from stead.core.db import Uow
+from stead.core.durable import Json
+from stead.core.vault import Vault
+from stead.kit import clock, ids
+from stead.kit.secrets import Secret
+
+LEASE_SECONDS: Final = 40.0
+ACCEPT_SECONDS: Final = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequest:
+    """What a workflow wants an agent to run."""
+
+    key: str
+    instance_id: str
+    operation_id: str
+    step: str
+    package_id: str
+    package_version: str
+    package_digest: str
+    script: str
+    inputs: dict[str, str | int | bool]
+    secret_owner: str
+    secret_names: tuple[str, ...]
+    limit_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """How a job ended."""
+
+    outcome: str
+    exit_code: int | None
+    reason: str
+
+    @property
+    def succeeded(self) -> bool:
+        """Tell whether the script ran and exited with 0."""
+        return self.outcome == "done"
+
+
+def queue_topic(instance_id: str) -> str:
+    """Return the bus topic of an instance's waiting jobs."""
+    return f"jobs:{instance_id}"
+
+
+def result_topic(job_id: str) -> str:
+    """Return the bus topic of a job's end."""
+    return f"job:{job_id}"
+
+
+async def ensure_job(uow: Uow, request: JobRequest) -> str:
+    """Queue a job unless one of this key exists; return its id."""
+    row = await repository.find_job_by_key(uow, request.key)
+    if row is None:
+        row = JobRow(
+            id=ids.new_id(),
+            key=request.key,
+            instance_id=request.instance_id,
+            operation_id=request.operation_id,
+            step=request.step,
+            package_id=request.package_id,
+            package_version=request.package_version,
+            package_digest=request.package_digest,
+            script=request.script,
+            inputs=request.inputs,
+            secret_owner=request.secret_owner,
+            secret_names=list(request.secret_names),
+            limit_seconds=request.limit_seconds,
+            state="queued",
+            attempt=0,
+            failures=0,
+            created_at=clock.utc_now(),
+        )
+        uow.session.add(row)
+        await uow.session.flush()
+    uow.wake(queue_topic(request.instance_id))
+    return row.id
+
+
+async def find_result(uow: Uow, job_id: str) -> JobResult | None:
+    """Return how a job ended, or None while it has not."""
+    row = await repository.find_job(uow, job_id)
+    if row is None or row.state != "ended":
+        return None
+    return JobResult(row.outcome or "failed", row.exit_code, row.reason)
+
+
+async def cancel_job(uow: Uow, key: str) -> None:
+    """Ask for a job to be stopped; none of this key is fine."""
+    row = await repository.find_job_by_key(uow, key)
+    if row is not None and row.state != "ended":
+        row.cancel_requested = True
+        if row.state == "queued":
+            _end(uow, row, "cancelled", None, "Cancelled before it started")
+
+
+async def has_work(uow: Uow, instance_id: str, running: list[str]) -> bool:
+    """Tell whether a claim would find something."""
+    return await repository.next_job(uow, instance_id, _job_ids(running)) is not None
+
+
+async def claim(
+    uow: Uow, vault: Vault, agent_id: str, instance_id: str, running: list[str]
+) -> ClaimOut | None:
+    """Hand out the next job, signed; None when there is none."""
+    row = await repository.next_job(uow, instance_id, _job_ids(running))
+    if row is None:
+        return None
+    if row.attempt >= rules.MAX_ATTEMPTS:
+        _end(uow, row, "failed", None, "The agent lost this job too often")
+        return None
+    now = await repository.database_time(uow)
+    row.state = "claimed"
+    row.attempt += 1
+    row.nonce = secrets.token_hex(16)
+    row.lease_until = now + LEASE_SECONDS
+    row.last_seq = 0
+    payload = rules.canonical(
+        {
+            "agent": agent_id,
+            "job": row.id,
+            "attempt": row.attempt,
+            "nonce": row.nonce,
+            "expires": int(now + ACCEPT_SECONDS),
+            "package": {
+                "id": row.package_id,
+                "version": row.package_version,
+                "digest": row.package_digest,
+            },
+            "script": row.script,
+            "inputs": row.inputs,
+            "secrets": row.secret_names,
+            "timeout": row.limit_seconds,
+        }
+    )
+    key = await service.key_of(uow, vault, agent_id)
+    return ClaimOut(
+        server_time=now, payload=payload, signature=rules.sign(key, rules.JOB, payload)
+    )
+
+
+async def secrets_for(
+    uow: Uow, vault: Vault, instance_id: str, job_id: str, attempt: int
+) -> dict[str, Secret]:
+    """Return the secret inputs of a job while this attempt holds it."""
+    row = await _held(uow, instance_id, job_id, attempt)
+    everything = await vault.all_of(uow, row.secret_owner)
+    return {name: everything[name] for name in row.secret_names if name in everything}
+
+
+async def may_fetch(uow: Uow, instance_id: str, digest: str) -> bool:
+    """Tell whether an instance has an open job with this package."""
+    row = await repository.find_job_with_package(uow, instance_id, digest)
+    return row is not None
+
+
+async def record_log(
+    uow: Uow, instance_id: str, job_id: str, attempt: int, lines: list[Line]
+) -> tuple[int, bool]:
+    """Take new lines into the operation's events; return the next number and cancel."""
+    row = await _held(uow, instance_id, job_id, attempt)
+    fresh = sorted((line for line in lines if line.seq > row.last_seq), key=lambda x: x.seq)
+    facts = [_fact(line) for line in fresh]
+    if fresh:
+        row.last_seq = fresh[-1].seq
+        await durable.append_events(uow, row.operation_id, facts, row.step)
+    row.lease_until = await repository.database_time(uow) + LEASE_SECONDS
+    return row.last_seq + 1, row.cancel_requested
+
+
+async def beat(uow: Uow, instance_id: str, job_id: str, attempt: int) -> bool:
+    """Prolong an attempt; return whether it should stop."""
+    row = await _held(uow, instance_id, job_id, attempt)
+    row.lease_until = await repository.database_time(uow) + LEASE_SECONDS
+    return row.cancel_requested
+
+
+async def record_result(
+    uow: Uow, vault: Vault, agent_id: str, instance_id: str, job_id: str, signed: SignedIn
+) -> None:
+    """Take a signed result, once; the same again is fine."""
+    key = await service.key_of(uow, vault, agent_id)
+    if not rules.is_signed(key, rules.RESULT, signed.payload, signed.signature):
+        raise AgentRefusedError("The result's signature is wrong")
+    try:
+        result = ResultPayload.model_validate(json.loads(signed.payload))
+    except (ValueError, ValidationError) as error:
+        raise JobGoneError("The result cannot be read") from error
+    row = await repository.find_job(uow, job_id)
+    if row is None or row.instance_id != instance_id or result.job != job_id:
+        raise JobGoneError("There is no such job for this agent")
+    if row.state == "ended":
+        return
+    if result.attempt != row.attempt or result.nonce != row.nonce:
+        raise JobGoneError("Another attempt replaced this one")
+    await _settle(uow, row, result)
+
+
+async def _settle(uow: Uow, row: JobRow, result: ResultPayload) -> None:
+    if row.cancel_requested:
+        _end(uow, row, "cancelled", result.exit_code, result.reason)
+    elif result.outcome == "interrupted":
+        _requeue(uow, row)
+    elif result.outcome == "failed" and result.exit_code == rules.INSTALL_FAILED:
+        row.failures += 1
+        pause = rules.retry_pause(row.failures)
+        if pause is None:
+            _end(uow, row, result.outcome, result.exit_code, result.reason)
+            return
+        row.not_before = await repository.database_time(uow) + pause
+        note: dict[str, Json] = {"attempt": row.failures, "pause_seconds": pause}
+        await durable.append_event(uow, row.operation_id, "retry", note, row.step)
+        _requeue(uow, row)
+    else:
+        _end(uow, row, result.outcome, result.exit_code, result.reason)
+
+
+def _requeue(uow: Uow, row: JobRow) -> None:
+    row.state = "queued"
+    uow.wake(queue_topic(row.instance_id))
+
+
+def _end(uow: Uow, row: JobRow, outcome: str, code: int | None, reason: str) -> None:
+    row.state = "ended"
+    row.outcome = outcome
+    row.exit_code = code
+    row.reason = reason
+    row.finished_at = clock.utc_now()
+    uow.wake(result_topic(row.id))
+
+
+async def _held(uow: Uow, instance_id: str, job_id: str, attempt: int) -> JobRow:
+    row = await repository.find_job(uow, job_id)
+    if row is None or row.instance_id != instance_id:
+        raise JobGoneError("There is no such job for this agent")
+    if row.state != "claimed" or row.attempt != attempt:
+        raise JobGoneError("Another attempt replaced this one")
+    return row
+
+
+def _fact(line: Line) -> tuple[str, dict[str, Json]]:
+    found = rules.progress(line.text)
+    if found is not None and line.stream == "stdout":
+        return "progress", {"percent": found[0], "text": found[1]}
+    return "log", {"stream": line.stream, "text": line.text}
+
+
+def _job_ids(running: list[str]) -> list[str]:
+    return [entry.split(":")[0] for entry in running]

@@ -1,0 +1,66 @@
+"""Tables of agents. Keys lie in the vault under the agent's id."""
+
+from datetime import datetime
+
+from sqlalchemy import JSON, Boolean, Float, Index, Integer, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from stead.core.db import Base, UtcDateTime
+
+
+class EnrolmentRow(Base):
+    """A one-time token for the agent of one instance."""
+
+    __tablename__ = "enrolment"
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    instance_id: Mapped[str] = mapped_column(String(26), index=True)
+    key_hash: Mapped[str | None] = mapped_column(String(64))
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class AgentRow(Base):
+    """The agent of one instance."""
+
+    __tablename__ = "agent"
+
+    id: Mapped[str] = mapped_column(String(26), primary_key=True)
+    instance_id: Mapped[str] = mapped_column(String(26), unique=True)
+    version: Mapped[str] = mapped_column(String(40))
+    facts: Mapped[dict[str, str]] = mapped_column(JSON)
+    enrolled_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class JobRow(Base):
+    """One piece of work for an agent; ``key`` makes asking twice harmless."""
+
+    __tablename__ = "job"
+    __table_args__ = (Index("ix_job_instance_id_state", "instance_id", "state"),)
+
+    id: Mapped[str] = mapped_column(String(26), primary_key=True)
+    key: Mapped[str] = mapped_column(String(120), unique=True)
+    instance_id: Mapped[str] = mapped_column(String(26))
+    operation_id: Mapped[str] = mapped_column(String(26), index=True)
+    step: Mapped[str] = mapped_column(String(80))
+    package_id: Mapped[str] = mapped_column(String(40))
+    package_version: Mapped[str] = mapped_column(String(40))
+    package_digest: Mapped[str] = mapped_column(String(64))
+    script: Mapped[str] = mapped_column(String(80))
+    inputs: Mapped[dict[str, str | int | bool]] = mapped_column(JSON)
+    secret_owner: Mapped[str] = mapped_column(String(60))
+    secret_names: Mapped[list[str]] = mapped_column(JSON)
+    limit_seconds: Mapped[int] = mapped_column(Integer)
+    state: Mapped[str] = mapped_column(String(16))
+    attempt: Mapped[int] = mapped_column(Integer, default=0)
+    failures: Mapped[int] = mapped_column(Integer, default=0)
+    nonce: Mapped[str] = mapped_column(String(32), default="")
+    lease_until: Mapped[float] = mapped_column(Float, default=0)
+    not_before: Mapped[float] = mapped_column(Float, default=0)
+    last_seq: Mapped[int] = mapped_column(Integer, default=0)
+    cancel_requested: Mapped[bool] = mapped_column(Boolean, default=False)
+    outcome: Mapped[str | None] = mapped_column(String(16))
+    exit_code: Mapped[int | None] = mapped_column(Integer)
+    reason: Mapped[str] = mapped_column(String(2000), default="")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -1,0 +1,84 @@
+"""All SQL of agents."""
+
+from collections.abc import Collection
+
+from sqlalchemy import delete, or_, select, update
+
+from stead.agents.models import AgentRow, EnrolmentRow, JobRow
+from stead.core.db import DatabaseNow, Uow
+
+
+async def find_enrolment(uow: Uow, token_hash: str) -> EnrolmentRow | None:
+    return await uow.session.get(EnrolmentRow, token_hash)
+
+
+async def delete_enrolments(uow: Uow, instance_id: str) -> None:
+    await uow.session.execute(delete(EnrolmentRow).where(EnrolmentRow.instance_id == instance_id))
+
+
+async def find_agent(uow: Uow, agent_id: str) -> AgentRow | None:
+    return await uow.session.get(AgentRow, agent_id)
+
+
+async def find_agent_of(uow: Uow, instance_id: str) -> AgentRow | None:
+    row: AgentRow | None = await uow.session.scalar(
+        select(AgentRow).where(AgentRow.instance_id == instance_id)
+    )
+    return row
+
+
+async def delete_agent(uow: Uow, agent_id: str) -> None:
+    await uow.session.execute(delete(AgentRow).where(AgentRow.id == agent_id))
+
+
+async def find_job(uow: Uow, job_id: str) -> JobRow | None:
+    return await uow.session.get(JobRow, job_id)
+
+
+async def find_job_by_key(uow: Uow, key: str) -> JobRow | None:
+    row: JobRow | None = await uow.session.scalar(select(JobRow).where(JobRow.key == key))
+    return row
+
+
+async def next_job(uow: Uow, instance_id: str, running: Collection[str]) -> JobRow | None:
+    """Return the oldest job that waits, or that its agent has evidently lost."""
+    row: JobRow | None = await uow.session.scalar(
+        select(JobRow)
+        .where(
+            JobRow.instance_id == instance_id,
+            JobRow.cancel_requested.is_(False),
+            or_(
+                (JobRow.state == "queued") & (JobRow.not_before <= DatabaseNow()),
+                (JobRow.state == "claimed") & JobRow.id.not_in(running),
+            ),
+        )
+        .order_by(JobRow.id)
+        .limit(1)
+    )
+    return row
+
+
+async def end_jobs(uow: Uow, instance_id: str) -> None:
+    """Stop all jobs of an instance that is going away."""
+    await uow.session.execute(
+        update(JobRow)
+        .where(JobRow.instance_id == instance_id, JobRow.state != "ended")
+        .values(state="ended", outcome="cancelled", cancel_requested=True)
+    )
+
+
+async def database_time(uow: Uow) -> float:
+    return await uow.session.scalar(select(DatabaseNow())) or 0.0
+
+
+async def find_job_with_package(uow: Uow, instance_id: str, digest: str) -> JobRow | None:
+    row: JobRow | None = await uow.session.scalar(
+        select(JobRow)
+        .where(
+            JobRow.instance_id == instance_id,
+            JobRow.package_digest == digest,
+            JobRow.state == "claimed",
+        )
+        .limit(1)
+    )
+    return row

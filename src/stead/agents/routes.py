@@ -1,0 +1,156 @@
+"""The agents' own listener: the only control-plane port that guests can reach."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+
+from stead.agents import jobs, rules, service
+from stead.agents.errors import AgentRefusedError
+from stead.agents.schemas import (
+    BeatIn,
+    BeatOut,
+    ClaimIn,
+    ClaimOut,
+    EnrolIn,
+    EnrolOut,
+    LogIn,
+    LogOut,
+    SignedIn,
+)
+from stead.core.authz import NotFoundError, public
+from stead.core.blobs import Blobs
+from stead.core.db import Database
+from stead.core.http import DatabaseDep, provided
+from stead.core.vault import Vault
+from stead.kit import clock
+
+router = APIRouter(prefix="/agent/v1", tags=["agent"])
+VaultDep = Annotated[Vault, Depends(provided(Vault))]
+BlobsDep = Annotated[Blobs, Depends(provided(Blobs))]
+
+
+class Caller:
+    """The agent that signed a request, and its instance."""
+
+    def __init__(self, agent_id: str, instance_id: str) -> None:
+        self.agent_id = agent_id
+        self.instance_id = instance_id
+
+
+async def recognise(
+    request: Request,
+    database: DatabaseDep,
+    vault: VaultDep,
+    stead_agent: Annotated[str, Header(max_length=26)] = "",
+    stead_nonce: Annotated[str, Header(max_length=64)] = "",
+    stead_signature: Annotated[str, Header(max_length=64)] = "",
+) -> Caller:
+    """Check the signature over the whole request. Raises AgentRefusedError."""
+    if not (stead_agent and stead_nonce and stead_signature):
+        raise AgentRefusedError("This request is not signed")
+    query = request.scope["query_string"].decode("latin-1")
+    target = request.url.path + (f"?{query}" if query else "")
+    text = rules.request_text(
+        request.method, target, stead_agent, stead_nonce, await request.body()
+    )
+    async with database.read() as uow:
+        instance_id = await service.recognise(uow, vault, stead_agent, text, stead_signature)
+    return Caller(stead_agent, instance_id)
+
+
+CallerDep = Annotated[Caller, Depends(recognise)]
+
+
+@router.post("/enrol")
+@public("the one-time token in the body is the proof")
+async def enrol(body: EnrolIn, database: DatabaseDep, vault: VaultDep) -> EnrolOut:
+    async with database.write() as uow:
+        agent_id = await service.enrol(
+            uow, vault, token=body.token, key=body.key, version=body.version, facts=body.facts
+        )
+    return EnrolOut(agent=agent_id, server_time=clock.utc_now().timestamp())
+
+
+@router.post("/jobs/claim", response_model=ClaimOut, responses={204: {}})
+@public("signed by the agent's key")
+async def claim_job(
+    body: ClaimIn, caller: CallerDep, database: DatabaseDep, vault: VaultDep
+) -> Response | ClaimOut:
+    topic = jobs.queue_topic(caller.instance_id)
+    deadline = clock.monotonic() + body.wait
+    while True:
+        seen = database.bus.version(topic)
+        async with database.read() as uow:
+            waiting = await jobs.has_work(uow, caller.instance_id, body.running)
+        claimed = await _claim(database, vault, caller, body.running) if waiting else None
+        if claimed is not None:
+            return claimed
+        remaining = deadline - clock.monotonic()
+        if remaining <= 0:
+            return Response(status_code=204)
+        # Retries become due without a wake-up, so look again now and then.
+        await database.bus.changed(topic, seen, min(remaining, 5.0))
+
+
+@router.get("/packages/{digest}")
+@public("signed by the agent's key")
+async def get_package(
+    digest: str, caller: CallerDep, database: DatabaseDep, blobs: BlobsDep
+) -> Response:
+    async with database.read() as uow:
+        allowed = await jobs.may_fetch(uow, caller.instance_id, digest)
+    content = blobs.find(digest) if allowed else None
+    if content is None:
+        raise NotFoundError("There is no such package for this agent")
+    return Response(content, media_type="application/x-tar")
+
+
+@router.get("/jobs/{job_id}/secrets")
+@public("signed by the agent's key")
+async def get_secrets(
+    job_id: str,
+    attempt: Annotated[int, Query(ge=1)],
+    caller: CallerDep,
+    database: DatabaseDep,
+    vault: VaultDep,
+) -> dict[str, str]:
+    async with database.read() as uow:
+        found = await jobs.secrets_for(uow, vault, caller.instance_id, job_id, attempt)
+    return {name: secret.reveal() for name, secret in found.items()}
+
+
+@router.post("/jobs/{job_id}/log")
+@public("signed by the agent's key")
+async def append_log(job_id: str, body: LogIn, caller: CallerDep, database: DatabaseDep) -> LogOut:
+    async with database.write() as uow:
+        following, cancel = await jobs.record_log(
+            uow, caller.instance_id, job_id, body.attempt, body.lines
+        )
+    return LogOut(next=following, cancel=cancel)
+
+
+@router.post("/jobs/{job_id}/heartbeat")
+@public("signed by the agent's key")
+async def heartbeat(
+    job_id: str, body: BeatIn, caller: CallerDep, database: DatabaseDep
+) -> BeatOut:
+    async with database.write() as uow:
+        cancel = await jobs.beat(uow, caller.instance_id, job_id, body.attempt)
+    return BeatOut(cancel=cancel)
+
+
+@router.post("/jobs/{job_id}/result", status_code=200)
+@public("signed by the agent's key, twice")
+async def put_result(
+    job_id: str, body: SignedIn, caller: CallerDep, database: DatabaseDep, vault: VaultDep
+) -> dict[str, str]:
+    async with database.write() as uow:
+        await jobs.record_result(uow, vault, caller.agent_id, caller.instance_id, job_id, body)
+    return {"state": "accepted"}
+
+
+async def _claim(
+    database: Database, vault: Vault, caller: Caller, running: list[str]
+) -> ClaimOut | None:
+    async with database.write() as uow:
+        return await jobs.claim(uow, vault, caller.agent_id, caller.instance_id, running)

@@ -1,0 +1,47 @@
+"""Pure rules of the wire: canonical JSON, signatures, retries, progress lines."""
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Mapping
+from typing import Final
+
+REQUEST: Final = "stead-request-v1"
+JOB: Final = "stead-job-v1"
+RESULT: Final = "stead-result-v1"
+INSTALL_FAILED: Final = 2
+MAX_FAILURES: Final = 3
+MAX_ATTEMPTS: Final = 10
+_PROGRESS = re.compile(r"\A::progress (\d{1,3}) ?(.{0,200})\Z")
+
+
+def canonical(value: Mapping[str, object]) -> str:
+    """Return the one JSON text of a value."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def sign(key: bytes, label: str, text: str) -> str:
+    """Return the hex HMAC-SHA256 of a labelled text."""
+    return hmac.new(key, f"{label}\n{text}".encode(), hashlib.sha256).hexdigest()
+
+
+def request_text(method: str, target: str, agent: str, nonce: str, body: bytes) -> str:
+    """Return what an agent signs for one request."""
+    return "\n".join((method, target, agent, nonce, hashlib.sha256(body).hexdigest()))
+
+
+def is_signed(key: bytes, label: str, text: str, signature: str) -> bool:
+    """Tell whether the signature is right, in constant time."""
+    return hmac.compare_digest(sign(key, label, text).encode(), signature.encode())
+
+
+def retry_pause(failures: int) -> float | None:
+    """Return the seconds before an installation is tried again, or None to give up."""
+    return 10.0 * 2 ** (failures - 1) if failures < MAX_FAILURES else None
+
+
+def progress(line: str) -> tuple[int, str] | None:
+    """Return percent and text of a progress line."""
+    match = _PROGRESS.match(line)
+    return (min(int(match[1]), 100), match[2]) if match else None

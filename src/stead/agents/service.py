@@ -1,0 +1,109 @@
+"""Use cases of enrolment: one-time tokens, keys that agents made, recognising requests."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
+
+from stead.agents import repository, rules
+from stead.agents.errors import AgentRefusedError
+from stead.agents.models import AgentRow, EnrolmentRow
+from stead.core.db import Uow
+from stead.core.vault import Vault
+from stead.kit import clock, ids
+from stead.kit.secrets import Secret
+
+TOKEN_LIFE: Final = timedelta(minutes=10)
+_KEY: Final = "key"
+
+
+def topic(instance_id: str) -> str:
+    """Return the bus topic that says: this instance's agent is there."""
+    return f"agent:{instance_id}"
+
+
+async def issue_enrolment(uow: Uow, instance_id: str) -> str:
+    """Return a fresh one-time token; earlier ones of this instance no longer count."""
+    await repository.delete_enrolments(uow, instance_id)
+    token = ids.new_token("ste")
+    uow.session.add(
+        EnrolmentRow(
+            token_hash=ids.token_hash(token),
+            instance_id=instance_id,
+            expires_at=clock.utc_now() + TOKEN_LIFE,
+        )
+    )
+    return token
+
+
+async def enrol(
+    uow: Uow, vault: Vault, *, token: str, key: str, version: str, facts: Mapping[str, str]
+) -> str:
+    """Accept an agent's own key for a token, once; the same pair again gets the same answer."""
+    row = await repository.find_enrolment(uow, ids.token_hash(token))
+    key_hash = hashlib.sha256(key.encode()).hexdigest()
+    if row is None:
+        raise AgentRefusedError("This enrolment token is not valid")
+    agent = await repository.find_agent_of(uow, row.instance_id)
+    if row.key_hash is not None:
+        if agent is None or not hmac.compare_digest(row.key_hash, key_hash):
+            raise AgentRefusedError("This enrolment token is not valid")
+        return agent.id
+    if row.expires_at <= clock.utc_now():
+        raise AgentRefusedError("This enrolment token is not valid")
+    now = clock.utc_now()
+    if agent is not None:
+        await repository.delete_agent(uow, agent.id)
+        await vault.forget(uow, agent.id)
+    agent = AgentRow(
+        id=ids.new_id(),
+        instance_id=row.instance_id,
+        version=version,
+        facts=dict(facts),
+        enrolled_at=now,
+        last_seen_at=now,
+    )
+    uow.session.add(agent)
+    row.key_hash = key_hash
+    await vault.put(uow, agent.id, _KEY, Secret(key))
+    uow.wake(topic(row.instance_id))
+    return agent.id
+
+
+async def is_enrolled(uow: Uow, instance_id: str) -> bool:
+    return await repository.find_agent_of(uow, instance_id) is not None
+
+
+async def recognise(uow: Uow, vault: Vault, agent_id: str, text: str, signature: str) -> str:
+    """Return the instance of the agent that signed this request. Raises AgentRefusedError."""
+    key = await key_of(uow, vault, agent_id)
+    if not rules.is_signed(key, rules.REQUEST, text, signature):
+        raise AgentRefusedError("This agent is not known here")
+    agent = await repository.find_agent(uow, agent_id)
+    if agent is None:
+        raise AgentRefusedError("This agent is not known here")
+    return agent.instance_id
+
+
+async def key_of(uow: Uow, vault: Vault, agent_id: str) -> bytes:
+    secret = await vault.find(uow, agent_id, _KEY)
+    if secret is None:
+        raise AgentRefusedError("This agent is not known here")
+    return bytes.fromhex(secret.reveal())
+
+
+async def agent_id_of(uow: Uow, instance_id: str) -> str | None:
+    agent = await repository.find_agent_of(uow, instance_id)
+    return agent.id if agent is not None else None
+
+
+async def revoke(uow: Uow, vault: Vault, instance_id: str) -> None:
+    """Forget an instance's agent, its key, its tokens and its open jobs; twice is fine."""
+    await repository.end_jobs(uow, instance_id)
+    await repository.delete_enrolments(uow, instance_id)
+    agent = await repository.find_agent_of(uow, instance_id)
+    if agent is not None:
+        await vault.forget(uow, agent.id)
+        await repository.delete_agent(uow, agent.id)
+    uow.wake(topic(instance_id))
