@@ -1,0 +1,1 @@
+"""Deployments: an app from the catalog, installed into an instance and served by routes."""

@@ -1,0 +1,20 @@
+"""The deployments domain's door."""
+
+from stead.deployments.errors import BusyError, InvalidRequestError
+from stead.deployments.schemas import AcceptedOut, DeploymentIn, DeploymentOut, OutputOut
+from stead.deployments.service import Deployments, create, get_, list_, remove, reveal
+
+__all__ = [
+    "AcceptedOut",
+    "BusyError",
+    "DeploymentIn",
+    "DeploymentOut",
+    "Deployments",
+    "InvalidRequestError",
+    "OutputOut",
+    "create",
+    "get_",
+    "list_",
+    "remove",
+    "reveal",
+]

@@ -1,0 +1,33 @@
+"""All SQL of deployments."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, select
+
+from stead.core.db import Uow
+from stead.deployments.models import DeploymentRow
+
+
+async def find(uow: Uow, deployment_id: str) -> DeploymentRow | None:
+    return await uow.session.get(DeploymentRow, deployment_id)
+
+
+async def list_(uow: Uow, project_ids: Sequence[str]) -> list[DeploymentRow]:
+    rows = await uow.session.scalars(
+        select(DeploymentRow)
+        .where(DeploymentRow.project_id.in_(project_ids))
+        .order_by(DeploymentRow.name)
+    )
+    return list(rows)
+
+
+async def names(uow: Uow, project_id: str) -> set[str]:
+    return set(
+        await uow.session.scalars(
+            select(DeploymentRow.name).where(DeploymentRow.project_id == project_id)
+        )
+    )
+
+
+async def delete_(uow: Uow, deployment_id: str) -> None:
+    await uow.session.execute(delete(DeploymentRow).where(DeploymentRow.id == deployment_id))

@@ -1,0 +1,80 @@
+"""Deployments over HTTP."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Response
+
+from stead.core.authz import Action, action
+from stead.core.http import ActorDep, DatabaseDep, provided
+from stead.deployments import service
+from stead.deployments.schemas import AcceptedOut, DeploymentIn, DeploymentOut, OutputOut
+from stead.deployments.service import Deployments
+
+router = APIRouter(prefix="/api/v1/deployments", tags=["deployments"])
+DeploymentsDep = Annotated[Deployments, Depends(provided(Deployments))]
+
+
+@router.get("")
+@action(Action.DEPLOYMENT_READ)
+async def list_deployments(
+    actor: ActorDep, database: DatabaseDep, deployments: DeploymentsDep
+) -> list[DeploymentOut]:
+    async with database.read() as uow:
+        return await service.list_(uow, actor, deployments)
+
+
+@router.post("", status_code=202)
+@action(Action.DEPLOYMENT_CREATE)
+async def create_deployment(
+    body: DeploymentIn,
+    response: Response,
+    actor: ActorDep,
+    database: DatabaseDep,
+    deployments: DeploymentsDep,
+    idempotency_key: Annotated[str | None, Header(max_length=120)] = None,
+) -> AcceptedOut:
+    """Reserve everything and start the operation; follow it at ``Location``."""
+    async with database.write() as uow:
+        accepted = await service.create(uow, actor, deployments, body, idempotency_key)
+    response.headers["Location"] = f"/api/v1/operations/{accepted.operation_id}"
+    return accepted
+
+
+@router.get("/{deployment_id}")
+@action(Action.DEPLOYMENT_READ)
+async def get_deployment(
+    deployment_id: str, actor: ActorDep, database: DatabaseDep, deployments: DeploymentsDep
+) -> DeploymentOut:
+    async with database.read() as uow:
+        return await service.get_(uow, actor, deployments, deployment_id)
+
+
+@router.post("/{deployment_id}/reveal")
+@action(Action.DEPLOYMENT_REVEAL)
+async def reveal_outputs(
+    deployment_id: str,
+    response: Response,
+    actor: ActorDep,
+    database: DatabaseDep,
+    deployments: DeploymentsDep,
+) -> list[OutputOut]:
+    """Return the outputs with their secrets."""
+    response.headers["Cache-Control"] = "no-store"
+    async with database.read() as uow:
+        return await service.reveal(uow, actor, deployments, deployment_id)
+
+
+@router.delete("/{deployment_id}", status_code=202)
+@action(Action.DEPLOYMENT_REMOVE)
+async def remove_deployment(
+    deployment_id: str,
+    response: Response,
+    actor: ActorDep,
+    database: DatabaseDep,
+    deployments: DeploymentsDep,
+) -> AcceptedOut:
+    """Take everything away again; follow the operation at ``Location``."""
+    async with database.write() as uow:
+        accepted = await service.remove(uow, actor, deployments, deployment_id)
+    response.headers["Location"] = f"/api/v1/operations/{accepted.operation_id}"
+    return accepted

@@ -1,0 +1,38 @@
+"""Pure rules of deployments: states, names, sizes."""
+
+from collections.abc import Container, Sequence
+from enum import StrEnum
+
+from stead.instances.public import SHAPES, Size
+
+
+class DeploymentState(StrEnum):
+    """Where a deployment stands."""
+
+    DEPLOYING = "deploying"
+    LIVE = "live"
+    REMOVING = "removing"
+    REMOVE_FAILED = "remove_failed"
+
+
+def free_name(wanted: str, taken: Container[str]) -> str:
+    """Return the wanted name, or the first of ``name-2``, ``name-3`` … that is free."""
+    if wanted not in taken:
+        return wanted
+    number = 2
+    while f"{wanted}-{number}" in taken:
+        number += 1
+    return f"{wanted}-{number}"
+
+
+def fits(size: Size, *, ram_mb: int, disk_mb: int, cores: int) -> bool:
+    """Tell whether a size meets a package's demands."""
+    shape = SHAPES[size]
+    return shape.memory_mb >= ram_mb and shape.disk_gb * 1024 >= disk_mb and shape.cores >= cores
+
+
+def smallest_size(*, ram_mb: int, disk_mb: int, cores: int) -> Size | None:
+    """Return the smallest size that meets a package's demands."""
+    sizes: Sequence[Size] = list(Size)
+    fitting = (s for s in sizes if fits(s, ram_mb=ram_mb, disk_mb=disk_mb, cores=cores))
+    return next(fitting, None)

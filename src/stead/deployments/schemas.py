@@ -1,0 +1,71 @@
+"""Shapes of deployments in the API."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+
+from stead.instances.public import Size
+
+
+class DeploymentIn(BaseModel):
+    """An app to deploy."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"app": "redis", "name": "cache", "inputs": {}}]},
+    )
+
+    app: Annotated[str, StringConstraints(max_length=40)]
+    name: Annotated[str, StringConstraints(max_length=40)] | None = None
+    project: Annotated[str, StringConstraints(max_length=40)] | None = None
+    size: Size | None = None
+    inputs: Annotated[dict[str, JsonValue], Field(max_length=100)] = {}
+
+
+class RouteOut(BaseModel):
+    """How a deployment is reached."""
+
+    service: str
+    protocol: str
+    host: str
+    port: int | None
+    url: str
+
+
+class OutputOut(BaseModel):
+    """Something to copy; ``value`` is null while it is secret and was not asked for."""
+
+    name: str
+    label: str
+    sensitive: bool
+    value: str | None
+
+
+class DeploymentOut(BaseModel):
+    """A deployment."""
+
+    id: str
+    name: str
+    app: str
+    app_name: str
+    version: str
+    project_id: str
+    state: str
+    operation_id: str
+    instance_id: str
+    address: str | None
+    routes: list[RouteOut]
+    outputs: list[OutputOut]
+    inputs: dict[str, JsonValue]
+    requested_by: str
+    created_at: datetime
+    live_at: datetime | None
+
+
+class AcceptedOut(BaseModel):
+    """The operation that was started, and on what."""
+
+    operation_id: str
+    deployment_id: str
+    name: str

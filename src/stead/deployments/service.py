@@ -1,0 +1,308 @@
+"""Use cases of deployments: accept a request in one transaction, look, ask for removal."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+
+from stead.catalog import public as catalog
+from stead.core import authz, durable
+from stead.core.authz import Action, Actor
+from stead.core.db import Uow
+from stead.core.durable import Plan, Submission, store as durable_store
+from stead.core.vault import Vault
+from stead.deployments import repository, rules
+from stead.deployments.errors import BusyError, InvalidRequestError
+from stead.deployments.models import DeploymentRow
+from stead.deployments.rules import DeploymentState
+from stead.deployments.schemas import (
+    AcceptedOut,
+    DeploymentIn,
+    DeploymentOut,
+    OutputOut,
+    RouteOut,
+)
+from stead.exposure import public as exposure
+from stead.identity import public as identity
+from stead.instances import public as instances
+from stead.kit import clock, ids
+from stead.kit.text import is_name
+
+
+@dataclass(frozen=True, slots=True)
+class Deployments:
+    """What accepting a deployment needs besides the database."""
+
+    catalog: catalog.Catalog
+    vault: Vault
+    within: IPv4Network
+    apps_domain: str
+    https_port: int
+    tcp_ports: range
+    deploy_plan: Plan
+    remove_plan: Plan
+
+
+async def create(
+    uow: Uow, actor: Actor, deployments: Deployments, asked: DeploymentIn, key: str | None = None
+) -> AcceptedOut:
+    """Reserve everything and queue the operation, all in the caller's transaction."""
+    project_id = await identity.project_id(uow, actor, asked.project)
+    authz.require(actor, Action.DEPLOYMENT_CREATE, project_id)
+    fingerprint = _fingerprint(asked)
+    if key is not None:
+        repeated = await durable_store.find_repeat(uow, project_id, key, fingerprint)
+        if repeated is not None:
+            return await _accepted(uow, repeated)
+    package = deployments.catalog.get(asked.app)
+    inputs = catalog.validate(package.manifest, asked.inputs)
+    name = await _name(uow, project_id, asked)
+    size = _size(package.manifest, asked.size)
+    instance = await instances.reserve(
+        uow, deployments.within, project_id=project_id, name=name, size=size
+    )
+    deployment_id = ids.new_id()
+    for secret_name, secret in inputs.secrets.items():
+        await deployments.vault.put(uow, deployment_id, secret_name, secret)
+    await exposure.reserve(
+        uow,
+        deployment_id,
+        _routes(package.manifest, inputs, name, deployments.apps_domain, instance),
+        deployments.tcp_ports,
+    )
+    operation_id = await durable.submit(
+        uow,
+        deployments.deploy_plan,
+        Submission(
+            project_id=project_id,
+            subject=f"deployment:{deployment_id}",
+            title=f"Deploy {package.manifest.name} as {name}",
+            requested_by=actor.name,
+            params={"deployment_id": deployment_id, "instance_id": instance.id, "name": name},
+            idempotency_key=key,
+            request_hash=fingerprint,
+        ),
+    )
+    uow.session.add(
+        DeploymentRow(
+            id=deployment_id,
+            project_id=project_id,
+            name=name,
+            package_id=package.manifest.id,
+            package_version=package.manifest.version,
+            package_digest=package.digest,
+            manifest=package.manifest.model_dump(mode="json"),
+            inputs=dict(inputs.values),
+            instance_id=instance.id,
+            state=DeploymentState.DEPLOYING,
+            operation_id=operation_id,
+            requested_by=actor.name,
+            created_at=clock.utc_now(),
+        )
+    )
+    await uow.session.flush()
+    return AcceptedOut(operation_id=operation_id, deployment_id=deployment_id, name=name)
+
+
+async def remove(
+    uow: Uow, actor: Actor, deployments: Deployments, deployment_id: str
+) -> AcceptedOut:
+    """Queue the removal; asking again while it runs returns the same operation."""
+    row = await _get(uow, actor, deployment_id, Action.DEPLOYMENT_REMOVE)
+    current = await durable.get(uow, row.operation_id)
+    ended = current is None or durable.State(current.state).ended
+    if not ended and row.state == DeploymentState.REMOVING:
+        return AcceptedOut(operation_id=row.operation_id, deployment_id=row.id, name=row.name)
+    if not ended:
+        raise BusyError(
+            f"{row.name} is still being deployed",
+            hint="Cancel that operation first; cancelling takes everything away again",
+        )
+    row.operation_id = await durable.submit(
+        uow,
+        deployments.remove_plan,
+        Submission(
+            project_id=row.project_id,
+            subject=f"deployment:{row.id}",
+            title=f"Remove {row.name}",
+            requested_by=actor.name,
+            params={
+                "deployment_id": row.id,
+                "instance_id": row.instance_id,
+                "name": row.name,
+            },
+        ),
+    )
+    row.state = DeploymentState.REMOVING
+    return AcceptedOut(operation_id=row.operation_id, deployment_id=row.id, name=row.name)
+
+
+async def list_(uow: Uow, actor: Actor, deployments: Deployments) -> list[DeploymentOut]:
+    rows = await repository.list_(uow, list(actor.projects))
+    return [await _out(uow, deployments, row) for row in rows]
+
+
+async def get_(
+    uow: Uow, actor: Actor, deployments: Deployments, deployment_id: str
+) -> DeploymentOut:
+    row = await _get(uow, actor, deployment_id, Action.DEPLOYMENT_READ)
+    return await _out(uow, deployments, row)
+
+
+async def reveal(
+    uow: Uow, actor: Actor, deployments: Deployments, deployment_id: str
+) -> list[OutputOut]:
+    """Return the outputs with their secrets."""
+    row = await _get(uow, actor, deployment_id, Action.DEPLOYMENT_REVEAL)
+    return await _outputs(uow, deployments, row, revealed=True)
+
+
+async def _get(uow: Uow, actor: Actor, deployment_id: str, asked: Action) -> DeploymentRow:
+    row = await repository.find(uow, deployment_id)
+    if row is None:
+        raise authz.NotFoundError("There is no such deployment, or it is not yours")
+    authz.require(actor, asked, row.project_id)
+    return row
+
+
+async def _accepted(uow: Uow, operation_id: str) -> AcceptedOut:
+    operation = await durable.get(uow, operation_id)
+    params = operation.params if operation is not None else {}
+    return AcceptedOut(
+        operation_id=operation_id,
+        deployment_id=str(params.get("deployment_id", "")),
+        name=str(params.get("name", "")),
+    )
+
+
+async def _name(uow: Uow, project_id: str, asked: DeploymentIn) -> str:
+    if asked.name is None or not asked.name:
+        return rules.free_name(asked.app, await repository.names(uow, project_id))
+    if not is_name(asked.name):
+        raise InvalidRequestError(
+            "The name does not fit",
+            fields={
+                "name": "Up to 40 lower-case letters, digits and hyphens, beginning with a letter"
+            },
+        )
+    return asked.name
+
+
+def _size(manifest: catalog.Manifest, asked: instances.Size | None) -> instances.Size:
+    needs = manifest.resource_requirements
+    demands = {
+        "ram_mb": needs.min_ram_mb,
+        "disk_mb": needs.min_disk_mb,
+        "cores": needs.min_cores,
+    }
+    size = asked or rules.smallest_size(**demands)
+    if size is None or not rules.fits(size, **demands):
+        raise InvalidRequestError(
+            f"{manifest.name} needs at least {needs.min_ram_mb} MB of memory, "
+            f"{needs.min_disk_mb} MB of disk and {needs.min_cores} cores",
+            fields={"size": "Choose a larger size"},
+        )
+    return size
+
+
+def _routes(
+    manifest: catalog.Manifest,
+    inputs: catalog.Inputs,
+    name: str,
+    domain: str,
+    instance: instances.Instance,
+) -> list[exposure.RouteRequest]:
+    first = next((s.name for s in manifest.services if s.protocol == "http"), None)
+    return [
+        exposure.RouteRequest(
+            service=service.name,
+            protocol=service.protocol,
+            host=f"{name}.{domain}"
+            if service.protocol == "tcp" or service.name == first
+            else f"{name}-{service.name}.{domain}",
+            backend_ip=instance.ip,
+            backend_port=manifest.service_port(service, dict(inputs.values)),
+            path=service.path or "/",
+            probe_send=service.probe.send if service.probe else "",
+            probe_expect=service.probe.expect if service.probe else "",
+        )
+        for service in manifest.services
+    ]
+
+
+async def _out(uow: Uow, deployments: Deployments, row: DeploymentRow) -> DeploymentOut:
+    instance = await instances.find(uow, row.instance_id)
+    return DeploymentOut(
+        id=row.id,
+        name=row.name,
+        app=row.package_id,
+        app_name=str(row.manifest.get("name", row.package_id)),
+        version=row.package_version,
+        project_id=row.project_id,
+        state=row.state,
+        operation_id=row.operation_id,
+        instance_id=row.instance_id,
+        address=str(instance.ip) if instance is not None else None,
+        routes=[_route(deployments, route) for route in await exposure.list_routes(uow, row.id)],
+        outputs=await _outputs(uow, deployments, row, revealed=False),
+        inputs=dict(row.inputs),
+        requested_by=row.requested_by,
+        created_at=row.created_at,
+        live_at=row.live_at,
+    )
+
+
+def _route(deployments: Deployments, route: exposure.Route) -> RouteOut:
+    return RouteOut(
+        service=route.service,
+        protocol=route.protocol,
+        host=route.host,
+        port=route.port,
+        url=url_of(route, deployments.https_port),
+    )
+
+
+def url_of(route: exposure.Route, https_port: int) -> str:
+    """Return the address to give to people."""
+    if route.port is not None:
+        return f"{route.host}:{route.port}"
+    port = "" if https_port == 443 else f":{https_port}"  # noqa: PLR2004  (HTTPS's own port)
+    return f"https://{route.host}{port}/"
+
+
+async def _outputs(
+    uow: Uow, deployments: Deployments, row: DeploymentRow, *, revealed: bool
+) -> list[OutputOut]:
+    manifest = catalog.Manifest.model_validate(row.manifest)
+    routes = await exposure.list_routes(uow, row.id)
+    if not routes:
+        return []
+    main = routes[0]
+    outputs = catalog.render_outputs(
+        manifest,
+        row.inputs,
+        await deployments.vault.all_of(uow, row.id),
+        main.host,
+        main.port or deployments.https_port,
+        url_of(main, deployments.https_port),
+    )
+    return [
+        OutputOut(
+            name=output.name,
+            label=output.label,
+            sensitive=output.sensitive,
+            value=_shown(output, revealed=revealed),
+        )
+        for output in outputs
+    ]
+
+
+def _shown(output: catalog.Output, *, revealed: bool) -> str | None:
+    if isinstance(output.value, str):
+        return output.value
+    return output.value.reveal() if revealed else None
+
+
+def _fingerprint(asked: DeploymentIn) -> str:
+    text = json.dumps(asked.model_dump(mode="json"), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,380 @@
+"""The durable flows of deployments: deploy and remove, as plans over the engine port.
+
+Every ``do`` may run again after a crash and begins by looking at what is there already;
+every ``undo`` accepts that there is nothing.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from typing import Final
+
+from stead.agents import public as agents
+from stead.catalog import public as catalog
+from stead.core.db import Database, Uow
+from stead.core.durable import Plan, Step, StepContext, StepError
+from stead.core.pki import Authority
+from stead.core.vault import Vault
+from stead.core.waiting import until
+from stead.deployments import repository
+from stead.deployments.models import DeploymentRow
+from stead.deployments.rules import DeploymentState
+from stead.edge.probe import ProbeResult, probe_http, probe_tcp
+from stead.engines.errors import ConflictError
+from stead.engines.port import ContainerEngine
+from stead.engines.values import EngineTask, GuestFile, GuestSpec, GuestState, NetworkSpec
+from stead.exposure import public as exposure
+from stead.instances import public as instances
+from stead.kit import clock
+from stead.network import public as network
+
+BOOTSTRAP: Final = "/var/lib/stead-agent/bootstrap.json"
+ENGINE_SECONDS: Final = 120.0
+ENROL_SECONDS: Final = 90.0
+EDGE_SECONDS: Final = 30.0
+PROBE_SECONDS: Final = 60.0
+PROBE_PAUSE_SECONDS: Final = 0.1
+JOB_SLACK_SECONDS: Final = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """Everything the flows work with."""
+
+    database: Database
+    engine: ContainerEngine
+    vault: Vault
+    authority: Authority
+    ca_file: Path
+    image: str
+    agent_port: int
+    network_range: IPv4Network
+    edge_address: str
+    https_port: int
+    open_gateway: Callable[[IPv4Address], Awaitable[None]]
+
+
+def deploy_plan(tools: Tools) -> Plan:
+    """Return the plan that makes a deployment live, or leaves nothing behind."""
+    flow = _Flow(tools)
+    return Plan(
+        kind="deployment.deploy",
+        version=1,
+        steps=(
+            Step("reserve", "Reserve name, address and route", flow.reserve, flow.release),
+            Step("network", "Prepare the project's network", flow.ensure_network),
+            Step("create", "Create the container", flow.create, flow.destroy),
+            Step("token", "Hand over a one-time token", flow.inject, flow.revoke),
+            Step("start", "Start the container", flow.start),
+            Step("enrol", "Wait for its agent", flow.wait_for_agent, attempts=1),
+            Step("install", "Install the app", flow.install, flow.stop_job, 1, 0.5, 90_000),
+            Step("check", "Check that it works", flow.check, flow.stop_job, 1, 0.5, 900),
+            Step("route", "Publish the route", flow.publish, flow.withdraw),
+            Step("probe", "Reach it from outside", flow.probe, attempts=1),
+        ),
+    )
+
+
+def remove_plan(tools: Tools) -> Plan:
+    """Return the plan that takes a deployment away; it does not turn back half-way."""
+    flow = _Flow(tools)
+    return Plan(
+        kind="deployment.remove",
+        version=1,
+        cancellable=False,
+        steps=(
+            Step("begin", "Begin the removal", flow.begin_removal, flow.removal_failed),
+            Step("withdraw", "Take the route away", flow.withdraw_step, attempts=5),
+            Step("revoke", "Revoke the agent", flow.revoke_step, attempts=5),
+            Step("destroy", "Delete the container", flow.destroy_step, attempts=8),
+            Step("release", "Release name, address and route", flow.release_step, attempts=5),
+        ),
+    )
+
+
+class _Flow:
+    """The steps; each is named after what it makes true."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._database = tools.database
+        self._engine = tools.engine
+
+    async def reserve(self, context: StepContext) -> None:
+        """Make sure that what the request reserved is still there."""
+        async with self._database.read() as uow:
+            await _instance(uow, context)
+
+    async def release(self, context: StepContext) -> None:
+        deployment_id = context.text("deployment_id")
+        async with self._database.write() as uow:
+            await exposure.release(uow, self._tools.vault, deployment_id)
+            await self._tools.vault.forget(uow, deployment_id)
+            await instances.release(uow, context.text("instance_id"))
+            await repository.delete_(uow, deployment_id)
+
+    async def ensure_network(self, context: StepContext) -> None:
+        async with self._database.read() as uow:
+            instance = await _instance(uow, context)
+            net = await network.get_network(uow, instance.network_id)
+        spec = NetworkSpec(
+            name=net.native_name,
+            cidr=net.cidr,
+            gateway=net.gateway,
+            agent_port=self._tools.agent_port,
+            fenced_off=(self._tools.network_range,),
+        )
+        await self._engine.ensure_network(spec)
+        await self._tools.open_gateway(net.gateway)
+
+    async def create(self, context: StepContext) -> None:
+        async with self._database.read() as uow:
+            instance = await _instance(uow, context)
+            net = await network.get_network(uow, instance.network_id)
+        spec = GuestSpec(
+            name=instance.native_name,
+            key=instance.key,
+            owner=instance.id,
+            image=self._tools.image,
+            network=net.native_name,
+            address=instance.ip,
+            mac=instance.mac,
+            cores=instance.cores,
+            memory_mb=instance.memory_mb,
+            disk_gb=instance.disk_gb,
+        )
+        await self._settle(await self._engine.create(spec))
+
+    async def destroy(self, context: StepContext) -> None:
+        async with self._database.read() as uow:
+            instance = await instances.find(uow, context.text("instance_id"))
+        if instance is None:
+            return
+        found = await self._engine.find(instance.native_name)
+        if found is None:
+            return
+        if found.key != instance.key:
+            raise ConflictError(
+                f"The engine has a container {instance.native_name} that is not ours; "
+                "it was left alone"
+            )
+        await self._settle(await self._engine.stop(instance.native_name, force=True))
+        await self._settle(await self._engine.delete(instance.native_name))
+
+    async def inject(self, context: StepContext) -> None:
+        async with self._database.write() as uow:
+            instance = await _instance(uow, context)
+            net = await network.get_network(uow, instance.network_id)
+            token = await agents.issue_enrolment(uow, instance.id)
+        bootstrap = {
+            "server": f"https://{net.gateway}:{self._tools.agent_port}",
+            "ca": self._tools.authority.pem,
+            "token": token,
+        }
+        file = GuestFile(BOOTSTRAP, json.dumps(bootstrap).encode())
+        await self._engine.push_file(instance.native_name, file)
+
+    async def revoke(self, context: StepContext) -> None:
+        async with self._database.write() as uow:
+            await agents.revoke(uow, self._tools.vault, context.text("instance_id"))
+
+    async def start(self, context: StepContext) -> None:
+        async with self._database.read() as uow:
+            instance = await _instance(uow, context)
+        await self._settle(await self._engine.start(instance.native_name))
+
+    async def wait_for_agent(self, context: StepContext) -> None:
+        async with self._database.read() as uow:
+            instance = await _instance(uow, context)
+
+        async def look(uow: Uow) -> bool | None:
+            return await agents.is_enrolled(uow, instance.id) or None
+
+        topic = agents.topic(instance.id)
+        if await until(self._database, topic, look, ENROL_SECONDS):
+            return
+        await self._explain_silence(context, instance)
+
+    async def install(self, context: StepContext) -> None:
+        async with self._database.read() as uow:
+            manifest = _manifest(await _deployment(uow, context))
+        await self._run_script(context, manifest.install_script, manifest.timeout_seconds)
+
+    async def check(self, context: StepContext) -> None:
+        async with self._database.read() as uow:
+            manifest = _manifest(await _deployment(uow, context))
+        if manifest.check_script is not None:
+            await self._run_script(context, manifest.check_script, 120)
+
+    async def stop_job(self, context: StepContext) -> None:
+        async with self._database.write() as uow:
+            await agents.cancel_job(uow, context.key)
+
+    async def publish(self, context: StepContext) -> None:
+        owner = context.text("deployment_id")
+        async with self._database.write() as uow:
+            version = await exposure.publish(uow, self._tools.vault, self._tools.authority, owner)
+        await self._await_edges(version, owner)
+
+    async def withdraw(self, context: StepContext) -> None:
+        owner = context.text("deployment_id")
+        async with self._database.write() as uow:
+            version = await exposure.withdraw(uow, owner)
+        await self._await_edges(version, owner)
+
+    async def probe(self, context: StepContext) -> None:
+        async with self._database.read() as uow:
+            routes = await exposure.list_routes(uow, context.text("deployment_id"))
+        for route in routes:
+            await self._probe_until_served(route)
+        async with self._database.write() as uow:
+            row = await _deployment(uow, context)
+            row.state = DeploymentState.LIVE
+            row.live_at = clock.utc_now()
+
+    async def begin_removal(self, context: StepContext) -> None:
+        """Nothing is done yet; from here on the removal goes forward only."""
+
+    async def removal_failed(self, context: StepContext) -> None:
+        async with self._database.write() as uow:
+            row = await repository.find(uow, context.text("deployment_id"))
+            if row is not None:
+                row.state = DeploymentState.REMOVE_FAILED
+
+    async def withdraw_step(self, context: StepContext) -> None:
+        await self.withdraw(context)
+
+    async def revoke_step(self, context: StepContext) -> None:
+        await self.revoke(context)
+
+    async def destroy_step(self, context: StepContext) -> None:
+        await self.destroy(context)
+
+    async def release_step(self, context: StepContext) -> None:
+        await self.release(context)
+
+    async def _settle(self, task: EngineTask) -> None:
+        await self._engine.settle(task, ENGINE_SECONDS)
+
+    async def _run_script(self, context: StepContext, script: str, limit: int) -> None:
+        async with self._database.write() as uow:
+            row = await _deployment(uow, context)
+            secrets = await self._tools.vault.all_of(uow, row.id)
+            job_id = await agents.ensure_job(
+                uow,
+                agents.JobRequest(
+                    key=context.key,
+                    instance_id=row.instance_id,
+                    operation_id=context.operation_id,
+                    step=context.step,
+                    package_id=row.package_id,
+                    package_version=row.package_version,
+                    package_digest=row.package_digest,
+                    script=script,
+                    inputs=row.inputs,
+                    secret_owner=row.id,
+                    secret_names=tuple(sorted(secrets)),
+                    limit_seconds=limit,
+                ),
+            )
+
+        async def look(uow: Uow) -> agents.JobResult | None:
+            return await agents.find_result(uow, job_id)
+
+        topic = agents.result_topic(job_id)
+        result = await until(self._database, topic, look, limit * 3 + JOB_SLACK_SECONDS)
+        if result is None:
+            raise StepError("The agent in the container stopped answering")
+        if not result.succeeded:
+            raise _script_failed(script, result)
+
+    async def _await_edges(self, version: int, owner: str) -> None:
+        async def look(uow: Uow) -> tuple[str, ...] | None:
+            served = await exposure.find_served(uow, version, owner)
+            return served.problems if served is not None else None
+
+        problems = await until(self._database, exposure.REPORT_TOPIC, look, EDGE_SECONDS)
+        if problems is None:
+            raise StepError(
+                "The edge has not taken over the new routes",
+                retryable=True,
+                hint="Check that stead edge runs and reaches the control plane",
+            )
+        if problems:
+            raise StepError(f"The edge refused the route: {problems[0]}", retryable=True)
+
+    async def _probe_until_served(self, route: exposure.Route) -> None:
+        deadline = clock.monotonic() + PROBE_SECONDS
+        while True:
+            result = await self._probe_once(route)
+            if result.ok:
+                return
+            if clock.monotonic() > deadline:
+                raise StepError(
+                    f"The app does not answer at {route.host}: {result.error}",
+                    hint="The installation ended well, so look at the app's own settings",
+                )
+            await asyncio.sleep(PROBE_PAUSE_SECONDS)
+
+    async def _probe_once(self, route: exposure.Route) -> ProbeResult:
+        if route.port is not None:
+            return await probe_tcp(
+                self._tools.edge_address,
+                route.port,
+                bytes.fromhex(route.probe_send),
+                route.probe_expect or None,
+            )
+        return await probe_http(
+            self._tools.edge_address,
+            self._tools.https_port,
+            route.host,
+            self._tools.ca_file,
+            route.path,
+        )
+
+    async def _explain_silence(self, context: StepContext, instance: instances.Instance) -> None:
+        guest = await self._engine.find(instance.native_name)
+        log = await self._engine.boot_log(instance.native_name)
+        for line in log.splitlines()[-40:]:
+            await context.emit("log", {"stream": "console", "text": line[:1000]})
+        running = guest is not None and guest.state is GuestState.RUNNING
+        state = "runs but its agent never called" if running else "stopped during its start"
+        raise StepError(
+            f"The container {state}",
+            hint="The last lines of its console are in the log of this operation",
+        )
+
+
+async def _instance(uow: Uow, context: StepContext) -> instances.Instance:
+    found = await instances.find(uow, context.text("instance_id"))
+    if found is None:
+        raise StepError("The instance's record is gone")
+    return found
+
+
+async def _deployment(uow: Uow, context: StepContext) -> DeploymentRow:
+    row = await repository.find(uow, context.text("deployment_id"))
+    if row is None:
+        raise StepError("The deployment's record is gone")
+    return row
+
+
+def _manifest(row: DeploymentRow) -> catalog.Manifest:
+    return catalog.Manifest.model_validate(row.manifest)
+
+
+def _script_failed(script: str, result: agents.JobResult) -> StepError:
+    hints: dict[int | None, str] = {
+        1: "An input was not accepted by the script; the log says which",
+        2: "The installation failed; the log has the details",
+        3: "The app's configuration was not accepted; the log has the details",
+    }
+    code = f" with exit code {result.exit_code}" if result.exit_code is not None else ""
+    reason = f": {result.reason}" if result.reason else ""
+    return StepError(
+        f"{script} ended as {result.outcome}{code}{reason}",
+        hint=hints.get(result.exit_code, "The log of this operation has the details"),
+    )
