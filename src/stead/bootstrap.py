@@ -1,0 +1,92 @@
+"""The composition root: the only module that names drivers and puts the parts together.
+
+``main`` serves the verbs that run on the machine itself; the command line hands over to it.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from ipaddress import IPv4Address
+
+from stead.catalog import public as catalog
+from stead.core.blobs import Blobs
+from stead.core.durable import Checkpoint, Worker
+from stead.core.http import Provided
+from stead.core.settings import Settings
+from stead.deployments import public as deployments, workflows
+from stead.engines.drivers.incus import client as incus_client
+from stead.engines.drivers.incus.driver import IncusDriver
+from stead.entrypoints import admin
+from stead.entrypoints.plant import Plant, lay_ground
+
+
+async def assemble(
+    settings: Settings,
+    open_gateway: Callable[[IPv4Address], Awaitable[None]],
+    checkpoint: Checkpoint | None = None,
+) -> Plant:
+    """Put the control plane together. ``checkpoint`` lets tests stop it at any step."""
+    base = await lay_ground(settings)
+    folder = settings.server.data_dir
+    packages = await asyncio.to_thread(catalog.load, [*settings.server.packages, catalog.BUILT_IN])
+    blobs = Blobs(folder / "blobs")
+    for package in packages.packages.values():
+        await asyncio.to_thread(blobs.put, package.archive)
+    engine = _engine(settings)
+    tools = workflows.Tools(
+        database=base.database,
+        engine=engine,
+        vault=base.vault,
+        authority=base.authority,
+        ca_file=folder / "ca.pem",
+        image=settings.incus.image,
+        agent_port=settings.server.agent_port,
+        network_range=settings.network.range,
+        edge_address=settings.edge.probe_address,
+        https_port=settings.server.https_port,
+        open_gateway=open_gateway,
+    )
+    deploy, remove = workflows.deploy_plan(tools), workflows.remove_plan(tools)
+    services = Provided()
+    services.add(base.database)
+    services.add(base.vault)
+    services.add(blobs)
+    services.add(packages)
+    services.add(settings)
+    services.add(
+        deployments.Deployments(
+            catalog=packages,
+            vault=base.vault,
+            within=settings.network.range,
+            apps_domain=settings.server.apps_domain,
+            https_port=settings.server.https_port,
+            tcp_ports=range(settings.edge.tcp_first, settings.edge.tcp_last + 1),
+            deploy_plan=deploy,
+            remove_plan=remove,
+        )
+    )
+    worker = Worker(
+        base.database,
+        [deploy, remove],
+        owner=f"{socket.gethostname()}:{os.getpid()}",
+        checkpoint=checkpoint,
+    )
+    return Plant(base, services, worker)
+
+
+def main() -> None:
+    """Run a local verb: serve, edge or admin."""
+    admin.application(assemble)()
+
+
+def _engine(settings: Settings) -> IncusDriver:
+    incus = settings.incus
+    client = incus_client.connect(
+        incus.url,
+        incus.project,
+        certificate=incus.client_cert,
+        key=incus.client_key,
+        server_certificate=incus.server_cert,
+    )
+    return IncusDriver(client, incus.pool)

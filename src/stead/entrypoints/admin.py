@@ -1,0 +1,184 @@
+"""Verbs that run on the machine itself: serve, edge, and admin for what has no API yet."""
+
+import asyncio
+import os
+import shutil
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Final, Never, TypeVar
+
+import typer
+
+from stead.core import log, pki, settings as process_settings, vault
+from stead.core.errors import SteadError
+from stead.core.settings import Settings, SettingsError
+from stead.edge import loop as edge_loop
+from stead.entrypoints import config
+from stead.entrypoints.plant import VAULT_KEY, Ground, lay_ground
+from stead.entrypoints.serve import AlreadyRunningError, Assemble, serve
+from stead.exposure import public as exposure
+from stead.identity import public as identity
+from stead.infra import public as infra
+from stead.kit import ids
+
+ADMIN: Final = "admin"
+PROJECT: Final = "main"
+LOCAL_EDGE: Final = "local"
+FAILED: Final = 1
+Result = TypeVar("Result")
+
+
+def application(assemble: Assemble) -> typer.Typer:
+    """Return the local commands; only ``serve`` needs the whole assembly."""
+    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    app.add_typer(admin_commands, name="admin")
+
+    @app.command("serve")
+    def _serve() -> None:
+        """Serve console, API, agents and worker until stopped."""
+        chosen = _settings()
+        log.configure(json=chosen.server.json_logs)
+        _run(serve(chosen, assemble))
+
+    @app.command("edge")
+    def _edge() -> None:
+        """Run the proxy on this host: pull routes, serve them, report."""
+        chosen = _settings()
+        log.configure(json=chosen.server.json_logs)
+        _run(edge_loop.run(chosen.edge))
+
+    return app
+
+
+admin_commands = typer.Typer(no_args_is_help=True, help="Set up and look after this server.")
+
+
+@admin_commands.command()
+def init(
+    owner: Annotated[
+        str, typer.Option(help="Unix user that will run the server; the files become theirs.")
+    ] = "",
+    edge_group: Annotated[
+        str, typer.Option(help="Unix group that may read the edge's token.")
+    ] = "",
+) -> None:
+    """Create database, keys, CA, the first person and project; safe to repeat."""
+    chosen = _settings()
+    folder = chosen.server.data_dir
+    folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+    vault.ensure_key(folder / VAULT_KEY)
+    pki.ensure_root(folder, chosen.server.domain, chosen.network.range)
+    token_file = chosen.edge.token_file
+    if not token_file.exists():
+        pki.write_private(token_file, ids.new_token("edg").encode())
+    _run(_with_ground(chosen, _populate))
+    if owner:
+        _hand_over(folder, owner)
+    if edge_group:
+        shutil.chown(token_file, group=edge_group)
+        token_file.chmod(0o640)
+    _say(f"Ready in {folder}")
+
+
+@admin_commands.command("sign-in-link")
+def sign_in_link(user: str = ADMIN) -> None:
+    """Print a link that signs a person in to the console, once, within an hour."""
+    chosen = _settings()
+
+    async def make(ground: Ground) -> str:
+        async with ground.database.write() as uow:
+            return await identity.issue_link(uow, await _user_id(ground, user))
+
+    token = _run(_with_ground(chosen, make))
+    _say(f"{chosen.server.console_url}/sign-in/{token}")
+
+
+@admin_commands.command("cli-login")
+def cli_login(user: str = ADMIN) -> None:
+    """Let the command line of this Unix account act as a person."""
+    chosen = _settings()
+
+    async def make(ground: Ground) -> str:
+        user_id = await _user_id(ground, user)
+        async with ground.database.write() as uow:
+            return await identity.issue_token(uow, user_id, f"CLI on {os.uname().nodename}")
+
+    known = config.load()
+    ca = chosen.server.data_dir / "ca.pem"
+    if known is not None and known.url == chosen.server.console_url:
+        _say(f"The command line is signed in to {known.url} already")
+        return
+    token = _run(_with_ground(chosen, make))
+    path = config.save(config.Login(chosen.server.console_url, token, ca.read_text()))
+    _say(f"The command line is signed in to {chosen.server.console_url} ({path})")
+
+
+@admin_commands.command()
+def ca() -> None:
+    """Print where the certificate lies that clients have to trust."""
+    _say(str(_settings().server.data_dir / "ca.pem"))
+
+
+async def _populate(ground: Ground) -> None:
+    chosen = ground.settings
+    token = chosen.edge.token_file.read_text().strip()
+    async with ground.database.write() as uow:
+        await identity.ensure_admin(uow, ADMIN, PROJECT)
+        await infra.ensure_local_cluster(uow, "incus")
+        await exposure.ensure_edge(uow, LOCAL_EDGE, token)
+        await exposure.ensure_console_route(
+            uow,
+            ground.vault,
+            ground.authority,
+            chosen.server.console_name,
+            chosen.server.console_port,
+        )
+
+
+async def _user_id(ground: Ground, name: str) -> str:
+    async with ground.database.read() as uow:
+        found = await identity.find_user_id(uow, name)
+    if found is None:
+        _fail(f"There is nobody named {name}")
+    return found
+
+
+async def _with_ground(
+    chosen: Settings, work: Callable[[Ground], Coroutine[None, None, Result]]
+) -> Result:
+    ground = await lay_ground(chosen)
+    try:
+        return await work(ground)
+    finally:
+        await ground.database.close()
+
+
+def _run(work: Coroutine[None, None, Result]) -> Result:
+    try:
+        return asyncio.run(work)
+    except (SteadError, AlreadyRunningError) as error:
+        _fail(str(error))
+    except FileNotFoundError as error:
+        _fail(f"{error.filename} is missing; run: stead admin init")
+
+
+def _settings() -> Settings:
+    try:
+        return process_settings.load()
+    except SettingsError as error:
+        _fail(str(error))
+
+
+def _hand_over(folder: Path, owner: str) -> None:
+    for path in (folder, *folder.rglob("*")):
+        shutil.chown(path, user=owner, group=owner)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+def _fail(text: str) -> Never:
+    sys.stderr.write(f"stead: {text}\n")
+    raise typer.Exit(FAILED)

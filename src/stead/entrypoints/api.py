@@ -1,0 +1,95 @@
+"""The two HTTP applications: console and API behind the edge, and the agents' listener."""
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from fastapi.routing import APIRoute
+from starlette.types import ASGIApp
+
+from stead import __version__
+from stead.agents import routes as agent_routes
+from stead.catalog import routes as catalog_routes
+from stead.core import authz, log
+from stead.core.errors import SteadError
+from stead.core.http import Provided, problem
+from stead.core.settings import Settings
+from stead.deployments import routes as deployment_routes
+from stead.entrypoints import health
+from stead.entrypoints.guard import BodyLimit, SignIn
+from stead.exposure import routes as exposure_routes
+from stead.identity import routes as identity_routes
+from stead.operations import routes as operation_routes
+
+logger = log.get(__name__)
+
+
+class UndeclaredActionError(Exception):
+    """A route does not say which action it performs, so nobody can be refused."""
+
+
+def control_app(provided: Provided) -> ASGIApp:
+    """Return console and API; raises UndeclaredActionError."""
+    app = FastAPI(
+        title="Stead",
+        version=__version__,
+        description="Apps, containers and routes on the machines you own.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+    )
+    app.state.provided = provided
+    for router in (
+        health.router,
+        catalog_routes.router,
+        deployment_routes.router,
+        operation_routes.router,
+        identity_routes.router,
+        exposure_routes.router,
+    ):
+        app.include_router(router)
+    _finish(app)
+    console = provided.get(Settings).server.console_url
+    return BodyLimit(SignIn(app, provided, console))
+
+
+def agent_app(provided: Provided) -> ASGIApp:
+    """Return what guests may reach: enrolment, jobs, packages, and nothing else."""
+    app = FastAPI(title="Stead agents", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.provided = provided
+    app.include_router(agent_routes.router)
+    _finish(app)
+    return BodyLimit(app, limit=4 * 1024 * 1024)
+
+
+def _finish(app: FastAPI) -> None:
+    app.add_exception_handler(SteadError, _expected)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    for route in app.routes:
+        if isinstance(route, APIRoute) and authz.declared(route.endpoint) is None:
+            raise UndeclaredActionError(route.path)
+
+
+async def _expected(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, SteadError):
+        raise error
+    return problem(error)
+
+
+async def _malformed(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    fields = {
+        ".".join(str(part) for part in found["loc"][1:]) or "body": str(found["msg"])
+        for found in error.errors()
+    }
+    return JSONResponse(
+        {
+            "type": "urn:stead:error:request.malformed",
+            "title": "The request does not have the expected shape",
+            "status": 422,
+            "code": "request.malformed",
+            "fields": fields,
+        },
+        status_code=422,
+        media_type="application/problem+json",
+    )

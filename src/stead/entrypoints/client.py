@@ -1,0 +1,126 @@
+"""Speaks to the HTTP API for the command line; failures become exit codes."""
+
+import json
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import httpx
+from typing_extensions import override
+
+from stead import __version__
+from stead.entrypoints.config import Login
+
+EXIT_CODES: Final = {401: 3, 403: 4, 404: 5, 409: 6, 412: 6, 422: 7, 429: 8, 503: 8}
+FAILED: Final = 1
+UNREACHABLE: Final = 8
+_REFUSED: Final = 400
+
+
+class CommandError(Exception):
+    """What the command line tells before it exits with ``code``."""
+
+    def __init__(self, message: str, code: int = FAILED) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class _Loopback(httpx.HTTPTransport):
+    """Reaches ``*.localhost`` without a resolver, as RFC 6761 asks of applications."""
+
+    @override
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        host = request.url.host
+        if host.endswith(".localhost"):
+            request.url = request.url.copy_with(host="127.0.0.1")
+            request.extensions = {**request.extensions, "sni_hostname": host}
+        return super().handle_request(request)
+
+
+class Client:
+    """The API of one server, as one person."""
+
+    def __init__(self, login: Login) -> None:
+        context = ssl.create_default_context()
+        if login.ca:
+            context.load_verify_locations(cadata=login.ca)
+        self._http = httpx.Client(
+            base_url=login.url,
+            transport=_Loopback(verify=context),
+            headers={
+                "Authorization": f"Bearer {login.token}",
+                "User-Agent": f"stead-cli/{__version__}",
+            },
+            timeout=httpx.Timeout(30, connect=10),
+        )
+
+    def get(self, path: str) -> Any:  # noqa: ANN401  (JSON of whatever was asked for)
+        """Read; raises CommandError with the server's own words."""
+        return self._send("GET", path)
+
+    def post(self, path: str, body: object = None, **headers: str) -> Any:  # noqa: ANN401  (JSON)
+        """Ask for a change."""
+        return self._send("POST", path, json=body, headers=headers)
+
+    def delete(self, path: str) -> Any:  # noqa: ANN401  (JSON of whatever was asked for)
+        """Ask for something to go away."""
+        return self._send("DELETE", path)
+
+    @contextmanager
+    def events(self, path: str, after: int) -> Iterator[Iterator[tuple[str, dict[str, Any]]]]:
+        """Open a stream of server-sent events as (kind, data) pairs."""
+        timeout = httpx.Timeout(30, read=60)
+        headers = {"Last-Event-ID": str(after)}
+        with _told(), self._http.stream("GET", path, timeout=timeout, headers=headers) as answer:
+            if answer.status_code >= _REFUSED:
+                answer.read()
+                raise _refusal(answer)
+            yield _parse(answer.iter_lines())
+
+    def _send(self, method: str, path: str, **content: Any) -> Any:  # noqa: ANN401  (JSON)
+        with _told():
+            answer = self._http.request(method, path, **content)
+        if answer.status_code >= _REFUSED:
+            raise _refusal(answer)
+        return answer.json() if answer.content else None
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except httpx.ConnectError as error:
+        raise CommandError(
+            f"The server does not answer: {error}\nIs it running, and is its address right?",
+            UNREACHABLE,
+        ) from error
+    except httpx.TransportError as error:
+        raise CommandError(f"The connection broke: {error}", UNREACHABLE) from error
+
+
+def _refusal(answer: httpx.Response) -> CommandError:
+    try:
+        problem = answer.json()
+    except ValueError:
+        problem = {}
+    lines = [str(problem.get("title") or f"The server answered {answer.status_code}")]
+    lines += [f"  {name}: {text}" for name, text in (problem.get("fields") or {}).items()]
+    if problem.get("hint"):
+        lines.append(str(problem["hint"]))
+    if answer.status_code == 401:  # noqa: PLR2004  (a status code)
+        lines.append("Sign in with: stead login URL")
+    return CommandError("\n".join(lines), EXIT_CODES.get(answer.status_code, FAILED))
+
+
+def _parse(lines: Iterator[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    kind, data = "message", ""
+    for line in lines:
+        name, _, value = line.partition(": ")
+        if name == "event":
+            kind = value
+        elif name == "data":
+            data = value
+        elif not line and data:
+            yield kind, json.loads(data)
+            kind, data = "message", ""

@@ -1,0 +1,229 @@
+"""The client's verbs: everything here goes through the HTTP API."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Final, NoReturn
+
+import typer
+
+from stead.entrypoints import config
+from stead.entrypoints.client import Client, CommandError
+from stead.entrypoints.config import Login
+from stead.entrypoints.follow import follow
+from stead.kit import ids
+
+NOT_SIGNED_IN: Final = 3
+USAGE: Final = 2
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Deploy apps on the machines you own. Server verbs: serve, edge, admin.",
+)
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Watch = Annotated[bool, typer.Option(help="Show what happens until it has ended.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Leave the installer's output out.")]
+
+
+def main() -> None:
+    """Run the client; expected failures print their words and set the exit code."""
+    try:
+        app()
+    except CommandError as error:
+        sys.stderr.write(f"stead: {error}\n")
+        sys.exit(error.code)
+
+
+@app.command()
+def login(
+    url: Annotated[str, typer.Argument(help="The console's address.")],
+    ca: Annotated[Path | None, typer.Option(help="The CA certificate to trust.")] = None,
+) -> None:
+    """Remember a server and a token, which is read from standard input."""
+    token = typer.prompt("API token", hide_input=True) if sys.stdin.isatty() else sys.stdin.read()
+    chosen = Login(url.rstrip("/"), token.strip(), ca.read_text() if ca is not None else "")
+    person = Client(chosen).get("/api/v1/me")
+    path = config.save(chosen)
+    _say(f"Signed in to {chosen.url} as {person['name']} ({path})")
+
+
+@app.command()
+def apps(*, as_json: Json = False) -> None:
+    """List the apps of the catalog."""
+    rows = _client().get("/api/v1/catalog")
+    _table(rows, ("id", "version", "summary"), as_json=as_json)
+
+
+@app.command("app")
+def show_app(name: str) -> None:
+    """Describe one app and what it asks for."""
+    found = _client().get(f"/api/v1/catalog/{name}")
+    _say(f"{found['name']} {found['version']}\n\n{found['description'].strip()}\n")
+    required = found["inputs"].get("required", [])
+    for key, schema in found["inputs"].get("properties", {}).items():
+        mark = "required" if key in required else f"default {schema.get('default', 'none')}"
+        _say(f"  --set {key}=…  {schema.get('title', '')} ({mark})")
+
+
+@app.command()
+def deploy(
+    app_name: Annotated[str, typer.Argument(metavar="APP")],
+    *,
+    name: Annotated[str, typer.Option(help="Its name; the app's name if left out.")] = "",
+    project: Annotated[str, typer.Option(help="The project, if you have several.")] = "",
+    size: Annotated[str, typer.Option(help="small, medium or large.")] = "",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An input of the app.")
+    ] = None,
+    watch: Watch = True,
+    quiet: Quiet = False,
+) -> None:
+    """Install an app into a container of its own and publish it."""
+    body: dict[str, Any] = {"app": app_name, "inputs": _inputs(settings or [])}
+    body |= {k: v for k, v in (("name", name), ("project", project), ("size", size)) if v}
+    client = _client()
+    accepted = client.post(
+        "/api/v1/deployments", body, **{"Idempotency-Key": ids.new_token("cli")}
+    )
+    if not watch:
+        _say(f"{accepted['name']}: operation {accepted['operation_id']}")
+        return
+    follow(client, accepted["operation_id"], quiet=quiet)
+    found = client.get(f"/api/v1/deployments/{accepted['deployment_id']}")
+    _say(f"\n{found['name']} is live")
+    _print_ways(found)
+
+
+@app.command("list")
+def list_(*, as_json: Json = False) -> None:
+    """List the deployments of your projects."""
+    rows = _client().get("/api/v1/deployments")
+    for row in rows:
+        row["url"] = ", ".join(route["url"] for route in row["routes"])
+    _table(rows, ("name", "app", "version", "state", "url"), as_json=as_json)
+
+
+@app.command()
+def show(
+    name: str,
+    *,
+    reveal: Annotated[bool, typer.Option("--reveal", help="Show secrets too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show one deployment: how to reach it and what it gives back."""
+    client = _client()
+    found = _find(client, name)
+    if reveal:
+        found["outputs"] = client.post(f"/api/v1/deployments/{found['id']}/reveal")
+    if as_json:
+        _say(json.dumps(found, indent=2))
+        return
+    _say(f"{found['name']}  {found['app_name']} {found['version']}  {found['state']}")
+    _print_ways(found)
+
+
+@app.command()
+def remove(
+    name: str,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    watch: Watch = True,
+) -> None:
+    """Delete a deployment with its container, address and routes."""
+    client = _client()
+    found = _find(client, name)
+    if not yes and not _confirmed(found):
+        _say("Nothing was removed")
+        return
+    accepted = client.delete(f"/api/v1/deployments/{found['id']}")
+    if not watch:
+        _say(f"{name}: operation {accepted['operation_id']}")
+        return
+    follow(client, accepted["operation_id"])
+    _say(f"\n{name} is gone")
+
+
+@app.command()
+def operations(*, as_json: Json = False) -> None:
+    """List recent operations, newest first."""
+    rows = _client().get("/api/v1/operations")
+    _table(rows, ("id", "title", "state", "created_at"), as_json=as_json)
+
+
+@app.command()
+def operation(operation_id: str, *, quiet: Quiet = False) -> None:
+    """Show an operation from its beginning, and follow it to its end."""
+    follow(_client(), operation_id, quiet=quiet)
+
+
+@app.command()
+def cancel(operation_id: str) -> None:
+    """Stop an operation and take away what it made."""
+    client = _client()
+    client.post(f"/api/v1/operations/{operation_id}/cancel")
+    _say("Cancelling; what was made is taken away again")
+
+
+def _client() -> Client:
+    known = config.load()
+    if known is None:
+        raise CommandError("You are not signed in; run: stead login URL", NOT_SIGNED_IN)
+    return Client(known)
+
+
+def _find(client: Client, name: str) -> dict[str, Any]:
+    rows: list[dict[str, Any]] = client.get("/api/v1/deployments")
+    found = [row for row in rows if name in (row["name"], row["id"])]
+    if len(found) != 1:
+        known = ", ".join(row["name"] for row in rows) or "none"
+        raise CommandError(f"There is no deployment {name}; there are: {known}", 5)
+    return found[0]
+
+
+def _confirmed(found: dict[str, Any]) -> bool:
+    if not sys.stdin.isatty():
+        raise CommandError("Say --yes to remove without being asked", USAGE)
+    return typer.confirm(f"Delete {found['name']} ({found['app_name']}) with all its data?")
+
+
+def _inputs(pairs: list[str]) -> dict[str, str]:
+    inputs = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            _wrong(f"--set takes KEY=VALUE, not {pair}")
+        inputs[key] = value
+    return inputs
+
+
+def _wrong(text: str) -> NoReturn:
+    raise CommandError(text, USAGE)
+
+
+def _print_ways(found: dict[str, Any]) -> None:
+    for route in found["routes"]:
+        _say(f"  {route['service']:<12} {route['url']}")
+    for output in found["outputs"]:
+        value = output["value"]
+        shown = value if value is not None else f"(secret; stead show {found['name']} --reveal)"
+        _say(f"  {output['label']:<12} {shown}")
+
+
+def _table(rows: list[dict[str, Any]], columns: tuple[str, ...], *, as_json: bool) -> None:
+    if as_json:
+        _say(json.dumps(rows, indent=2))
+        return
+    if not rows:
+        _say("Nothing here yet")
+        return
+    cells = [[column.upper().replace("_", " ") for column in columns]]
+    cells += [[str(row.get(column) or "") for column in columns] for row in rows]
+    widths = [max(len(line[at]) for line in cells) for at in range(len(columns))]
+    for line in cells:
+        padded = (text.ljust(width) for text, width in zip(line, widths, strict=True))
+        _say("  ".join(padded).rstrip())
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")

@@ -1,0 +1,102 @@
+"""Shows an operation while it happens: steps with their times, output below them."""
+
+import sys
+import threading
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from stead.entrypoints.client import Client, CommandError
+
+OPERATION_FAILED: Final = 9
+_RETRIES: Final = 30
+
+
+@dataclass
+class _View:
+    """What has been shown so far."""
+
+    titles: dict[str, str]
+    quiet: bool
+    started: dict[str, datetime] = field(default_factory=dict)
+    seq: int = 0
+
+    def show(self, kind: str, event: dict[str, Any]) -> None:
+        """Print one event, if it is worth a line."""
+        self.seq = max(self.seq, int(event.get("seq", 0)))
+        data = event.get("data", {})
+        if kind == "step":
+            self._step(event, str(data.get("state")))
+        elif kind == "log" and not self.quiet:
+            _say(f"      {data.get('text', '')}")
+        elif kind == "progress":
+            _say(f"      {data.get('percent'):>3} %  {data.get('text', '')}")
+        elif kind in {"retry", "undo_retry"}:
+            _say(f"      trying again: {data.get('message', 'the installation failed')}")
+
+    def _step(self, event: dict[str, Any], state: str) -> None:
+        name = str(event.get("step"))
+        at = datetime.fromisoformat(str(event.get("at")))
+        title = self.titles.get(name, name)
+        if state == "running":
+            self.started.setdefault(name, at)
+            _say(f"  ·   {title}")
+        elif state == "done":
+            took = (at - self.started.get(name, at)).total_seconds()
+            _say(f"  ok  {title} ({took:.1f} s)")
+        elif state == "failed":
+            _say(f"  !!  {title}")
+        elif state == "undone":
+            _say(f"  <-  undone: {title}")
+
+
+def follow(client: Client, operation_id: str, *, quiet: bool = False) -> dict[str, Any]:
+    """Print events until the operation ends; raises CommandError unless it succeeded.
+
+    The stream is resumed where it broke, so a restart of the server costs no line.
+    """
+    path = f"/api/v1/operations/{operation_id}"
+    operation = client.get(path)
+    _say(operation["title"])
+    view = _View({step["name"]: step["title"] for step in operation["steps"]}, quiet)
+    breaks = 0
+    while not _drain(client, f"{path}/events", view):
+        breaks += 1
+        if breaks > _RETRIES:
+            raise CommandError("The connection broke too often; look again with: stead operation")
+    ended: dict[str, Any] = client.get(path)
+    if ended["state"] != "succeeded":
+        raise CommandError(_failure(ended), OPERATION_FAILED)
+    return ended
+
+
+def _drain(client: Client, path: str, view: _View) -> bool:
+    try:
+        with client.events(path, view.seq) as events:
+            for kind, event in events:
+                if kind == "end":
+                    return True
+                view.show(kind, event)
+    except CommandError as error:
+        if error.code != 8:  # noqa: PLR2004  (only what may pass by itself)
+            raise
+        # Nothing else happens in this process, so waiting here blocks nobody.
+        threading.Event().wait(0.5)
+    return False
+
+
+def _failure(operation: dict[str, Any]) -> str:
+    error = operation.get("error") or {}
+    lines = [f"{operation['title']}: {operation['state'].replace('_', ' ')}"]
+    if error.get("message"):
+        lines.append(f"  {error['message']}")
+    if error.get("hint"):
+        lines.append(f"  {error['hint']}")
+    if operation["state"] in {"failed", "cancelled"}:
+        lines.append("  Everything that had been made was taken away again.")
+    return "\n".join(lines)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,113 @@
+"""In front of every request: size limits, who is signed in, and no writes from elsewhere."""
+
+from http.cookies import CookieError, SimpleCookie
+from typing import Final
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from stead.core import authz
+from stead.core.authz import Actor
+from stead.core.db import Database
+from stead.core.errors import Kind, SteadError
+from stead.core.http import Provided, problem
+from stead.identity import public as identity
+
+COOKIE: Final = "__Host-stead"
+SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+BODY_LIMIT: Final = 1024 * 1024
+
+
+class TooLargeError(SteadError):
+    """The body is larger than anything we take."""
+
+    kind = Kind.TOO_LARGE
+    code = "request.too_large"
+
+
+class BodyLimit:
+    """Refuses bodies above a limit, announced or not."""
+
+    def __init__(self, app: ASGIApp, limit: int = BODY_LIMIT) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, counting what it brings."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        announced = Headers(scope=scope).get("content-length", "0")
+        refusal = problem(TooLargeError(f"The body may have {self._limit} bytes at most"))
+        if not announced.isdigit() or int(announced) > self._limit:
+            await refusal(scope, receive, send)
+            return
+        taken = 0
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self._limit:
+                raise TooLargeError(f"The body may have {self._limit} bytes at most")
+            return message
+
+        await self._app(scope, counted, send)
+
+
+class SignIn:
+    """Finds out who asks, by API token or by session cookie.
+
+    A cookie is sent along by the browser whoever made the page, and tenants' apps are on
+    the same site. So writes with a cookie must come from the console's own origin.
+    """
+
+    def __init__(self, app: ASGIApp, provided: Provided, console: str) -> None:
+        self._app = app
+        self._database = provided.get(Database)
+        self._console = console
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Bind the actor to the request and pass it on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        try:
+            actor, by_cookie = await self._recognise(request)
+        except SteadError as error:
+            await problem(error)(scope, receive, send)
+            return
+        if by_cookie and request.method not in SAFE and not self._own_origin(request):
+            refusal = authz.ForbiddenError("This request does not come from the console itself")
+            await problem(refusal)(scope, receive, send)
+            return
+        scope.setdefault("state", {})["actor"] = actor
+        await self._app(scope, receive, send)
+
+    async def _recognise(self, request: Request) -> tuple[Actor | None, bool]:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme == "Bearer" and token.startswith("stt_"):
+            async with self._database.read() as uow:
+                return await identity.find_actor_by_token(uow, token), False
+        session = session_of(request)
+        if session is None:
+            return None, False
+        async with self._database.read() as uow:
+            return await identity.find_actor_by_session(uow, session), True
+
+    def _own_origin(self, request: Request) -> bool:
+        origin = request.headers.get("origin")
+        site = request.headers.get("sec-fetch-site", "same-origin")
+        return origin == self._console and site == "same-origin"
+
+
+def session_of(request: Request) -> str | None:
+    """Return the session token that the browser sent."""
+    try:
+        cookies = SimpleCookie(request.headers.get("cookie", ""))
+    except CookieError:
+        return None
+    morsel = cookies.get(COOKIE)
+    return morsel.value if morsel is not None else None

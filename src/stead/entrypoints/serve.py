@@ -1,0 +1,188 @@
+"""The serving process: console and API, agents' listeners, worker, until told to stop."""
+
+import asyncio
+import contextlib
+import fcntl
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Final, Protocol
+
+import uvicorn
+from starlette.types import ASGIApp
+from typing_extensions import override
+
+from stead.core import log, pki
+from stead.core.durable import Checkpoint
+from stead.core.settings import Settings
+from stead.entrypoints.api import agent_app, control_app
+from stead.entrypoints.plant import Plant
+from stead.exposure import public as exposure
+from stead.network import public as network
+
+IP_FREEBIND: Final = 15
+GRACE_SECONDS: Final = 3
+logger = log.get(__name__)
+
+
+class AlreadyRunningError(Exception):
+    """Another process serves from this data folder."""
+
+
+class Server(uvicorn.Server):
+    """A uvicorn server that leaves signals to the process."""
+
+    @override
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Gateways:
+    """One TLS listener on the gateway address of each project network."""
+
+    def __init__(self, port: int, folder: Path) -> None:
+        self._port = port
+        self._folder = folder
+        self._servers: dict[IPv4Address, Server] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._plant: Plant | None = None
+        self._app: ASGIApp | None = None
+
+    def use(self, plant: Plant) -> None:
+        """Serve this control plane's agents."""
+        self._plant = plant
+        self._app = agent_app(plant.provided)
+
+    async def open(self, address: IPv4Address) -> None:
+        """Listen on an address, now or as soon as it exists; twice is fine."""
+        if address in self._servers or self._plant is None or self._app is None:
+            return
+        leaf = self._plant.ground.authority.issue(ips=(address,))
+        chain, key = self._folder / f"{address}.crt", self._folder / f"{address}.key"
+        pki.write_private(chain, leaf.chain.encode())
+        pki.write_private(key, leaf.key.encode())
+        listener = _listen(str(address), self._port)
+        server = Server(_config(self._app, ssl_certfile=chain, ssl_keyfile=key))
+        self._servers[address] = server
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Stop all listeners."""
+        for server in self._servers.values():
+            server.should_exit = True
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+
+class Assemble(Protocol):
+    """Puts the control plane together; the composition root provides it."""
+
+    async def __call__(
+        self,
+        settings: Settings,
+        open_gateway: Callable[[IPv4Address], Awaitable[None]],
+        checkpoint: Checkpoint | None = None,
+    ) -> Plant:
+        """Return everything, not yet running. ``checkpoint`` lets tests stop it at a step."""
+        ...
+
+
+async def serve(
+    settings: Settings, assemble: Assemble, checkpoint: Checkpoint | None = None
+) -> None:
+    """Run until SIGTERM or SIGINT. Raises AlreadyRunningError."""
+    folder = settings.server.data_dir
+    with _only_one(folder / "serve.lock"):
+        tls = folder / "agent-tls"
+        tls.mkdir(mode=0o700, exist_ok=True)
+        gateways = Gateways(settings.server.agent_port, tls)
+        plant = await assemble(settings, gateways.open, checkpoint)
+        gateways.use(plant)
+        await _prepare(plant, gateways)
+        console = Server(
+            _config(
+                control_app(plant.provided),
+                host=settings.server.console_host,
+                port=settings.server.console_port,
+            )
+        )
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        worker = asyncio.create_task(plant.worker.run(alone=True))
+        web = asyncio.create_task(console.serve())
+        logger.info("serve.started", url=settings.server.console_url)
+        stopper = asyncio.create_task(stop.wait())
+        await asyncio.wait({worker, web, stopper}, return_when=asyncio.FIRST_COMPLETED)
+        worker.cancel()
+        console.should_exit = True
+        await gateways.close()
+        await asyncio.wait({worker, web})
+        await plant.ground.database.close()
+        logger.info("serve.stopped")
+        for task in (worker, web):
+            if not task.cancelled() and task.exception() is not None:
+                task.result()
+
+
+async def _prepare(plant: Plant, gateways: Gateways) -> None:
+    settings = plant.ground.settings
+    async with plant.ground.database.write() as uow:
+        await exposure.ensure_console_route(
+            uow,
+            plant.ground.vault,
+            plant.ground.authority,
+            settings.server.console_name,
+            settings.server.console_port,
+        )
+        networks = await network.list_networks(uow)
+    for net in networks:
+        await gateways.open(net.gateway)
+
+
+def _config(
+    app: ASGIApp,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    ssl_certfile: Path | None = None,
+    ssl_keyfile: Path | None = None,
+) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        ssl_certfile=ssl_certfile,
+        ssl_keyfile=ssl_keyfile,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+
+
+def _listen(address: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # The bridge, and with it the address, may not exist yet.
+    listener.setsockopt(socket.SOL_IP, IP_FREEBIND, 1)
+    listener.bind((address, port))
+    return listener
+
+
+@contextlib.contextmanager
+def _only_one(path: Path) -> Iterator[None]:
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AlreadyRunningError(f"Stead already serves from {path.parent}") from error
+        yield

@@ -1,0 +1,36 @@
+"""Alembic's environment: migrations run on the connection that core.schema hands over."""
+
+from alembic import context
+
+from stead.agents import models as agents
+from stead.core import vault
+from stead.core.db import Base
+from stead.core.durable import tables as durable
+from stead.deployments import models as deployments
+from stead.exposure import models as exposure
+from stead.identity import models as identity
+from stead.infra import models as infra
+from stead.instances import models as instances
+from stead.network import models as network
+
+# Importing a domain's models is what registers its tables.
+REGISTERED = (
+    agents,
+    vault,
+    durable,
+    deployments,
+    exposure,
+    identity,
+    infra,
+    instances,
+    network,
+)
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    render_as_batch=True,
+    transaction_per_migration=False,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,1 @@
+"""One migration per file; the name carries the owning domain."""
