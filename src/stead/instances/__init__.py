@@ -1,0 +1,1 @@
+"""Instances: containers that projects own, reserved here and made by workflows."""

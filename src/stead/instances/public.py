@@ -1,0 +1,7 @@
+"""The instances domain's door."""
+
+from stead.instances.errors import NameTakenError
+from stead.instances.rules import SHAPES, Shape, Size
+from stead.instances.service import Instance, find, release, reserve
+
+__all__ = ["SHAPES", "Instance", "NameTakenError", "Shape", "Size", "find", "release", "reserve"]

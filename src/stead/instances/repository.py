@@ -1,0 +1,21 @@
+"""All SQL of instances."""
+
+from sqlalchemy import delete, select
+
+from stead.core.db import Uow
+from stead.instances.models import InstanceRow
+
+
+async def find(uow: Uow, instance_id: str) -> InstanceRow | None:
+    return await uow.session.get(InstanceRow, instance_id)
+
+
+async def find_by_name(uow: Uow, project_id: str, name: str) -> InstanceRow | None:
+    row: InstanceRow | None = await uow.session.scalar(
+        select(InstanceRow).where(InstanceRow.project_id == project_id, InstanceRow.name == name)
+    )
+    return row
+
+
+async def delete_(uow: Uow, instance_id: str) -> None:
+    await uow.session.execute(delete(InstanceRow).where(InstanceRow.id == instance_id))

@@ -1,0 +1,92 @@
+"""Use cases of instances: reserve everything at once, describe, release everything."""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+
+from stead.core.db import Uow
+from stead.infra import public as infra
+from stead.instances import repository
+from stead.instances.errors import NameTakenError
+from stead.instances.models import InstanceRow
+from stead.instances.rules import SHAPES, Size, native_name
+from stead.kit import clock, ids
+from stead.network import public as network
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """An instance as other domains see it."""
+
+    id: str
+    name: str
+    native_name: str
+    key: str
+    network_id: str
+    ip: IPv4Address
+    mac: str
+    cores: int
+    memory_mb: int
+    disk_gb: int
+
+
+async def reserve(
+    uow: Uow, within: IPv4Network, *, project_id: str, name: str, size: Size
+) -> Instance:
+    """Reserve name, guest id and address in the caller's transaction."""
+    if await repository.find_by_name(uow, project_id, name) is not None:
+        raise NameTakenError(
+            f"The project already has something named {name}",
+            fields={"name": "This name is taken"},
+        )
+    cluster_id = await infra.local_cluster_id(uow)
+    instance_id = ids.new_id()
+    address = await network.reserve_address(
+        uow, within, project_id=project_id, cluster_id=cluster_id, instance_id=instance_id
+    )
+    shape = SHAPES[size]
+    row = InstanceRow(
+        id=instance_id,
+        project_id=project_id,
+        cluster_id=cluster_id,
+        network_id=address.network_id,
+        name=name,
+        native_name=native_name(name, instance_id),
+        key=instance_id,
+        ip=str(address.ip),
+        mac=address.mac,
+        cores=shape.cores,
+        memory_mb=shape.memory_mb,
+        disk_gb=shape.disk_gb,
+        created_at=clock.utc_now(),
+    )
+    uow.session.add(row)
+    await infra.claim(uow, cluster_id, row.native_name, owner=instance_id, key=row.key)
+    await uow.session.flush()
+    return _instance(row)
+
+
+async def find(uow: Uow, instance_id: str) -> Instance | None:
+    row = await repository.find(uow, instance_id)
+    return _instance(row) if row is not None else None
+
+
+async def release(uow: Uow, instance_id: str) -> None:
+    """Give back everything that was reserved, once the guest is gone; twice is fine."""
+    await network.release_address(uow, instance_id)
+    await infra.release_claims(uow, instance_id)
+    await repository.delete_(uow, instance_id)
+
+
+def _instance(row: InstanceRow) -> Instance:
+    return Instance(
+        id=row.id,
+        name=row.name,
+        native_name=row.native_name,
+        key=row.key,
+        network_id=row.network_id,
+        ip=IPv4Address(row.ip),
+        mac=row.mac,
+        cores=row.cores,
+        memory_mb=row.memory_mb,
+        disk_gb=row.disk_gb,
+    )

@@ -1,0 +1,1 @@
+"""Project networks and their addresses: decided here first, delivered by the engine after."""

@@ -1,0 +1,30 @@
+"""Pure choices: the next free network, the next free address, an address's MAC."""
+
+from collections.abc import Container
+from ipaddress import IPv4Address, IPv4Network
+from typing import Final
+
+PREFIX: Final = 24
+FIRST_HOST: Final = 10
+LAST_HOST: Final = 250
+
+
+def next_network(within: IPv4Network, used: Container[str]) -> IPv4Network | None:
+    """Return the first free /24 of the range."""
+    return next((net for net in within.subnets(new_prefix=PREFIX) if str(net) not in used), None)
+
+
+def next_address(network: IPv4Network, used: Container[str]) -> IPv4Address | None:
+    """Return the first free address; the low and the highest ones stay for infrastructure."""
+    candidates = (network[host] for host in range(FIRST_HOST, LAST_HOST + 1))
+    return next((ip for ip in candidates if str(ip) not in used), None)
+
+
+def gateway(network: IPv4Network) -> IPv4Address:
+    """Return the address of the network's gateway."""
+    return network[1]
+
+
+def mac_for(address: IPv4Address) -> str:
+    """Return the MAC of an address: locally administered, so that it clashes with no vendor."""
+    return ":".join(f"{byte:02x}" for byte in (0x02, 0x57, *address.packed))
