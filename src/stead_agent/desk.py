@@ -11,6 +11,7 @@ from stead_agent import log, signing, store
 from stead_agent.job import Ticket, UnusableError, parse_ticket
 
 KEEP = 20
+REASON_LIMIT = 2000
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class JobFolder:
             {
                 **asdict(self.ticket),
                 **asdict(ending),
+                "reason": ending.reason[:REASON_LIMIT],
                 "started": self.started,
                 "finished": finished,
             }

@@ -192,8 +192,7 @@ class Worker:
             self._admit(raw, ticket)
             order = job.parse_order(raw)
         except RefusedError as error:
-            self._refuse(mine, str(error))
-            return True
+            return self._refuse(mine, str(error))
         self._run(mine, order)
         return False
 
@@ -209,7 +208,7 @@ class Worker:
             raise RefusedError("The job was offered before: its nonce is known.")
         self._nonces.remember(ticket.nonce, expires, now)
 
-    def _refuse(self, ticket: Ticket, reason: str) -> None:
+    def _refuse(self, ticket: Ticket, reason: str) -> bool:
         log.event("job.refused", job=ticket.job, attempt=ticket.attempt, reason=reason)
         now = self._clock.now()
         if self._desk.holds(ticket):
@@ -217,10 +216,11 @@ class Worker:
             folder = JobFolder(self._kept.jobs / ticket.job / "refused", ticket, now)
             folder.sign(Ending("refused", None, reason), self._me.key, now)
             deliver(self._line, folder)
-            return
+            return True
         folder = self._desk.open(ticket, now)
         folder.finish(Ending("refused", None, reason), self._me.key, now)
         self._desk.pending.append(folder)
+        return False
 
     def _run(self, ticket: Ticket, order: job.Order) -> None:
         orders = self._orders = Orders()

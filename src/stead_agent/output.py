@@ -95,8 +95,10 @@ class Assembler:
     def _finish(self) -> None:
         raw = bytes(self._line)
         masked, stop = self._redactor.redact(raw, LINE_LIMIT)
-        text = masked.decode(errors="replace")
-        self._spool.append(self._stream, text + CUT if self._lost or stop < len(raw) else text)
+        # Many short secrets make a line longer than it was.
+        cut = self._lost or stop < len(raw) or len(masked) > LINE_LIMIT
+        text = masked[:LINE_LIMIT].decode(errors="replace").replace("\0", "\ufffd")
+        self._spool.append(self._stream, text + CUT if cut else text)
         self._line.clear()
         self._lost = False
 

@@ -15,7 +15,7 @@ from stead_agent.job import Ticket
 from stead_agent.output import Reader
 from stead_agent.transport import Answer, Line, UnreachableError
 
-BATCH_LINES = 500
+BATCH_LINES = 2000
 BATCH_BYTES = 256 * 1024
 HEARTBEAT_SECONDS = 10.0
 _COALESCE_SECONDS = 0.03
@@ -36,6 +36,7 @@ class Feed:
         self._reader = Reader(path)
         self._next = first
         self._refused = False
+        self.full = False
 
     def step(self) -> tuple[bool, bool]:
         """Send some lines; return whether there may be more, and whether to cancel.
@@ -55,6 +56,7 @@ class Feed:
             self._refused, self._next = True, 1
             return False, False
         self._next = self._progress(answer, lines)
+        self.full = len(lines) == BATCH_LINES
         return True, answer.body.get("cancel") is True
 
     def _progress(self, answer: Answer, lines: list[dict[str, object]]) -> int:
@@ -120,7 +122,9 @@ class Reporter:
             if cancel:
                 self._order("cancel")
             # Many short lines at once cost one request, and nobody sees the difference.
-            more = more and not self._ended.wait(_COALESCE_SECONDS)
+            if more and not self._feed.full:
+                self._ended.wait(_COALESCE_SECONDS)
+            more = more and not self._ended.is_set()
 
     def _beat_when_due(self) -> None:
         if time.monotonic() - self._beaten < self._interval:
