@@ -33,12 +33,22 @@ is_installed() {
 # install_packages PACKAGE...: install what is missing, without starting any service.
 install_packages() {
     local package missing=()
-    dpkg --configure -a >/dev/null || true # A run before this one may have been killed half-way.
+    mapfile -t missing < <(_repair)
     for package in "$@"; do is_installed "$package" || missing+=("$package"); done
     [ ${#missing[@]} -gt 0 ] || return 0
     if _lists_are_fresh && _apt_install "${missing[@]}"; then return 0; fi
     apt-get "${APT_OPTIONS[@]}" update || fail 2 "the package lists cannot be refreshed"
     _apt_install "${missing[@]}" || fail 2 "cannot install ${missing[*]}"
+}
+
+# Finish what a killed run began, once its dpkg is gone, and name what must be unpacked again.
+_repair() {
+    local said
+    until said=$(SYSTEMD_OFFLINE=1 dpkg --configure -a 2>&1); do
+        [[ $said == *lock* && $SECONDS -lt 120 ]] || break
+        sleep 0.2
+    done
+    dpkg-query -W -f '${db:Status-Eflag} ${binary:Package}\n' | sed -n 's/^reinstreq //p'
 }
 
 # Lists are good for a day; a package that has moved on since then leads to one refresh.
@@ -51,7 +61,8 @@ _lists_are_fresh() {
 # The lines left out complain about exactly that, and about a debconf that nobody needs.
 _apt_install() {
     local noise='^(Running in chroot, ignoring|debconf: delaying package configuration|Upgrading binary: nginx|invoke-rc.d: initscript nginx)'
-    SYSTEMD_OFFLINE=1 apt-get "${APT_OPTIONS[@]}" --no-install-recommends install "$@" 2>&1 |
+    SYSTEMD_OFFLINE=1 apt-get "${APT_OPTIONS[@]}" --no-install-recommends \
+        --fix-broken --reinstall install "$@" 2>&1 |
         { grep --line-buffered -vE "$noise" || true; }
 }
 

@@ -51,12 +51,35 @@ SELECT format('ALTER DATABASE %I OWNER TO %I', :'database', :'username') \gexec
 SQL
 }
 
+# An installation that was killed may leave half a cluster. One that never ran as a server has no
+# postmaster.opts, hence nobody's data.
+remove_unfinished_clusters() {
+    local data version
+    for data in /var/lib/postgresql/*/main; do
+        if [ -d "$data" ] && [ ! -e "$data/postmaster.opts" ]; then
+            version=$(basename "$(dirname "$data")")
+            rm -rf "$data" "/etc/postgresql/$version/main"
+        fi
+    done
+}
+
+installed_version() {
+    local path
+    path=$(compgen -G '/usr/lib/postgresql/*/bin/postgres' | sort -V | tail -n 1) || return 1
+    path=${path#/usr/lib/postgresql/}
+    echo "${path%%/*}"
+}
+
 answers() { [ "$(sql <<<'SELECT 1')" = 1 ]; }
 
 progress 5 "Installing PostgreSQL"
+remove_unfinished_clusters
 install_packages postgresql
 version=$(pg_lsclusters -h | awk '$2 == "main" { version = $1 } END { print version }')
-[ -n "$version" ] || fail 2 "PostgreSQL did not create its cluster"
+if [ -z "$version" ]; then
+    version=$(installed_version) || fail 2 "PostgreSQL is not there"
+    pg_createcluster "$version" main || fail 2 "PostgreSQL does not create its cluster"
+fi
 
 progress 70 "Writing the configuration"
 folder=/etc/postgresql/$version/main
