@@ -78,10 +78,10 @@ class ControlPlane:
         server, self._server = self._server, None
         if server is not None:
             server.shutdown()
-            server.server_close()
             server.cut()
             with self.changed:
                 self.changed.notify_all()
+            server.server_close()
 
     @property
     def bootstrap(self) -> dict[str, str]:
@@ -92,7 +92,7 @@ class ControlPlane:
 
     # Jobs
 
-    def give(self, job: str, package: bytes, **wishes: Any) -> str:  # noqa: ANN401 - parts of a JSON object
+    def give(self, job: str, package: bytes, **wishes: Any) -> str:
         """Queue a job; wishes replace parts of its payload, or are its secrets."""
         digest = hashlib.sha256(package).hexdigest()
         self.packages.setdefault(digest, package)
@@ -202,12 +202,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
     """Checks signatures and routes."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one segment, or each answer waits for a delayed ACK
     server: "Server"
 
     def setup(self) -> None:
         self.do_GET = self.do_POST = self._handle
         self.request.settimeout(60)
         super().setup()
+
+    def finish(self) -> None:
+        try:
+            super().finish()
+        except OSError:
+            self.rfile.close()  # the connection was cut with an answer still in the buffer
 
     def _handle(self) -> None:
         plane = self.server.plane
@@ -277,7 +284,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Server(http.server.ThreadingHTTPServer):
     """TLS, and connections that can be cut."""
 
-    daemon_threads = True
+    daemon_threads = False  # closing waits for them, so that no socket outlives its test
 
     def __init__(
         self, address: tuple[str, int], plane: "ControlPlane", context: ssl.SSLContext

@@ -105,9 +105,8 @@ def test_restarted_agent_leaves_a_foreign_process_with_the_same_number_alone(
     os.kill(int(pid), signal.SIGKILL)
 
 
-def test_control_plane_away_while_a_script_runs(
-    plane: ControlPlane, agent: AgentProcess, tmp_path: Path
-):
+@pytest.mark.usefixtures("agent")
+def test_control_plane_away_while_a_script_runs(plane: ControlPlane, tmp_path: Path):
     flag, done = tmp_path / "go", tmp_path / "done"
     text = f"echo before; {WAIT.format(flag=flag)}; seq 3000; echo after; touch {done}"
     plane.give("patient", script(text))

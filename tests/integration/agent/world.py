@@ -3,7 +3,7 @@
 import io
 import json
 import signal
-import subprocess  # noqa: TID251 - kit.process is asynchronous, these tests are not
+import subprocess
 import sys
 import tarfile
 from collections.abc import Mapping, Sequence
@@ -16,9 +16,7 @@ from tests.integration.agent.control_plane import canonical
 
 def spawn(*command: str, log: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
     """Start a process in its own session."""
-    return subprocess.Popen(  # noqa: S603 - a list of our own words
-        command, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
-    )
+    return subprocess.Popen(command, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
 
 
 class AgentProcess:
@@ -71,7 +69,7 @@ def archive(
     return sink.getvalue()
 
 
-def script(text: str, **more: Any) -> bytes:  # noqa: ANN401 - as archive takes it
+def script(text: str, **more: Any) -> bytes:
     """Build a package of one shell script."""
     return archive({"install.sh": f"#!/bin/bash\n{text}\n"}, **more)
 
