@@ -10,21 +10,25 @@ sign_in_cli() {
   [[ -s /root/.config/stead/config.toml ]] || "$COMMAND" admin cli-login
 }
 
-demo_answers() {
-  local host=$DEMO.apps.$DOMAIN
-  [[ $(curl -s -o /dev/null -m 5 -w '%{http_code}' --cacert "$(ca_file)" --resolve "$host:443:127.0.0.1" "https://$host/") == 200 ]]
-}
+demo_answers() { answers_200 "$DEMO.apps.$DOMAIN" /; }
 
+demo_is_known() { "$COMMAND" list --json | grep -qE "\"name\": *\"$DEMO\""; }
+
+# Whoever removed the demo does not get it back.
 deploy_demo() {
   sign_in_cli
-  if ! demo_answers; then
-    [[ ! -e $STATE_DIR/demo ]] || return 0
+  DETAIL="https://$DEMO.apps.$DOMAIN answers 200"
+  demo_answers && return
+  if ! demo_is_known; then
+    if [[ -e $STATE_DIR/demo ]]; then
+      DETAIL='was removed'
+      return
+    fi
     "$COMMAND" deploy static-site --name "$DEMO"
-    until_true 30 demo_answers ||
-      die "https://$DEMO.apps.$DOMAIN was deployed but does not answer with 200." "See: stead list, and $LOG_DIR"
   fi
+  until_true 30 demo_answers ||
+    die "https://$DEMO.apps.$DOMAIN does not answer with 200." "See: stead show $DEMO; and the log in $LOG_DIR"
   touch "$STATE_DIR/demo"
-  DETAIL="https://$DEMO.apps.$DOMAIN answered 200"
 }
 
 print_result() {

@@ -20,17 +20,25 @@ incus_answers() { timeout 5 incus query /1.0 >/dev/null 2>&1; }
 start_incus() {
   if ! incus_answers; then
     if has_systemd; then systemctl start incus.socket; else start_incus_daemon; fi
-    timeout 60 "$INCUSD" waitready --timeout 55 ||
-      die "The Incus daemon does not answer." "Its log is /var/log/incus/incus.log."
+    until_true 60 incus_ready_or_dead || true
+    incus_answers || die "The Incus daemon does not answer." "$(tail -n 5 /var/log/incus/incus.log "$LOG_DIR/incusd.log" 2>/dev/null)"
   fi
   DETAIL="Incus $(incus query /1.0 | sed -nE 's/.*"server_version": "([^"]+)".*/\1/p')"
 }
 
+incus_ready_or_dead() { incus_answers || { ! has_systemd && gone "$(cat "$INCUS_PID")"; }; }
+
+# A container may not raise its limits; then those that it has must do.
 start_incus_daemon() {
   install -d /run/stead /var/log/incus
   made incus-daemon "$INCUS_PID"
-  PATH=/usr/libexec/incus:$PATH setsid prlimit --nofile=1048576 --nproc=unlimited \
-    "$INCUSD" --group incus-admin --logfile /var/log/incus/incus.log </dev/null >/dev/null 2>&1 3>&- 9>&- &
+  (
+    ulimit -n 1048576 2>/dev/null || ulimit -n "$(ulimit -Hn)"
+    ulimit -u unlimited 2>/dev/null || true
+    cd /
+    PATH=/usr/libexec/incus:$PATH exec setsid "$INCUSD" --group incus-admin --logfile /var/log/incus/incus.log \
+      </dev/null >>"$LOG_DIR/incusd.log" 2>&1 3>&- 9>&-
+  ) &
   echo $! >"$INCUS_PID"
 }
 
@@ -55,32 +63,59 @@ pool_size() {
 
 # The best storage that this machine allows: a btrfs file, a folder on btrfs, and only then plain folders.
 ensure_pool() {
-  local size
+  local driver
   if ! incus storage show "$POOL" >/dev/null 2>&1; then
-    size=$(pool_size)
     made incus-pool "$POOL"
-    incus storage create "$POOL" btrfs "size=$size" ||
-      incus storage create "$POOL" btrfs "source=$INCUS_HOME/storage-pools/$POOL" ||
+    create_pool btrfs "size=$(pool_size)" ||
+      create_pool btrfs "source=$INCUS_HOME/storage-pools/$POOL" ||
       incus storage create "$POOL" dir
   fi
-  DETAIL=$(incus storage show "$POOL" | awk '/^driver:/ { driver = $2 } /^  size:/ { size = $2 } END { print driver (size ? " " size : "") }')
-  if [[ $DETAIL == dir* ]]; then
-    warn "Neither loop devices nor btrfs can be used here, so storage is plain folders: copies are slow and disk limits are not enforced."
+  driver=$(incus storage show "$POOL" | sed -n 's/^driver: //p')
+  if [[ $driver == dir ]]; then
+    warn "Storage is plain folders, because neither loop devices nor btrfs quotas can be used here: copies are slow and disk limits are not enforced."
   fi
+  DETAIL="$driver $(incus storage get "$POOL" size)"
+}
+
+# A pool is worth having only if it can limit what a guest takes.
+create_pool() {
+  incus storage create "$POOL" "$@" || return 1
+  if incus storage volume create "$POOL" probe size=64MiB; then
+    incus storage volume delete "$POOL" probe
+    return
+  fi
+  incus storage volume delete "$POOL" probe || true
+  incus storage delete "$POOL"
+  return 1
 }
 
 ensure_project() {
-  local item
   if ! incus project show "$PROJECT" >/dev/null 2>&1; then
     made incus-project "$PROJECT"
     incus project create "$PROJECT" "${PROJECT_CONFIG[@]/#/--config=}"
   fi
-  for item in "${PROJECT_CONFIG[@]}"; do
-    [[ $(incus project get "$PROJECT" "${item%=*}") == "${item#*=}" ]] || incus project set "$PROJECT" "$item"
+  restrict "$PROJECT" "${PROJECT_CONFIG[@]}"
+}
+
+restrict() {
+  local project=$1 item
+  shift
+  for item in "$@"; do
+    [[ $(incus project get "$project" "${item%=*}") == "${item#*=}" ]] || incus project set "$project" "$item"
   done
 }
 
-# Stead's own client certificate can see and change nothing outside of its project.
+# Bridges and their rules always live in the default project, so the certificate needs that one too. In an Incus
+# that came with us it is therefore made as strict as our own; one that was here before stays as it is.
+ensure_default_project() {
+  if is_made package incus-base; then
+    restrict default restricted=true restricted.devices.nic=managed restricted.devices.disk=managed
+  elif [[ $(incus project get default restricted) != true ]]; then
+    warn "Stead's certificate can also manage guests in Incus's default project, because bridges live there."
+  fi
+}
+
+# Stead's own client certificate can change neither the server nor other projects.
 ensure_certificate() {
   local fingerprint
   own_folder "$CONFIG" 0755 root:root
@@ -95,7 +130,7 @@ ensure_certificate() {
   fingerprint=$(openssl x509 -in "$CONFIG/incus-client.crt" -noout -fingerprint -sha256 | sed 's/.*=//; s/://g' | tr A-F a-f)
   if ! incus config trust show "$fingerprint" >/dev/null 2>&1; then
     made incus-trust "$fingerprint"
-    incus config trust add-certificate "$CONFIG/incus-client.crt" --name stead --restricted --projects "$PROJECT"
+    incus config trust add-certificate "$CONFIG/incus-client.crt" --name stead --restricted --projects "default,$PROJECT"
   fi
   own_file "$CONFIG/incus-server.crt" 0644 root:root <"$INCUS_HOME/server.crt"
 }
@@ -121,6 +156,7 @@ setup_incus() {
   ensure_pool
   pool=$DETAIL
   ensure_project
+  ensure_default_project
   ensure_certificate
   ensure_address
   DETAIL="storage $pool"

@@ -31,7 +31,7 @@ check_machine() {
       die "Containers cannot start here: this environment lacks the capability CAP_$name." \
         "Run it on a machine or a VM, or in a system container that allows nesting."
   done
-  ids=$(awk '{ count += $3 } END { print count }' /proc/self/uid_map)
+  ids=$(awk '{ count += $3 } END { printf "%.0f", count }' /proc/self/uid_map)
   ((ids >= 131072)) ||
     die "Containers cannot start here: only $ids user ids are available, and each guest needs 65536 of its own." \
       "Give this container a larger range of ids (two times 65536 at least)."

@@ -51,7 +51,7 @@ report_end() {
   { true >&3; } 2>/dev/null || exec 3>&2
   if [[ -z $REASON ]]; then
     printf '\n\nThis step failed. The end of %s:\n' "$LOG" >&3
-    tac "$LOG" | sed '/^=== /q' | head -n 20 | tac | sed 's/^/  | /' >&3
+    awk '/^=== / { count = 0; delete line } { line[++count] = $0 } END { for (i = count - 19; i <= count; i++) if (i in line) print "  | " line[i] }' "$LOG" >&3
     NEXT_STEP=${NEXT_STEP:-"Running script/quickstart again continues where it stopped; --uninstall takes everything back."}
   else
     printf '\n\n%s\n' "$REASON" >&3

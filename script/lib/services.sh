@@ -45,11 +45,13 @@ state_dir = "$EDGE_DATA"
 TEXT
 }
 
+# Once for each version of the code: it brings the database up to date and makes what is missing.
 initialize() {
-  "$COMMAND" admin init
-  chown -R stead:stead "$DATA"
-  chgrp stead-edge "$DATA/edge.token"
-  chmod 0640 "$DATA/edge.token"
+  local code
+  code=$(cat "$PREFIX/installed")
+  [[ -e $DATA/edge.token && $(cat "$STATE_DIR/initialized" 2>/dev/null) == "$code" ]] && return
+  "$COMMAND" admin init --owner stead --edge-group stead-edge
+  echo "$code" >"$STATE_DIR/initialized"
 }
 
 unit_text() {
@@ -143,12 +145,25 @@ healthy() { [[ $(curl -s -o /dev/null -m 2 -w '%{http_code}' "$HEALTH") == 200 ]
 
 healthy_or_dead() { healthy || ! service_runs stead; }
 
+# Asks an address below our domain, as a client that trusts our authority alone and finds it on this machine.
+answers_200() {
+  local code
+  code=$(curl -s -o /dev/null -m 5 -w '%{http_code}' --cacert "$DATA/ca.pem" --resolve "$1:443:127.0.0.1" "https://$1$2") || return 1
+  [[ $code == 200 ]]
+}
+
+console_answers() { answers_200 "console.$DOMAIN" /healthz; }
+
+console_or_dead() { console_answers || ! service_runs stead-edge; }
+
 run_services() {
   if has_systemd; then install_units; fi
   if [[ ${CHANGED:-} == yes ]]; then stop_services; fi
   start_services
   until_true 60 healthy_or_dead || true
   healthy || die "The control plane does not answer on $HEALTH." "$(service_log stead)"
+  until_true 60 console_or_dead || true
+  console_answers || die "The console does not answer on https://console.$DOMAIN." "$(service_log stead-edge)"
   service_runs stead-edge || die "The edge stopped." "$(service_log stead-edge)"
 }
 
