@@ -87,8 +87,8 @@ async def incus(*arguments: str) -> str:
 @pytest.fixture(scope="session")
 def image() -> str:
     """The image to start guests from; the daemon is found by INCUS_DIR."""
-    name = os.environ.get("STEAD_TEST_IMAGE")  # noqa: TID251  (a test has no settings)
-    if not name or not os.environ.get("INCUS_DIR"):  # noqa: TID251
+    name = os.environ.get("STEAD_TEST_IMAGE")
+    if not name or not os.environ.get("INCUS_DIR"):
         pytest.skip("set INCUS_DIR and STEAD_TEST_IMAGE to run packages in real guests")
     return name
 

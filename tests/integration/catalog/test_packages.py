@@ -94,7 +94,7 @@ async def test_static_site(start: Start, systemd: bool):  # noqa: FBT001  (a par
 async def test_redis(start: Start, systemd: bool):  # noqa: FBT001  (a parameter of pytest)
     guest = await start("redis", systemd=systemd)
     rules = guest.package.manifest
-    first = catalog.validate(rules, {"password": "quo\"te\\back sl'ash", "maxmemory_mb": "32"})
+    first = catalog.validate(rules, {"password": "\"quoted\\back sl'ash", "maxmemory_mb": "32"})
     took = await guest.install(first)
     assert await guest.check(first)
     assert await probe(guest)
