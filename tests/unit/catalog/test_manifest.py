@@ -25,11 +25,13 @@ def test_anything_but_a_mapping_is_refused(source: bytes):
 
 
 def test_every_fault_of_shape_is_told_at_once_with_line_and_fix():
-    source = text(described(version="1.0")).replace(b"'1.0'", b"1.0").replace(b"author", b"auther")
+    source = (
+        text(described(version="1.0")).replace(b"'1.0'", b"1.0").replace(b"author", b"authority")
+    )
     told = [str(problem) for problem in problems_of(source)]
     assert "manifest.yml:1: author is missing; add author" in told
     assert "manifest.yml:3: version is not text; put the value in quotes" in told
-    assert "manifest.yml:6: auther is not a key of a manifest; write author" in told
+    assert "manifest.yml:6: authority is not a key of a manifest; write author" in told
 
 
 def test_a_fault_inside_an_input_names_its_place():
