@@ -137,9 +137,10 @@ class Line:
         return answer
 
     def _send(self, question: _Question) -> Answer:
-        if self._interrupted:
-            raise UnreachableError("the agent stops")
         self._connect(question.seconds)
+        if self._interrupted:
+            # Checked once the connection is there: until then nothing could be shut down.
+            raise UnreachableError("the agent stops")
         self._http.request(
             question.method, question.target, question.body, headers=self._headers(question)
         )

@@ -122,6 +122,11 @@ class ControlPlane:
             self.raw_offers.append(offer)
             self.changed.notify_all()
 
+    def answer_nonsense(self, answers: list[bytes]) -> None:
+        with self.changed:
+            self.nonsense += answers
+            self.changed.notify_all()
+
     def result(self, job: str, seconds: float = 10) -> dict[str, Any]:
         return until(lambda: self.results.get(job), f"the result of {job}", seconds)
 
@@ -218,7 +223,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def _handle(self) -> None:
         plane = self.server.plane
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        size = int(self.headers.get("Content-Length", 0))
+        body = self.rfile.read(size)
+        if len(body) < size:  # the agent stopped in the middle of its request
+            self.close_connection = True
+            return
         verb = re.sub(r"\?.*", "", self.path).rsplit("/", 1)[-1]
         verb = "package" if "/packages/" in self.path else verb
         status, answer = self._answer(plane, body)

@@ -123,7 +123,7 @@ def test_replayed_job_is_refused_also_after_a_restart(plane: ControlPlane, agent
 
 @pytest.mark.usefixtures("agent")
 def test_nonsense_answers_do_not_end_the_agent(plane: ControlPlane):
-    plane.nonsense = [
+    answers = [
         b"",
         b"[" * 100_000,
         b"[]",
@@ -131,5 +131,6 @@ def test_nonsense_answers_do_not_end_the_agent(plane: ControlPlane):
         b'{"payload": 5}',
         b'"' + b"x" * 5_000_000,
     ]
+    plane.answer_nonsense(answers)
     until(lambda: not plane.nonsense, "the nonsense to be read", 15)
     assert plane.result(plane.give("sane", script("exit 0")), 15)["outcome"] == "done"
