@@ -28,7 +28,8 @@ ensure_source() {
   local entry path
   has_candidate incus-base && return
   entry=$(backports_entry) ||
-    die "No mirror with Debian's own packages is configured in /etc/apt." "Add one and run script/quickstart again."
+    die "No Debian mirror answers: either none is configured in /etc/apt or the network is down." \
+      "Once apt-get update works, run script/quickstart again."
   path=$SOURCE_NAME.list
   [[ $entry == [Tt]ypes:* || $entry == *$'\n'* ]] && path=$SOURCE_NAME.sources
   own_file "$path" 0644 root:root <<<"$entry"

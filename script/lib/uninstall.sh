@@ -18,6 +18,7 @@ uninstall_services() {
 }
 
 uninstall_incus() {
+  local name
   command -v incus >/dev/null || return 0
   remove_from_incus
   if is_made package incus-base && [[ $(guests_of_others) != 0 ]]; then
@@ -36,6 +37,10 @@ uninstall_incus() {
   else
     stop_incus_daemon
   fi
+  nft list tables 2>/dev/null | awk '$3 == "incus" { print $2, $3 }' | while read -r name; do
+    # shellcheck disable=SC2086  # family and name are two words
+    nft delete table $name
+  done
   for name in guestapi shmounts; do umount -l "/var/lib/incus/$name" 2>/dev/null || true; done
 }
 

@@ -1,0 +1,93 @@
+"""From a fresh Debian machine to an app over HTTPS and back, with and without systemd."""
+
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.quickstart.nested import Host, Machine, run
+
+pytestmark = [pytest.mark.timeout(900)]
+TARGET_SECONDS = 180
+AGAIN_SECONDS = 15
+STATE = """
+cat /var/lib/stead-install/made
+cat /etc/stead/*
+systemctl show -p MainPID stead stead-edge 2>/dev/null || cat /run/stead/*.pid
+incus list --all-projects -f csv -c n
+"""
+
+
+class Clock:
+    """Prints how long each part took."""
+
+    def __init__(self, name: str, tell: Callable[[str], None]) -> None:
+        self._name, self._tell = name, tell
+
+    def measure(self, what: str, work: Callable[[], str]) -> tuple[float, str]:
+        began = time.monotonic()
+        said = work()
+        took = time.monotonic() - began
+        self._tell(f"{self._name}: {what}: {took:.1f} s")
+        return took, said
+
+
+def status(machine: Machine, ca: Path, url: str) -> str:
+    """Ask from outside the machine, trusting nothing but its authority."""
+    host = url.split("/")[2]
+    route = f"{host}:443:{machine.address()}"
+    options = ("-m", "20", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--resolve", route)
+    return run("curl", *options, "--cacert", str(ca), url)
+
+
+def live(machine: Machine, name: str) -> bool:
+    rows = machine.run("stead", "list")
+    return any(row.split()[:1] == [name] for row in rows.splitlines())
+
+
+@pytest.mark.parametrize("init", ["systemd", "no-systemd"])
+def test_a_fresh_machine_gets_an_app_and_is_left_as_found(
+    host: Host, init: str, tell: Callable[[str], None], tmp_path: Path
+):
+    clock, ca = Clock(init, tell), tmp_path / "ca.pem"
+    systemd = init == "systemd"
+    machine = host.machine(f"qstest-{init}", systemd=systemd, trusted=systemd)
+    before = set(machine.snapshot())
+
+    took, said = clock.measure("quickstart", machine.quickstart)
+    tell(said)
+    assert took < TARGET_SECONDS
+    ca.write_text(machine.run("cat", "/var/lib/stead/ca.pem"))
+    assert status(machine, ca, "https://welcome.apps.stead.localhost/") == "200"
+    link = re.search(r"https://console\.stead\.localhost/sign-in/\S+", said)
+    assert link
+    assert status(machine, ca, link[0]) in {"200", "302", "303"}
+
+    state = machine.run("sh", "-c", STATE)
+    took, _ = clock.measure("quickstart again", machine.quickstart)
+    assert took < AGAIN_SECONDS
+    assert machine.run("sh", "-c", STATE) == state
+
+    clock.measure("deploy redis", lambda: machine.run("stead", "deploy", "redis", seconds=200))
+    assert live(machine, "redis")
+    clock.measure("remove", lambda: machine.run("stead", "remove", "redis", "--yes"))
+    assert not live(machine, "redis")
+    assert status(machine, ca, "https://welcome.apps.stead.localhost/") == "200"
+
+    clock.measure("uninstall", lambda: machine.quickstart("--uninstall", "--yes"))
+    assert set(machine.snapshot()) ^ before == set()
+    host.incus("delete", "--force", machine.name)
+
+
+def test_a_machine_that_cannot_run_containers_hears_why(host: Host):
+    machine = host.machine("qstest-bare", systemd=True, trusted=False, nesting=False)
+    before = set(machine.snapshot())
+    said = machine.quickstart_fails("setpriv", "--bounding-set=-sys_admin")
+    assert "lacks the capability CAP_SYS_ADMIN" in said
+    said = machine.quickstart_fails()
+    assert "Containers cannot start here: " in said
+    assert "canary.log" in said
+    machine.quickstart("--uninstall", "--yes")
+    assert set(machine.snapshot()) ^ before == set()
+    host.incus("delete", "--force", machine.name)
