@@ -1,7 +1,7 @@
 """Turns what arrived into what can be served; one bad route never takes the others along."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -47,19 +47,19 @@ def parse(body: bytes, ports: range) -> Intake:
     tcp = _first(tcp, lambda route: route.id, "its id is used twice", seen, rejected)
     http = _first(http, lambda route: route.host, "another route has its host", set(), rejected)
     tcp = _first(tcp, lambda route: route.port, "another route has its port", set(), rejected)
-    http = _certified(http, held, bad_certificates, rejected)
+    usable = _usable(held, bad_certificates)
+    http = _certified(http, usable, bad_certificates, rejected)
     tcp = _in_range(tcp, ports, rejected)
-    used = {route.certificate for route in http}
     return Intake(
         Snapshot(
             epoch=data["epoch"],
             version=data["version"],
             http=tuple(http),
             tcp=tuple(tcp),
-            certificates=tuple(item for item in held if item.id in used),
+            certificates=tuple(usable.values()),
         ),
         rejected,
-        _note(rejected.pop(_UNNAMED, ""), bad_certificates.pop(_UNNAMED, "")),
+        _note(rejected.pop(_UNNAMED, ""), bad_certificates),
     )
 
 
@@ -120,33 +120,37 @@ def _first(
     return kept
 
 
+def _usable(held: Sequence[Certificate], bad: _Rejected) -> dict[str, Certificate]:
+    """Keep what can be served, used or not: a host without a route gets its 404 by name."""
+    usable: dict[str, Certificate] = {}
+    for item in held:
+        try:
+            certificates.names(item)
+        except CertificateError as error:
+            bad[item.id] = str(error)
+        else:
+            usable.setdefault(item.id, item)
+    return usable
+
+
 def _certified(
     routes: Sequence[HttpRoute],
-    held: Sequence[Certificate],
-    bad_certificates: _Rejected,
+    usable: Mapping[str, Certificate],
+    bad: Mapping[str, str],
     rejected: _Rejected,
 ) -> list[HttpRoute]:
-    by_id: dict[str, Certificate] = {}
-    for item in held:
-        by_id.setdefault(item.id, item)
     kept: list[HttpRoute] = []
     for route in routes:
-        found = by_id.get(route.certificate)
-        absent = bad_certificates.get(route.certificate, "it is not in the snapshot")
-        problem = absent if found is None else _unfit(found, route.host)
-        if problem:
-            rejected[route.id] = f"certificate {route.certificate}: {problem}"
+        found = usable.get(route.certificate)
+        if found is None:
+            problem = bad.get(route.certificate, "it is not in the snapshot")
+        elif not certificates.covers(certificates.names(found), route.host):
+            problem = f"it is not for {route.host}"
         else:
             kept.append(route)
+            continue
+        rejected[route.id] = f"certificate {route.certificate}: {problem}"
     return kept
-
-
-def _unfit(certificate: Certificate, host: str) -> str:
-    try:
-        certified = certificates.names(certificate)
-    except CertificateError as error:
-        return str(error)
-    return "" if certificates.covers(certified, host) else f"it is not for {host}"
 
 
 def _in_range(routes: Sequence[TcpRoute], ports: range, rejected: _Rejected) -> list[TcpRoute]:
@@ -156,9 +160,10 @@ def _in_range(routes: Sequence[TcpRoute], ports: range, rejected: _Rejected) -> 
     return [route for route in routes if route.port in ports]
 
 
-def _note(route: str, certificate: str) -> str:
-    notes = (
-        f"a route without a usable id: {route}" if route else "",
-        f"a certificate without a usable id: {certificate}" if certificate else "",
-    )
-    return "; ".join(note for note in notes if note)
+def _note(route: str, bad_certificates: Mapping[str, str]) -> str:
+    """Say what no route's own report can say."""
+    notes = [
+        f"certificate {id_ or 'without a usable id'}: {why}"
+        for id_, why in bad_certificates.items()
+    ]
+    return "; ".join([*([f"a route without a usable id: {route}"] if route else []), *notes[:10]])

@@ -90,8 +90,8 @@ class _Edge:
 
     async def close(self) -> None:
         """End the proxies and let go of all connections."""
-        await asyncio.gather(self._traefik.keeper.stop(), self._nginx.keeper.stop())
         await self._traefik.close()
+        await asyncio.gather(self._traefik.keeper.stop(), self._nginx.keeper.stop())
         await self._control.client.aclose()
         self._log.info("edge.stopped")
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import signal
 import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -42,17 +43,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 async def eventually(
-    condition: Callable[[], Awaitable[Any] | Any], what: str, seconds: float = 10
-) -> float:
-    """Return how long it took until the condition held."""
-    began = clock.monotonic()
+    condition: Callable[[], Awaitable[Any] | Any], what: Callable[[], str]
+) -> None:
+    """Wait until a condition holds; it is watched, because what it tells of is a process."""
+    deadline = clock.monotonic() + 10
     while True:
         held = condition()
         if asyncio.iscoroutine(held):
             held = await held
         if held:
-            return clock.monotonic() - began
-        assert clock.monotonic() - began < seconds, what
+            return
+        assert clock.monotonic() < deadline, what()
         await asyncio.sleep(0.01)
 
 
@@ -149,6 +150,7 @@ class ControlPlaneDouble:
         self.reports: list[dict[str, Any]] = []
         self.asked = 0
         self.refused = 0
+        self.patience = 25.0
         self._changed = asyncio.Condition()
         self._server: asyncio.Server | None = None
 
@@ -182,8 +184,11 @@ class ControlPlaneDouble:
         self.asked += 1
         assert request.path == "/edge/v1/snapshot?wait=25"
         tag = request.headers.get("if-none-match")
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._server is None or self._etag() != tag)
+        try:
+            async with asyncio.timeout(self.patience), self._changed:
+                await self._changed.wait_for(lambda: self._server is None or self._etag() != tag)
+        except TimeoutError:
+            return 304, {"ETag": self._etag()}, b""
         if self._server is None:
             raise ConnectionResetError
         body = self.snapshot if isinstance(self.snapshot, bytes) else json.dumps(self.snapshot)
@@ -269,6 +274,9 @@ class World:
         self.servers.append(await serve_http(BACKENDS, port, answer))
         return f"http://{BACKENDS}:{port}"
 
+    def servers_at(self, port: int) -> str:
+        return f"{BACKENDS}:{port}"
+
     async def tcp_backend(self, name: str, port: int) -> str:
         """Start a server that says its name and then repeats what it hears."""
 
@@ -301,8 +309,11 @@ class World:
         )
         return self.version
 
+    async def until(self, condition: Callable[[], Awaitable[Any] | Any]) -> None:
+        await eventually(condition, self.story)
+
     async def reported(self, version: int) -> dict[str, Any]:
-        await eventually(lambda: self.control.report(version), f"no report; {self.story()}")
+        await self.until(lambda: self.control.report(version))
         report = self.control.report(version)
         assert report is not None
         return report
@@ -339,17 +350,17 @@ class World:
 
     def story(self) -> str:
         log = self.edge.log
-        return log.read_text()[-3000:] if log.exists() else "no log"
+        return log.read_text()[-3000:] if log.exists() else "the edge said nothing"
 
-    def orphans(self) -> list[str]:
-        """Return what still runs with this test's folder or holds its ports."""
+    def orphans(self) -> list[int]:
+        """Return the proxies that run in this test's folder."""
         found = []
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
                 with suppress(OSError):
                     line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
                     if str(self.settings.state_dir) in line and not re.search("loop.run", line):
-                        found.append(line)
+                        found.append(int(entry.name))
         return found
 
 
@@ -359,14 +370,14 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     await made.control.start()
     yield made
     if made.edge.process is not None:
-        if made.edge.process.returncode is not None:
-            await made.edge.start()
-            await eventually(lambda: made.edge.logged("edge.proxy.adopted"), "not adopted", 5)
         await made.edge.stop()
     await made.control.stop()
     for server in made.servers:
         server.close()
-    assert made.orphans() == []
+    left = made.orphans()
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    assert left == [], "the edge left proxies behind"
 
 
 @pytest.fixture
