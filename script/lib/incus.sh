@@ -90,32 +90,17 @@ create_pool() {
 }
 
 ensure_project() {
+  local item
   if ! incus project show "$PROJECT" >/dev/null 2>&1; then
     made incus-project "$PROJECT"
     incus project create "$PROJECT" "${PROJECT_CONFIG[@]/#/--config=}"
   fi
-  restrict "$PROJECT" "${PROJECT_CONFIG[@]}"
-}
-
-restrict() {
-  local project=$1 item
-  shift
-  for item in "$@"; do
-    [[ $(incus project get "$project" "${item%=*}") == "${item#*=}" ]] || incus project set "$project" "$item"
+  for item in "${PROJECT_CONFIG[@]}"; do
+    [[ $(incus project get "$PROJECT" "${item%=*}") == "${item#*=}" ]] || incus project set "$PROJECT" "$item"
   done
 }
 
-# Bridges and their rules always live in the default project, so the certificate needs that one too. In an Incus
-# that came with us it is therefore made as strict as our own; one that was here before stays as it is.
-ensure_default_project() {
-  if is_made package incus-base; then
-    restrict default restricted=true restricted.devices.nic=managed restricted.devices.disk=managed
-  elif [[ $(incus project get default restricted) != true ]]; then
-    warn "Stead's certificate can also manage guests in Incus's default project, because bridges live there."
-  fi
-}
-
-# Stead's own client certificate can change neither the server nor other projects.
+# Stead's own client certificate sees its project alone; it may add networks, but neither change nor delete them.
 ensure_certificate() {
   local fingerprint
   own_folder "$CONFIG" 0755 root:root
@@ -130,7 +115,7 @@ ensure_certificate() {
   fingerprint=$(openssl x509 -in "$CONFIG/incus-client.crt" -noout -fingerprint -sha256 | sed 's/.*=//; s/://g' | tr A-F a-f)
   if ! incus config trust show "$fingerprint" >/dev/null 2>&1; then
     made incus-trust "$fingerprint"
-    incus config trust add-certificate "$CONFIG/incus-client.crt" --name stead --restricted --projects "default,$PROJECT"
+    incus config trust add-certificate "$CONFIG/incus-client.crt" --name stead --restricted --projects "$PROJECT"
   fi
   own_file "$CONFIG/incus-server.crt" 0644 root:root <"$INCUS_HOME/server.crt"
 }
@@ -156,7 +141,6 @@ setup_incus() {
   ensure_pool
   pool=$DETAIL
   ensure_project
-  ensure_default_project
   ensure_certificate
   ensure_address
   DETAIL="storage $pool"
@@ -204,14 +188,14 @@ remove_volumes() {
   done
 }
 
-# Networks and their rules live beside the project; ours say so in their configuration.
+# Networks live beside the project; ours are known by their name and by rules that bear the same name.
 remove_networks() {
   local name
-  for name in $(incus network list -f csv -c nm 2>/dev/null | sed -n 's/,YES$//p'); do
-    [[ -z $(incus network get "$name" user.stead) ]] || incus network delete "$name"
+  for name in $(incus network list -f csv -c nm | sed -nE 's/^(st-[0-9a-z]{10}),YES$/\1/p'); do
+    [[ $(incus network get "$name" security.acls) != "$name" ]] || incus network delete "$name"
   done
-  for name in $(incus network acl list -f csv | cut -d, -f1); do
-    [[ -z $(incus network acl get "$name" user.stead) ]] || incus network acl delete "$name"
+  for name in $(incus network acl list -f csv | sed -nE 's/^(st-[0-9a-z]{10}),.*/\1/p'); do
+    incus network acl delete "$name"
   done
 }
 

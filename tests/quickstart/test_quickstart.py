@@ -60,9 +60,7 @@ def test_a_fresh_machine_gets_an_app_and_is_left_as_found(
     assert took < TARGET_SECONDS
     ca.write_text(machine.run("cat", "/var/lib/stead/ca.pem"))
     assert status(machine, ca, "https://welcome.apps.stead.localhost/") == "200"
-    link = re.search(r"https://console\.stead\.localhost/sign-in/\S+", said)
-    assert link
-    assert status(machine, ca, link[0]) in {"200", "302", "303"}
+    assert re.search(r"https://console\.stead\.localhost/sign-in/\S{30,}", said)
 
     state = machine.run("sh", "-c", STATE)
     took, _ = clock.measure("quickstart again", machine.quickstart)
