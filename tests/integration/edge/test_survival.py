@@ -137,7 +137,7 @@ async def test_nonsense_changes_nothing(running: Any):
 async def test_a_wrong_token_is_named_and_a_right_one_taken_up_at_once(world: Any):
     world.settings.token_file.write_text("ste_wrong")
     await world.edge.start()
-    await world.until(lambda: world.control.refused > 2)
+    await world.until(lambda: world.control.refused > 1)
     refused = world.edge.logged("edge.token.refused")[0]
     assert str(world.settings.token_file) in refused["reason"]
     assert "ste_wrong" not in world.edge.log.read_text()
