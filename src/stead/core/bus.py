@@ -8,7 +8,17 @@ import asyncio
 from collections import OrderedDict
 from typing import Final
 
+from stead.core.errors import Kind, SteadError
+
 _REMEMBERED: Final = 10_000
+
+
+class StoppingError(SteadError):
+    """This process is going down; whoever waits asks the next one."""
+
+    kind = Kind.UNAVAILABLE
+    code = "server.stopping"
+    retryable = True
 
 
 class Bus:
@@ -19,6 +29,7 @@ class Bus:
         self._floor = 0
         self._versions: OrderedDict[str, int] = OrderedDict()
         self._waiters: dict[str, asyncio.Event] = {}
+        self._closed = False
 
     def version(self, topic: str) -> int:
         """Return the version to compare against later."""
@@ -37,7 +48,12 @@ class Bus:
             waiter.set()
 
     async def changed(self, topic: str, since: int, limit_seconds: float) -> bool:
-        """Wait until the version differs from ``since``; False when time ran out."""
+        """Wait until the version differs from ``since``; False when time ran out.
+
+        Raises StoppingError once the bus was closed.
+        """
+        if self._closed:
+            raise StoppingError("The server is stopping; try again in a moment")
         if self.version(topic) != since:
             return True
         waiter = self._waiters.setdefault(topic, asyncio.Event())
@@ -46,4 +62,13 @@ class Bus:
                 await waiter.wait()
         except TimeoutError:
             return False
+        if self._closed:
+            raise StoppingError("The server is stopping; try again in a moment")
         return True
+
+    def close(self) -> None:
+        """Send everybody away who waits, so that a server can stop at once."""
+        self._closed = True
+        for waiter in self._waiters.values():
+            waiter.set()
+        self._waiters.clear()

@@ -44,7 +44,8 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in names]
         alternatives += [x509.IPAddress(ip) for ip in ips]
-        common = (names or tuple(str(ip) for ip in ips))[0]
+        # An address as common name would be taken for a DNS name outside of our constraints.
+        common = names[0] if names else "Stead control plane"
         certificate = (
             _builder(_named(common[:64]), self._certificate.subject, key, LEAF_DAYS)
             .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)

@@ -23,7 +23,7 @@ from stead.deployments import repository
 from stead.deployments.models import DeploymentRow
 from stead.deployments.rules import DeploymentState
 from stead.edge.probe import ProbeResult, probe_http, probe_tcp
-from stead.engines.errors import ConflictError
+from stead.engines.errors import ConflictError, OutcomeUnknownError
 from stead.engines.port import ContainerEngine
 from stead.engines.values import EngineTask, GuestFile, GuestSpec, GuestState, NetworkSpec
 from stead.exposure import public as exposure
@@ -147,6 +147,8 @@ class _Flow:
             disk_gb=instance.disk_gb,
         )
         await self._settle(await self._engine.create(spec))
+        if await self._engine.find(spec.name) is None:
+            raise OutcomeUnknownError(f"The container {spec.name} was accepted and is not there")
 
     async def destroy(self, context: StepContext) -> None:
         async with self._database.read() as uow:

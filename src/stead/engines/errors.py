@@ -49,6 +49,12 @@ class ConflictError(EngineError):
     code = "engine.conflict"
 
 
+class ExistsError(ConflictError):
+    """The name is taken, perhaps by an earlier attempt of ours."""
+
+    code = "engine.exists"
+
+
 class LockedError(EngineError):
     """Another task holds the object; it will be free again."""
 

@@ -76,11 +76,7 @@ class Networks(Protocol):
     """Networks of our own on the engine."""
 
     async def ensure_network(self, spec: NetworkSpec) -> None:
-        """Create the network or bring it to this shape."""
-        ...
-
-    async def delete_network(self, name: str) -> None:
-        """Delete a network; absent is done. Raises Conflict while guests use it."""
+        """Create the network unless it is there; its name is never used for another shape."""
         ...
 
 

@@ -160,7 +160,8 @@ def _run(work: Coroutine[None, None, Result]) -> Result:
     except (SteadError, AlreadyRunningError) as error:
         _fail(str(error))
     except FileNotFoundError as error:
-        _fail(f"{error.filename} is missing; run: stead admin init")
+        missing = error.filename or "a certificate or key that the configuration names"
+        _fail(f"{missing} is missing; run: stead admin init")
 
 
 def _settings() -> Settings:

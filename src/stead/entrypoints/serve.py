@@ -121,9 +121,11 @@ async def serve(
         stopper = asyncio.create_task(stop.wait())
         await asyncio.wait({worker, web, stopper}, return_when=asyncio.FIRST_COMPLETED)
         worker.cancel()
+        await asyncio.wait({worker})
+        plant.ground.database.bus.close()
         console.should_exit = True
         await gateways.close()
-        await asyncio.wait({worker, web})
+        await asyncio.wait({web})
         await plant.ground.database.close()
         logger.info("serve.stopped")
         for task in (worker, web):

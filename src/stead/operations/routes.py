@@ -7,6 +7,7 @@ from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 
 from stead.core.authz import Action, action
+from stead.core.bus import StoppingError
 from stead.core.db import Database
 from stead.core.http import ActorDep, DatabaseDep
 from stead.operations import service
@@ -63,9 +64,12 @@ async def cancel_operation(
 
 async def _lines(database: Database, operation_id: str, after: int) -> AsyncIterator[str]:
     yield "retry: 500\n\n"
-    async for event in service.follow(database, operation_id, after):
-        if event is None:
-            yield ": still here\n\n"
-        else:
-            yield f"id: {event.seq}\nevent: {event.kind}\ndata: {event.model_dump_json()}\n\n"
+    try:
+        async for event in service.follow(database, operation_id, after):
+            if event is None:
+                yield ": still here\n\n"
+            else:
+                yield f"id: {event.seq}\nevent: {event.kind}\ndata: {event.model_dump_json()}\n\n"
+    except StoppingError:
+        return  # without an end, so the client asks the next process from where it was
     yield "event: end\ndata: {}\n\n"

@@ -89,6 +89,11 @@ class IncusClient:
             raise errors.OutcomeUnknownError(
                 f"Incus answered something that is not JSON when asked to {doing}"
             ) from error
+        failed = _object(answer)
+        if failed.get("type") == "error":
+            # Waiting for a task that failed is answered with 200 and an error inside.
+            code = failed.get("error_code")
+            raise translate(code if isinstance(code, int) else 0, str(failed.get("error")), doing)
         return answer
 
     async def _request(

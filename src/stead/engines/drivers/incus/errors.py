@@ -19,7 +19,8 @@ _BY_STATUS: Final[dict[int, type[errors.EngineError]]] = {
 _BY_WORDS: Final[tuple[tuple[str, type[errors.EngineError]], ...]] = (
     (r"reached maximum (aggregate|number)", errors.QuotaError),
     (r"no space left|disk quota exceeded", errors.QuotaError),
-    (r"already exists|already in use|already defined", errors.ConflictError),
+    (r"already exists", errors.ExistsError),
+    (r"already in use|already defined", errors.ConflictError),
     (r"is busy running|busy deleting|in progress", errors.LockedError),
     (r"not authorized|certificate is restricted", errors.ForbiddenError),
     (r"forbidden|not allowed", errors.ForbiddenError),

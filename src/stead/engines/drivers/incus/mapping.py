@@ -1,6 +1,7 @@
 """Pure translation between the port's values and Incus's JSON."""
 
 from collections.abc import Mapping
+from ipaddress import IPv4Network
 
 from stead.engines.drivers.incus.client import Json
 from stead.engines.values import Guest, GuestSpec, GuestState, NetworkSpec
@@ -19,7 +20,6 @@ def instance_body(spec: GuestSpec, pool: str) -> dict[str, Json]:
         "config": {
             "limits.cpu.allowance": f"{spec.cores * 100}ms/100ms",
             "limits.memory": f"{spec.memory_mb}MiB",
-            "limits.memory.swap": "false",
             "limits.processes": "2000",
             "security.idmap.isolated": "true",
             "security.guestapi": "false",
@@ -66,22 +66,22 @@ def acl_body(spec: NetworkSpec) -> dict[str, Json]:
     """Return the rules between this network and everything else.
 
     The gateway's agent port is the only door to the control plane (DNS and DHCP are open by
-    themselves), other projects are closed, and only the gateway may reach the guests.
+    themselves), other projects are closed, and only the gateway may reach the guests. Incus
+    applies refusals before permissions, so what is refused must leave the gateway's port out.
     """
-    egress: list[Json] = [
-        {
-            "action": "allow",
-            "protocol": "tcp",
-            "destination": f"{spec.gateway}/32",
-            "destination_port": str(spec.agent_port),
-            "state": "enabled",
-        }
-    ]
-    egress += [
-        {"action": "drop", "destination": str(closed), "state": "enabled"}
+    gateway = IPv4Network(f"{spec.gateway}/32")
+    refused: list[dict[str, Json]] = [
+        {"destination": str(part)}
         for closed in spec.fenced_off
+        for part in _without(closed, gateway)
     ]
-    ingress: list[Json] = [{"action": "allow", "source": f"{spec.gateway}/32", "state": "enabled"}]
+    below, above = f"1-{spec.agent_port - 1}", f"{spec.agent_port + 1}-65535"
+    refused.append(
+        {"destination": str(gateway), "protocol": "tcp", "destination_port": f"{below},{above}"}
+    )
+    refused.append({"destination": str(gateway), "protocol": "udp", "destination_port": "1-65535"})
+    egress: list[Json] = [{"action": "reject", "state": "enabled", **rule} for rule in refused]
+    ingress: list[Json] = [{"action": "allow", "source": str(gateway), "state": "enabled"}]
     return {"egress": egress, "ingress": ingress}
 
 
@@ -113,3 +113,9 @@ def _addresses(raw: Mapping[str, Json]) -> tuple[str, ...]:
         return ()
     found = [d.get("ipv4.address") for d in devices.values() if isinstance(d, dict)]
     return tuple(address for address in found if isinstance(address, str))
+
+
+def _without(network: IPv4Network, hole: IPv4Network) -> list[IPv4Network]:
+    if not hole.subnet_of(network):
+        return [network]
+    return list(network.address_exclude(hole))
