@@ -1,0 +1,43 @@
+"""Fixtures that many tests share: the base image, an Incus and a whole Stead, made once."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.incus import ROOT, Incus, running_incus, why_not
+from tests.support.stead import Stead
+
+STATE = Path(os.environ.get("STEAD_TEST_STATE", "/var/lib/stead-test"))
+TEST_PACKAGES = ROOT / "tests" / "packages"
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the base image, built by the script that users run."""
+    reason = why_not()
+    if reason:
+        pytest.skip(f"containers cannot be tested: {reason}")
+    out = tmp_path_factory.mktemp("image")
+    subprocess.run([str(ROOT / "script" / "base-image"), str(out)], check=True, timeout=600)
+    return out
+
+
+@pytest.fixture(scope="session")
+def incus(images: Path) -> Iterator[Incus]:
+    """Return an Incus of the tests' own."""
+    with running_incus(STATE / "incus", images) as daemon:
+        yield daemon
+
+
+@pytest.fixture(scope="session")
+def stead(incus: Incus, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stead]:
+    """Return a running Stead with the built-in catalog and the tests' quick app."""
+    one = Stead(tmp_path_factory.mktemp("stead"), incus, packages=(TEST_PACKAGES,))
+    one.prepare()
+    try:
+        one.start()
+        yield one
+    finally:
+        one.stop()
