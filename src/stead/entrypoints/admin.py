@@ -14,6 +14,7 @@ from stead.core import log, pki, settings as process_settings, vault
 from stead.core.errors import SteadError
 from stead.core.settings import Settings, SettingsError
 from stead.edge import loop as edge_loop
+from stead.edge.state import StateError
 from stead.entrypoints import config
 from stead.entrypoints.plant import VAULT_KEY, Ground, lay_ground
 from stead.entrypoints.serve import AlreadyRunningError, Assemble, serve
@@ -21,6 +22,7 @@ from stead.exposure import public as exposure
 from stead.identity import public as identity
 from stead.infra import public as infra
 from stead.kit import ids
+from stead.kit.process import ProcessError
 
 ADMIN: Final = "admin"
 PROJECT: Final = "main"
@@ -42,11 +44,16 @@ def application(assemble: Assemble) -> typer.Typer:
         _run(serve(chosen, assemble))
 
     @app.command("edge")
-    def _edge() -> None:
+    def _edge(
+        *,
+        stop: Annotated[
+            bool, typer.Option("--stop", help="Only end the proxies that a killed edge left.")
+        ] = False,
+    ) -> None:
         """Run the proxy on this host: pull routes, serve them, report."""
         chosen = _settings()
         log.configure(json=chosen.server.json_logs)
-        _run(edge_loop.run(chosen.edge))
+        _run(edge_loop.stop(chosen.edge) if stop else edge_loop.run(chosen.edge))
 
     return app
 
@@ -157,7 +164,7 @@ async def _with_ground(
 def _run(work: Coroutine[None, None, Result]) -> Result:
     try:
         return asyncio.run(work)
-    except (SteadError, AlreadyRunningError) as error:
+    except (SteadError, AlreadyRunningError, StateError, ProcessError) as error:
         _fail(str(error))
     except FileNotFoundError as error:
         missing = error.filename or "a certificate or key that the configuration names"

@@ -1,0 +1,1 @@
+"""Benchmarks: measured side by side with a peer in one run, and reported as ratios."""
