@@ -1,13 +1,13 @@
 """Real guests on a real Incus for the catalog's packages; skipped where there is no daemon."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import pytest
+from tests.support.incus import Incus
 
 from stead.catalog import public as catalog
 from stead.kit import clock, ids, process
@@ -80,17 +80,21 @@ class Guest:
         return True
 
 
-async def incus(*arguments: str) -> str:
+async def by_client(*arguments: str) -> str:
     return await process.check(["incus", *arguments], limit_seconds=120)
 
 
 @pytest.fixture(scope="session")
-def image() -> str:
-    """The image to start guests from; the daemon is found by INCUS_DIR."""
-    name = os.environ.get("STEAD_TEST_IMAGE")
-    if not name or not os.environ.get("INCUS_DIR"):
-        pytest.skip("set INCUS_DIR and STEAD_TEST_IMAGE to run packages in real guests")
-    return name
+def image(incus: Incus, images: Path) -> str:
+    """The image to start guests from, in a project without the restrictions of Stead's own."""
+    parts = (str(images / "metadata.tar"), str(images / "rootfs.tar.zst"))
+    incus.command("image", "import", *parts, "--alias", "catalog")
+    return "catalog"
+
+
+@pytest.fixture(autouse=True)
+def _daemon(incus: Incus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INCUS_DIR", str(incus.folder))
 
 
 @pytest.fixture
@@ -116,15 +120,17 @@ async def start(image: str, network: str, tmp_path: Path) -> AsyncIterator[Start
         name = f"catalog-{package_id}-{ids.new_id()[-6:]}"
         started.append(name)
         options = [] if systemd else ["-c", "raw.lxc=lxc.init.cmd = /bin/bash"]
-        await incus("launch", image, name, "-s", "pool", "-n", network, *options)
+        await by_client("launch", image, name, "-s", "stead", "-n", network, *options)
         if not systemd:
-            await incus("exec", name, "--", "sh", "-c", "ip link set lo up; dhclient eth0")
+            await by_client(
+                "exec", name, "--", "sh", "-c", "ip link set lo up; udhcpc -i eth0 -n -q"
+            )
         guest = Guest(name, await _address(name), package)
         archive = tmp_path / f"{name}.tar"
         archive.write_bytes(package.archive)
-        await incus("file", "push", "-q", str(archive), f"{name}/root/package.tar")
+        await by_client("file", "push", "-q", str(archive), f"{name}/root/package.tar")
         unpack = f"mkdir {FOLDER} && tar xf /root/package.tar -C {FOLDER}"
-        await incus("exec", name, "--", "sh", "-c", unpack)
+        await by_client("exec", name, "--", "sh", "-c", unpack)
         return guest
 
     yield _start
@@ -135,7 +141,7 @@ async def start(image: str, network: str, tmp_path: Path) -> AsyncIterator[Start
 async def _address(name: str) -> str:
     deadline = clock.monotonic() + 30
     while clock.monotonic() < deadline:
-        listed = await incus("list", f"^{name}$", "-c4", "-fcsv")
+        listed = await by_client("list", f"^{name}$", "-c4", "-fcsv")
         if listed.startswith(SUBNET):
             return listed.split()[0]
         await asyncio.sleep(0.1)

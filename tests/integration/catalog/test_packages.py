@@ -10,6 +10,8 @@ from stead.catalog import public as catalog
 from stead.kit import process
 from stead.kit.secrets import Secret
 
+# Each takes up to a minute; `script/test --all` runs them.
+EXHAUSTIVE = pytest.mark.exhaustive
 BOTH_INITS = pytest.mark.parametrize("systemd", [True, False], ids=["systemd", "no-systemd"])
 
 
@@ -90,6 +92,7 @@ async def test_static_site(start: Start, systemd: bool):  # noqa: FBT001  (a par
     assert (await guest.script("uninstall.sh", second)).code == 0
 
 
+@EXHAUSTIVE
 @BOTH_INITS
 async def test_redis(start: Start, systemd: bool):  # noqa: FBT001  (a parameter of pytest)
     guest = await start("redis", systemd=systemd)
@@ -117,6 +120,7 @@ async def test_redis(start: Start, systemd: bool):  # noqa: FBT001  (a parameter
     assert (await guest.script("uninstall.sh", second)).code == 0
 
 
+@EXHAUSTIVE
 @BOTH_INITS
 async def test_postgresql(start: Start, systemd: bool):  # noqa: FBT001  (a parameter of pytest)
     guest = await start("postgresql", systemd=systemd)
@@ -146,6 +150,7 @@ async def test_postgresql(start: Start, systemd: bool):  # noqa: FBT001  (a para
     assert (await guest.script("uninstall.sh", second)).code == 0
 
 
+@EXHAUSTIVE
 @pytest.mark.parametrize(
     ("package", "reached"),
     [
@@ -180,6 +185,7 @@ exec "/usr/bin/${0##*/}" "$@"
 """
 
 
+@EXHAUSTIVE
 @pytest.mark.parametrize(("package", "tool"), [("postgresql", "psql"), ("redis", "redis-cli")])
 async def test_passwords_are_in_no_command_line(start: Start, package: str, tool: str):
     guest = await start(package)
