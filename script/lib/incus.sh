@@ -150,18 +150,32 @@ image_target() {
   { incus query "/1.0/images/aliases/$IMAGE?project=$PROJECT" 2>/dev/null || true; } | sed -nE 's/.*"target": "([^"]+)".*/\1/p'
 }
 
+image_has_key() { incus query "/1.0/images/$1?project=$PROJECT" | grep -q "\"stead.key\": \"$2\""; }
+
+# Prints the image that was imported with this key, also by a run that did not get to naming it.
+image_with_key() {
+  local fingerprint
+  for fingerprint in $(incus image list --project "$PROJECT" -f csv -c F); do
+    if image_has_key "$fingerprint" "$1"; then echo "$fingerprint" && return; fi
+  done
+}
+
 import_image() {
   local folder=$1 key fingerprint old
   key=$(cat "$folder/key")
   old=$(image_target)
-  if [[ -n $old ]] && incus query "/1.0/images/$old?project=$PROJECT" | grep -q "\"stead.key\": \"$key\""; then
+  if [[ -n $old ]] && image_has_key "$old" "$key"; then
     DETAIL='up to date'
     return
   fi
-  fingerprint=$(incus image import --project "$PROJECT" "$folder/metadata.tar" "$folder/rootfs.tar.zst" | sed -nE 's/.*fingerprint: ([0-9a-f]+).*/\1/p' | tail -n 1)
+  fingerprint=$(image_with_key "$key")
+  if [[ -z $fingerprint ]]; then
+    incus image import --project "$PROJECT" "$folder/metadata.tar" "$folder/rootfs.tar.zst"
+    fingerprint=$(image_with_key "$key")
+  fi
   [[ -z $old ]] || incus image alias delete --project "$PROJECT" "$IMAGE"
   incus image alias create --project "$PROJECT" "$IMAGE" "$fingerprint"
-  [[ -z $old || $old == "$fingerprint" ]] || incus image delete --project "$PROJECT" "$old"
+  [[ -z $old ]] || incus image delete --project "$PROJECT" "$old"
 }
 
 # Takes away what is ours and leaves the rest of an Incus that was here before.

@@ -31,9 +31,9 @@ ensure_source() {
     die "No Debian mirror answers: either none is configured in /etc/apt or the network is down." \
       "Once apt-get update works, run script/quickstart again."
   path=$SOURCE_NAME.list
-  [[ $entry == [Tt]ypes:* || $entry == *$'\n'* ]] && path=$SOURCE_NAME.sources
+  [[ ${entry,,} == types:* || $entry == *$'\n'* ]] && path=$SOURCE_NAME.sources
   own_file "$path" 0644 root:root <<<"$entry"
-  apt-get -q update
+  apt-get -q update || true
   has_candidate incus-base ||
     die "The configured Debian mirror offers no Incus, not even in backports ($path)." \
       "Use a mirror that carries $(debian_codename)-backports."
@@ -65,31 +65,36 @@ release_services() { if is_made tree "$POLICY"; then rm -f "$POLICY"; fi; }
 install_packages() {
   local missing
   release_services
+  [[ -z $(dpkg --audit) ]] || dpkg --configure -a
   mapfile -t missing < <(missing_packages)
-  if [[ ${#missing[@]} == 0 ]]; then
-    DETAIL='all there'
-    return
+  DETAIL='all there'
+  if [[ ${#missing[@]} != 0 ]]; then
+    [[ -e $STATE_DIR/accounts ]] || save_accounts
+    apt-get -q update || warn "apt-get update met errors; the log has them."
+    ensure_source
+    record_plan "${missing[@]}"
+    hold_services
+    apt_install install "${missing[@]}"
+    release_services
+    DETAIL="$(list_made package | wc -l) packages"
   fi
-  [[ -e $STATE_DIR/accounts ]] || save_accounts
-  apt-get -q update
-  ensure_source
-  record_plan "${missing[@]}"
-  hold_services
-  apt_install install "${missing[@]}"
-  release_services
-  record_accounts
+  [[ ! -e $STATE_DIR/accounts ]] || settle_packages
+}
+
+# What follows an installation, also one of a run that was killed.
+settle_packages() {
   if has_systemd && is_made package nginx; then systemctl disable -q nginx.service; fi
-  DETAIL="$(list_made package | wc -l) packages"
+  record_accounts
 }
 
 accounts() { getent passwd | awk -F: '{ print "user", $1 }'; getent group | awk -F: '{ print "group", $1 }'; }
 
 save_accounts() {
-  made_any package && return
-  remember_folders
+  if ! made_any package; then
+    remember_folders
+    cp -p /etc/subuid /etc/subgid "$STATE_DIR/" 2>/dev/null || true
+  fi
   accounts >"$STATE_DIR/accounts.new"
-  cp -p /etc/subuid "$STATE_DIR/subuid" 2>/dev/null || true
-  cp -p /etc/subgid "$STATE_DIR/subgid" 2>/dev/null || true
   mv "$STATE_DIR/accounts.new" "$STATE_DIR/accounts"
 }
 
@@ -108,6 +113,7 @@ remember_folders() {
 record_accounts() {
   local kind name
   while read -r kind name; do made "$kind" "$name"; done < <(accounts | grep -vxFf "$STATE_DIR/accounts" || true)
+  rm "$STATE_DIR/accounts"
 }
 
 # Guests get their own range of user ids; in a container only what that container has can be handed on.

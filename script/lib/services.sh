@@ -19,18 +19,16 @@ ensure_users() {
   own_folder "$EDGE_DATA" 0750 stead-edge:stead-edge
 }
 
+configured_domain() { sed -nE 's/^domain = "(.*)"/\1/p' "$CONFIG/stead.toml" 2>/dev/null || true; }
+
 write_config() {
   own_folder "$CONFIG" 0755 root:root
-  local domain=${DOMAIN:-}
-  if [[ -z $domain ]]; then
-    domain=$(sed -nE 's/^domain = "(.*)"/\1/p' "$CONFIG/stead.toml" 2>/dev/null || true)
-    domain=${domain:-stead.localhost}
-  fi
-  DOMAIN=$domain
+  DOMAIN=${DOMAIN:-$(configured_domain)}
+  DOMAIN=${DOMAIN:-stead.localhost}
   own_file "$CONFIG/stead.toml" 0644 root:root <<TEXT
 # Written by script/quickstart; every setting has a default, see the reference of settings.
 [server]
-domain = "$domain"
+domain = "$DOMAIN"
 data_dir = "$DATA"
 
 [incus]

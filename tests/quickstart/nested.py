@@ -144,6 +144,11 @@ class Machine:
         """Run script/quickstart of the copied checkout."""
         return self.run("/root/stead/script/quickstart", *words, seconds=seconds)
 
+    def quickstart_killed(self, *, after: float) -> str:
+        """Kill script/quickstart in the midst of its work, as a power cut would."""
+        kill = f"timeout -s KILL {after:g} /root/stead/script/quickstart"
+        return self.run("sh", "-c", f"{kill}; test $? = 137")
+
     def quickstart_fails(self, *before: str) -> str:
         """Run script/quickstart where it has to give up, and return what it said."""
         command = shlex.join([*before, "/root/stead/script/quickstart"])
