@@ -66,7 +66,9 @@ uninstall_files() {
   done < <(list_made folder)
   rm -rf "$RUN"
   if has_systemd; then systemctl daemon-reload; fi
-  rm -f /var/lib/apt/lists/*-backports_*
+  if is_made tree "$SOURCE_NAME.list" || is_made tree "$SOURCE_NAME.sources"; then
+    rm -f /var/lib/apt/lists/*-backports_*
+  fi
   restore_subids
   remove_accounts
 }
