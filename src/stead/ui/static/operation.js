@@ -1,0 +1,104 @@
+// An operation as it happens: the log grows by events, everything else is taken anew.
+import { take } from "./live.js";
+
+const LINES = 2000;
+const AT_END = 24;
+
+function titleOf(step) {
+  const row = document.querySelector(`[data-step="${CSS.escape(step)}"] .step-title`);
+  return row?.textContent ?? step;
+}
+
+function lineOf(kind, event) {
+  const data = event.data ?? {};
+  const said = data.text ?? data.message ?? "";
+  if (kind === "log") return [data.stream ?? "", said];
+  if (kind === "retry" || kind === "undo_retry") return ["note", `Trying again: ${said}`];
+  if (kind === "cancel") return ["note", "Cancelling was asked for"];
+  if (kind === "step" && data.state === "running") return ["step", titleOf(event.step)];
+  return null;
+}
+
+function startLog(frame) {
+  const log = frame.querySelector(".log");
+  const jump = frame.querySelector(".log-end");
+  let follow = true;
+  let waiting = [];
+  const toEnd = () => (log.scrollTop = log.scrollHeight);
+  log.addEventListener("scroll", () => {
+    follow = log.scrollHeight - log.scrollTop - log.clientHeight < AT_END;
+    jump.hidden = follow;
+  });
+  jump.addEventListener("click", toEnd);
+  toEnd();
+  const flush = () => {
+    log.append(...waiting);
+    waiting = [];
+    while (log.childElementCount > LINES) log.firstElementChild.remove();
+    if (follow) toEnd();
+  };
+  return (kind, words) => {
+    const line = document.createElement("p");
+    line.className = kind;
+    line.textContent = words;
+    if (waiting.push(line) === 1) setTimeout(flush, 50);
+  };
+}
+
+function startFacts(url) {
+  let running = false;
+  let again = false;
+  return async function refresh() {
+    again = true;
+    if (running) return;
+    running = true;
+    while (again) {
+      again = false;
+      try {
+        await take(url, "#live");
+      } catch {
+        // The stream is cut as well then; its next connection brings us here again.
+      }
+    }
+    running = false;
+  };
+}
+
+function showProgress(data) {
+  const box = document.querySelector("[data-progress]");
+  if (!box) return;
+  box.hidden = false;
+  box.querySelector("progress").value = data.percent ?? 0;
+  box.querySelector("span").textContent = data.text ?? "";
+}
+
+export function startOperation() {
+  const root = document.querySelector("[data-operation]");
+  if (!root) return;
+  const write = startLog(root.querySelector(".log-frame"));
+  if ("ended" in root.dataset) return;
+  const status = root.querySelector("[data-stream]");
+  const refresh = startFacts(location.href);
+  const stream = new EventSource(
+    `/api/v1/operations/${root.dataset.operation}/events?after=${root.dataset.seq}`,
+  );
+  stream.onopen = () => (status.textContent = "Live");
+  stream.onerror = () => {
+    const over = stream.readyState === EventSource.CLOSED;
+    status.textContent = over ? "Not connected; load the page again" : "Reconnecting…";
+  };
+  for (const kind of ["log", "progress", "step", "state", "retry", "undo_retry", "cancel"]) {
+    stream.addEventListener(kind, (message) => {
+      const event = JSON.parse(message.data);
+      if (kind === "progress") showProgress(event.data);
+      const line = lineOf(kind, event);
+      if (line) write(...line);
+      if (["step", "state", "cancel"].includes(kind)) refresh();
+    });
+  }
+  stream.addEventListener("end", () => {
+    stream.close();
+    status.textContent = "";
+    refresh();
+  });
+}
