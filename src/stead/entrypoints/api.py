@@ -14,7 +14,7 @@ from stead.core.errors import SteadError
 from stead.core.http import Provided, problem
 from stead.core.settings import Settings
 from stead.deployments import routes as deployment_routes
-from stead.entrypoints import health
+from stead.entrypoints import health, web
 from stead.entrypoints.guard import BodyLimit, SignIn
 from stead.exposure import routes as exposure_routes
 from stead.identity import routes as identity_routes
@@ -47,9 +47,10 @@ def control_app(provided: Provided) -> ASGIApp:
         exposure_routes.router,
     ):
         app.include_router(router)
+    web.add_pages(app, provided)
     _finish(app)
     console = provided.get(Settings).server.console_url
-    return BodyLimit(SignIn(app, provided, console))
+    return web.Browser(BodyLimit(SignIn(app, provided, console)), provided)
 
 
 def agent_app(provided: Provided) -> ASGIApp:

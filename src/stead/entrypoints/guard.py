@@ -1,6 +1,5 @@
 """In front of every request: size limits, who is signed in, and no writes from elsewhere."""
 
-from http.cookies import CookieError, SimpleCookie
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -14,7 +13,6 @@ from stead.core.errors import Kind, SteadError
 from stead.core.http import Provided, problem
 from stead.identity import public as identity
 
-COOKIE: Final = "__Host-stead"
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_LIMIT: Final = 1024 * 1024
 
@@ -91,7 +89,7 @@ class SignIn:
         if scheme == "Bearer" and token.startswith("stt_"):
             async with self._database.read() as uow:
                 return await identity.find_actor_by_token(uow, token), False
-        session = session_of(request)
+        session = identity.session_of(request)
         if session is None:
             return None, False
         async with self._database.read() as uow:
@@ -101,13 +99,3 @@ class SignIn:
         origin = request.headers.get("origin")
         site = request.headers.get("sec-fetch-site", "same-origin")
         return origin == self._console and site == "same-origin"
-
-
-def session_of(request: Request) -> str | None:
-    """Return the session token that the browser sent."""
-    try:
-        cookies = SimpleCookie(request.headers.get("cookie", ""))
-    except CookieError:
-        return None
-    morsel = cookies.get(COOKIE)
-    return morsel.value if morsel is not None else None

@@ -1,5 +1,6 @@
 """The identity domain's door."""
 
+from stead.identity.cookies import COOKIE, session_of
 from stead.identity.service import (
     Project,
     Token,
@@ -20,6 +21,7 @@ from stead.identity.service import (
 )
 
 __all__ = [
+    "COOKIE",
     "Project",
     "Token",
     "csrf_token",
@@ -36,4 +38,5 @@ __all__ = [
     "project_id",
     "redeem_link",
     "revoke_token",
+    "session_of",
 ]

@@ -37,3 +37,13 @@ async def events_after(uow: Uow, operation_id: str, seq: int, limit: int) -> lis
         .limit(limit)
     )
     return list(rows)
+
+
+async def latest_events(uow: Uow, operation_id: str, limit: int) -> list[EventRow]:
+    rows = await uow.session.scalars(
+        select(EventRow)
+        .where(EventRow.operation_id == operation_id)
+        .order_by(EventRow.seq.desc())
+        .limit(limit)
+    )
+    return list(rows)[::-1]

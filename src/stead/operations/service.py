@@ -27,6 +27,13 @@ async def get_(uow: Uow, actor: Actor, operation_id: str) -> OperationOut:
     return OperationOut.of(row, await repository.steps(uow, operation_id))
 
 
+async def history(uow: Uow, actor: Actor, operation_id: str, limit: int) -> list[EventOut]:
+    """Return the latest events, oldest first."""
+    await get_(uow, actor, operation_id)
+    rows = await repository.latest_events(uow, operation_id, limit)
+    return [EventOut.of(row) for row in rows]
+
+
 async def cancel(uow: Uow, actor: Actor, operation_id: str) -> None:
     operation = await get_(uow, actor, operation_id)
     authz.require(actor, Action.OPERATION_CANCEL, operation.project_id)

@@ -1,0 +1,189 @@
+"""The form that deploys an app: what it asks, what was answered, and its command line."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from pydantic import JsonValue, ValidationError
+
+from stead.catalog import public as catalog
+from stead.core.errors import SteadError
+from stead.deployments import rules
+from stead.deployments.errors import InvalidRequestError
+from stead.deployments.schemas import DeploymentIn
+from stead.instances.public import SHAPES, Shape, Size
+from stead.kit import ids
+from stead.ui import text
+
+PREFIX: Final = "input."
+
+
+@dataclass(frozen=True, slots=True)
+class SizeChoice:
+    """A size to choose from, and whether the app runs in it."""
+
+    size: Size
+    shape: Shape
+    fits: bool
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What becomes reachable: ``NAME`` in the pattern stands for the deployment's name."""
+
+    service: str
+    protocol: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where apps are served."""
+
+    domain: str
+    https_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeployForm:
+    """Everything that the form shows."""
+
+    manifest: catalog.Manifest
+    key: str
+    name: str
+    sizes: list[SizeChoice]
+    default_size: str
+    fields: list[catalog.Field]
+    defaults: dict[str, str]
+    ways: list[Way]
+    command: str
+    problem: str = ""
+    problems: dict[str, str] = field(default_factory=dict)
+
+
+def filled(
+    manifest: catalog.Manifest,
+    place: Place,
+    given: Mapping[str, str],
+    error: SteadError | None = None,
+) -> DeployForm:
+    """Return the form with what was answered, secrets aside, and what is wrong with it."""
+    problems = dict(error.fields) if error is not None else {}
+    answers = _answers(given)
+    untouched = catalog.fields(manifest, {}, {})
+    default = _default_size(manifest)
+    size = given.get("size") or default
+    fields = catalog.fields(manifest, answers, problems)
+    name = given.get("name", "")
+    shown = {"name", "size", *(one.name for one in fields)}
+    return DeployForm(
+        manifest=manifest,
+        key=given.get("key") or ids.new_token("web"),
+        name=name,
+        sizes=[_choice(manifest, one, size) for one in Size],
+        default_size=default,
+        fields=fields,
+        defaults={one.name: one.value for one in untouched},
+        ways=_ways(manifest, place),
+        command=_command(manifest, name, size if size != default else "", fields, untouched),
+        problem=error.message if error is not None else "",
+        problems={key: problems[key] for key in problems if key not in shown}
+        | {key: problems[key] for key in ("name", "size") if key in problems},
+    )
+
+
+def asked(manifest: catalog.Manifest, given: Mapping[str, str]) -> DeploymentIn:
+    """Return the request that a form means. Raises InvalidRequestError."""
+    answers = _answers(given)
+    inputs: dict[str, JsonValue] = {
+        name: value for name, value in answers.items() if value or _may_be_empty(manifest, name)
+    }
+    try:
+        return DeploymentIn.model_validate(
+            {
+                "app": manifest.id,
+                "name": given.get("name", "").strip() or None,
+                "size": given.get("size") or None,
+                "inputs": inputs,
+            }
+        )
+    except ValidationError as error:
+        raise InvalidRequestError(
+            "The form has something that cannot be right",
+            fields={str(one["loc"][0]): one["msg"] for one in error.errors() if one["loc"]},
+        ) from error
+
+
+def idempotency_key(given: Mapping[str, str]) -> str | None:
+    """Return a key that is the same only when the same form is sent with the same answers."""
+    key = given.get("key", "")
+    if not key:
+        return None
+    digest = hashlib.sha256(json.dumps(sorted(given.items())).encode()).hexdigest()
+    return f"web:{digest}"
+
+
+def _answers(given: Mapping[str, str]) -> dict[str, str]:
+    """Return the app's own inputs; browsers send line ends as CRLF."""
+    return {
+        name.removeprefix(PREFIX): value.replace("\r\n", "\n")
+        for name, value in given.items()
+        if name.startswith(PREFIX)
+    }
+
+
+def _may_be_empty(manifest: catalog.Manifest, name: str) -> bool:
+    """Tell whether an empty field is an answer; for numbers and choices it is none."""
+    one = manifest.input(name)
+    return one is None or one.type == "string" or one.required
+
+
+def _default_size(manifest: catalog.Manifest) -> str:
+    needs = manifest.resource_requirements
+    smallest = rules.smallest_size(
+        ram_mb=needs.min_ram_mb, disk_mb=needs.min_disk_mb, cores=needs.min_cores
+    )
+    return smallest.value if smallest is not None else ""
+
+
+def _choice(manifest: catalog.Manifest, size: Size, chosen: str) -> SizeChoice:
+    needs = manifest.resource_requirements
+    fits = rules.fits(
+        size, ram_mb=needs.min_ram_mb, disk_mb=needs.min_disk_mb, cores=needs.min_cores
+    )
+    return SizeChoice(size, SHAPES[size], fits, chosen=size.value == chosen)
+
+
+def _ways(manifest: catalog.Manifest, place: Place) -> list[Way]:
+    first = next((s.name for s in manifest.services if s.protocol == "http"), None)
+    port = "" if place.https_port == 443 else f":{place.https_port}"  # noqa: PLR2004  (HTTPS)
+    ways = []
+    for service in manifest.services:
+        suffix = "" if service.name == first else f"-{service.name}"
+        if service.protocol == "http":
+            way = Way(service.name, "HTTPS", "https://", f"{suffix}.{place.domain}{port}/")
+        else:
+            way = Way(service.name, "TCP", "", f".{place.domain}, on a port of its own")
+        ways.append(way)
+    return ways
+
+
+def _command(
+    manifest: catalog.Manifest,
+    name: str,
+    size: str,
+    fields: list[catalog.Field],
+    untouched: list[catalog.Field],
+) -> str:
+    words = ["stead", "deploy", manifest.id]
+    words += ["--name", name] if name else []
+    words += ["--size", size] if size else []
+    defaults = {one.name: one.value for one in untouched}
+    for one in fields:
+        if one.value != defaults[one.name]:
+            words += ["--set", f"{one.name}={one.value}"]
+    return text.command(words)

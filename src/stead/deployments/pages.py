@@ -1,0 +1,179 @@
+"""Pages of deployments: the list, one of them, and the form that makes another."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import RedirectResponse
+
+from stead.core.authz import Action, Actor, NotFoundError, action
+from stead.core.db import Database, Uow
+from stead.core.errors import Kind, SteadError
+from stead.core.http import ActorDep, DatabaseDep, Provided, provided
+from stead.deployments import forms, rules, service, views
+from stead.deployments.schemas import DeploymentOut, OutputOut
+from stead.deployments.service import Deployments
+from stead.operations import public as operations
+from stead.ui.console import Console, form_texts
+from stead.ui.models import Link
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
+_CORRECTABLE: Final = frozenset({Kind.INVALID, Kind.CONFLICT, Kind.QUOTA})
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What every page here works with."""
+
+    request: Request
+    actor: Actor
+    database: Database
+    deployments: Deployments
+    console: Console
+
+    def page(self, template: str, *, status: int = 200, **values: object) -> Response:
+        """Render a page for whoever asked."""
+        return self.console.page(
+            self.request, template, viewer=self.actor, status=status, **values
+        )
+
+
+def _desk(
+    request: Request,
+    actor: ActorDep,
+    database: DatabaseDep,
+    deployments: Annotated[Deployments, Depends(provided(Deployments))],
+    console: Annotated[Console, Depends(provided(Console))],
+) -> Desk:
+    return Desk(request, actor, database, deployments, console)
+
+
+DeskDep = Annotated[Desk, Depends(_desk)]
+
+
+@router.get("/")
+@action(Action.DEPLOYMENT_READ)
+async def show_deployments(desk: DeskDep) -> Response:
+    async with desk.database.read() as uow:
+        found = await service.list_(uow, desk.actor, desk.deployments)
+        rows = [await _view(uow, desk.actor, row) for row in found]
+    return desk.page("deployments/list.html", rows=rows, busy=any(row.busy for row in rows))
+
+
+@router.get("/catalog/{app}")
+@action(Action.DEPLOYMENT_CREATE)
+async def show_form(app: str, desk: DeskDep) -> Response:
+    package = desk.deployments.catalog.get(app)
+    async with desk.database.read() as uow:
+        existing = await service.list_(uow, desk.actor, desk.deployments)
+    name = rules.free_name(app, {row.name for row in existing})
+    return _form_page(desk, forms.filled(package.manifest, _place(desk), {"name": name}), package)
+
+
+@router.post("/catalog/{app}")
+@action(Action.DEPLOYMENT_CREATE)
+async def deploy(app: str, desk: DeskDep) -> Response:
+    package = desk.deployments.catalog.get(app)
+    given = await form_texts(desk.request)
+    try:
+        wanted = forms.asked(package.manifest, given)
+        async with desk.database.write() as uow:
+            key = forms.idempotency_key(given)
+            accepted = await service.create(uow, desk.actor, desk.deployments, wanted, key)
+    except SteadError as error:
+        if error.kind not in _CORRECTABLE:
+            raise
+        form = forms.filled(package.manifest, _place(desk), given, error)
+        return _form_page(desk, form, package, status=422)
+    return RedirectResponse(f"/operations/{accepted.operation_id}", status_code=303)
+
+
+@router.get("/deployments/{deployment_id}")
+@action(Action.DEPLOYMENT_READ)
+async def show_deployment(deployment_id: str, desk: DeskDep) -> Response:
+    return await _show(desk, deployment_id)
+
+
+@router.post("/deployments/{deployment_id}/reveal")
+@action(Action.DEPLOYMENT_REVEAL)
+async def reveal(deployment_id: str, desk: DeskDep) -> Response:
+    async with desk.database.read() as uow:
+        outputs = await service.reveal(uow, desk.actor, desk.deployments, deployment_id)
+    return await _show(desk, deployment_id, outputs)
+
+
+@router.get("/deployments/{deployment_id}/remove")
+@action(Action.DEPLOYMENT_REMOVE)
+async def confirm_removal(deployment_id: str, desk: DeskDep) -> Response:
+    async with desk.database.read() as uow:
+        found = await service.get_(uow, desk.actor, desk.deployments, deployment_id)
+    return desk.page("deployments/remove.html", deployment=found)
+
+
+@router.post("/deployments/{deployment_id}/remove")
+@action(Action.DEPLOYMENT_REMOVE)
+async def remove(deployment_id: str, desk: DeskDep) -> Response:
+    async with desk.database.write() as uow:
+        accepted = await service.remove(uow, desk.actor, desk.deployments, deployment_id)
+    return RedirectResponse(f"/operations/{accepted.operation_id}", status_code=303)
+
+
+async def find_subject(
+    services: Provided, uow: Uow, actor: Actor, deployment_id: str
+) -> operations.Subject | None:
+    """Describe a deployment to the page of its operation; None when it is gone."""
+    try:
+        found = await service.get_(uow, actor, services.get(Deployments), deployment_id)
+    except NotFoundError:
+        return None
+    shown = views.view(found, operation_ended=True)
+    return operations.Subject(
+        name=found.name,
+        headline=f"{found.name} is live" if found.state == "live" else f"{found.name} is done",
+        page=Link(f"/deployments/{found.id}", "Connection details"),
+        ways=shown.pages if found.state == "live" else (),
+        addresses=shown.addresses if found.state == "live" else (),
+    )
+
+
+async def _show(
+    desk: Desk, deployment_id: str, outputs: list[OutputOut] | None = None
+) -> Response:
+    async with desk.database.read() as uow:
+        found = await service.get_(uow, desk.actor, desk.deployments, deployment_id)
+        if outputs is not None:
+            found = found.model_copy(update={"outputs": outputs})
+        row = await _view(uow, desk.actor, found)
+    return desk.page(
+        "deployments/show.html",
+        row=row,
+        deployment=found,
+        labels=_labels(desk, found),
+        revealed=outputs is not None,
+    )
+
+
+async def _view(uow: Uow, actor: Actor, found: DeploymentOut) -> views.DeploymentView:
+    operation = await operations.get_(uow, actor, found.operation_id)
+    return views.view(found, operation_ended=operation.ended)
+
+
+def _labels(desk: Desk, found: DeploymentOut) -> dict[str, str]:
+    """Return what the app calls its inputs today; it may have changed since."""
+    package = desk.deployments.catalog.packages.get(found.app)
+    inputs = package.manifest.inputs if package is not None else []
+    return {name: name for name in found.inputs} | {
+        one.name: one.label for one in inputs if one.name in found.inputs
+    }
+
+
+def _form_page(
+    desk: Desk, form: forms.DeployForm, package: object, *, status: int = 200
+) -> Response:
+    return desk.page("deployments/form.html", status=status, form=form, package=package)
+
+
+def _place(desk: Desk) -> forms.Place:
+    return forms.Place(desk.deployments.apps_domain, desk.deployments.https_port)

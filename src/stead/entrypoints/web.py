@@ -1,0 +1,167 @@
+"""Collects the console's pages and stands between them and the browser.
+
+Pages fail like the API does, with a problem document; what a browser gets instead is made
+here, in one place: an error page, or the way to sign in.
+"""
+
+import hmac
+import json
+from typing import Annotated, Final
+
+from fastapi import Depends, FastAPI, Request
+from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.datastructures import MutableHeaders
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from stead.catalog import pages as catalog_pages
+from stead.core.authz import Actor, ForbiddenError
+from stead.core.http import Provided, provided
+from stead.core.settings import Settings
+from stead.deployments import pages as deployment_pages
+from stead.entrypoints import console as console_pages
+from stead.identity import pages as identity_pages
+from stead.operations import pages as operation_pages
+from stead.operations.public import Subjects
+from stead.ui.assets import Assets
+from stead.ui.console import CSRF_FIELD, Console
+from stead.ui.headers import SECURITY_HEADERS
+from stead.ui.models import Problem
+
+PAGES: Final = {
+    "catalog": catalog_pages,
+    "deployments": deployment_pages,
+    "operations": operation_pages,
+    "identity": identity_pages,
+    "console": console_pages,
+}
+_NOT_PAGES: Final = ("/api/", "/edge/", "/static/", "/healthz", "/readyz")
+_UNAUTHENTICATED: Final = 401
+_ERRORS: Final = 400
+_ANSWER_LIMIT: Final = 256 * 1024
+_TITLES: Final = {
+    403: ("This is not allowed", "Ask an owner of the project, or go back."),
+    404: ("There is nothing here", "It may have been removed. Look for it in the list."),
+    405: ("This page cannot be opened that way", "Go back and use the button on the page."),
+    409: ("This does not fit the current state", "Look at the current state and try again."),
+    413: ("That was too much", "Send less at once."),
+    422: ("The request does not have the expected shape", "Go back and correct it."),
+    503: ("Stead cannot do this right now", "Try again in a moment."),
+}
+_CRASH: Final = (
+    "Something went wrong on the server",
+    "Nothing was lost. Try again; if it stays, the server's log has the details.",
+)
+
+
+class _Answer(BaseModel):
+    """What a problem document, or the framework's own error, says."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    title: str = ""
+    hint: str = ""
+    fields: dict[str, str] = {}
+
+
+def add_pages(app: FastAPI, services: Provided) -> None:
+    """Add the pages of all domains; every form that is sent has to prove where it came from."""
+    folders = {name: module.TEMPLATES for name, module in PAGES.items()}
+    services.add(Console(folders, Assets()))
+    services.add(Subjects({"deployment": deployment_pages.find_subject}))
+    for module in PAGES.values():
+        app.include_router(
+            module.router, include_in_schema=False, dependencies=[Depends(check_form)]
+        )
+
+
+async def check_form(
+    request: Request, settings: Annotated[Settings, Depends(provided(Settings))]
+) -> None:
+    """Refuse a form that did not come from our own page, and from this very session."""
+    if request.method == "GET":
+        return
+    if request.headers.get("origin") != settings.server.console_url:
+        raise ForbiddenError("This form was not sent by the console itself")
+    actor: Actor | None = request.state.actor
+    expected = actor.csrf if actor is not None else ""
+    given = (await request.form()).get(CSRF_FIELD, "")
+    if not isinstance(given, str) or not hmac.compare_digest(given.encode(), expected.encode()):
+        raise ForbiddenError(
+            "This form belongs to another session", hint="Load the page again and send it anew."
+        )
+
+
+class Browser:
+    """Outermost: adds the security headers, and turns failures into pages for browsers."""
+
+    def __init__(self, app: ASGIApp, services: Provided) -> None:
+        self._app = app
+        self._console = services.get(Console)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and look at what comes back."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        held: list[Message] = []
+
+        async def look(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(raw=message["headers"])
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+                if _wants_page(request, message["status"], headers.get("content-type", "")):
+                    held.append(message)
+                    return
+            if not held:
+                await send(message)
+                return
+            held.append(message)
+            if not message.get("more_body", False):
+                page = self._page(request, held)
+                page.headers.update(SECURITY_HEADERS)
+                await page(scope, receive, send)
+
+        await self._app(scope, receive, look)
+
+    def _page(self, request: Request, held: list[Message]) -> Response:
+        status: int = held[0]["status"]
+        if status == _UNAUTHENTICATED:
+            return self._ask_to_sign_in(request)
+        body = b"".join(part.get("body", b"") for part in held[1:])
+        answer = _read(body[:_ANSWER_LIMIT])
+        title, hint = _TITLES.get(status, _CRASH)
+        actor: Actor | None = getattr(request.state, "actor", None)
+        return self._console.page(
+            request,
+            "ui/error.html",
+            viewer=actor,
+            status=status,
+            code=status,
+            problem=Problem(title, answer.title, answer.hint or hint),
+            fields=answer.fields,
+        )
+
+    def _ask_to_sign_in(self, request: Request) -> Response:
+        elsewhere = request.headers.get("sec-fetch-site") in {"cross-site", "same-site"}
+        if elsewhere and request.method == "GET":
+            return self._console.page(request, "ui/bounce.html", viewer=None)
+        return RedirectResponse("/sign-in", status_code=303)
+
+
+def _wants_page(request: Request, status: int, content_type: str) -> bool:
+    return (
+        status >= _ERRORS
+        and not content_type.startswith("text/html")
+        and not request.url.path.startswith(_NOT_PAGES)
+        and "text/html" in request.headers.get("accept", "")
+    )
+
+
+def _read(body: bytes) -> _Answer:
+    try:
+        return _Answer.model_validate(json.loads(body))
+    except (ValueError, ValidationError):
+        return _Answer()

@@ -1,0 +1,31 @@
+"""The session cookie: its name, and how it is read, set and dropped."""
+
+from http.cookies import CookieError, SimpleCookie
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+COOKIE: Final = "__Host-stead"
+
+
+def session_of(request: Request) -> str | None:
+    """Return the session token that the browser sent."""
+    try:
+        cookies = SimpleCookie(request.headers.get("cookie", ""))
+    except CookieError:
+        return None
+    morsel = cookies.get(COOKIE)
+    return morsel.value if morsel is not None else None
+
+
+def put_session(response: Response, session: str, seconds: int) -> None:
+    """Hand the session to the browser, for this host and its own pages alone."""
+    response.set_cookie(
+        COOKIE, session, max_age=seconds, path="/", secure=True, httponly=True, samesite="strict"
+    )
+
+
+def drop_session(response: Response) -> None:
+    """Make the browser forget the session."""
+    response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="strict")

@@ -1,0 +1,81 @@
+"""Pages of operations: the list, and one operation as it happens."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import RedirectResponse
+
+from stead.core.authz import Action, Actor, action
+from stead.core.db import Database
+from stead.core.http import ActorDep, DatabaseDep, Provided, provided
+from stead.operations import service, views
+from stead.operations.views import Subjects
+from stead.ui.console import Console
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
+LIST_LENGTH: Final = 100
+LOG_LENGTH: Final = 1000
+router = APIRouter(prefix="/operations")
+ConsoleDep = Annotated[Console, Depends(provided(Console))]
+SubjectsDep = Annotated[Subjects, Depends(provided(Subjects))]
+
+
+@router.get("")
+@action(Action.OPERATION_READ)
+async def show_operations(
+    request: Request, actor: ActorDep, console: ConsoleDep, database: DatabaseDep
+) -> Response:
+    async with database.read() as uow:
+        operations = await service.list_(uow, actor, LIST_LENGTH)
+    return console.page(
+        request,
+        "operations/list.html",
+        viewer=actor,
+        operations=[(operation, views.badge(operation.state)) for operation in operations],
+        busy=any(not operation.ended for operation in operations),
+        list_length=LIST_LENGTH,
+    )
+
+
+@router.get("/{operation_id}")
+@action(Action.OPERATION_READ)
+async def show_operation(
+    operation_id: str,
+    request: Request,
+    actor: ActorDep,
+    database: DatabaseDep,
+    subjects: SubjectsDep,
+) -> Response:
+    return await _show(request, actor, database, subjects, operation_id)
+
+
+@router.post("/{operation_id}/cancel")
+@action(Action.OPERATION_CANCEL)
+async def cancel_operation(operation_id: str, actor: ActorDep, database: DatabaseDep) -> Response:
+    async with database.write() as uow:
+        await service.cancel(uow, actor, operation_id)
+    return RedirectResponse(f"/operations/{operation_id}", status_code=303)
+
+
+async def _show(
+    request: Request, actor: Actor, database: Database, subjects: Subjects, operation_id: str
+) -> Response:
+    services: Provided = request.app.state.provided
+    async with database.read() as uow:
+        operation = await service.get_(uow, actor, operation_id)
+        events = await service.history(uow, actor, operation_id, LOG_LENGTH)
+        subject = await subjects.find(services, uow, actor, operation.subject)
+    return services.get(Console).page(
+        request,
+        "operations/show.html",
+        viewer=actor,
+        operation=operation,
+        badge=views.badge(operation.state),
+        steps=views.steps(operation, events),
+        lines=views.lines(operation, events),
+        cut=len(events) == LOG_LENGTH,
+        seq=events[-1].seq if events else 0,
+        subject=subject,
+        outcome=views.outcome(operation, subject),
+    )
