@@ -66,6 +66,11 @@ class Bus:
             raise StoppingError("The server is stopping; try again in a moment")
         return True
 
+    def publish_all(self) -> None:
+        """Wake everybody, for when topics may have been missed."""
+        for topic in list(self._waiters):
+            self.publish(topic)
+
     def close(self) -> None:
         """Send everybody away who waits, so that a server can stop at once."""
         self._closed = True

@@ -1,4 +1,4 @@
-"""The database door: engines, units of work and column types.
+"""The database door: engines, units of work and column types, on SQLite and PostgreSQL.
 
 One transaction per request or step: ``Database.write()`` commits when its block ends and
 then wakes whoever waits for what it changed. Nobody else commits.
@@ -20,7 +20,7 @@ from sqlalchemy import (
     event,
 )
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase
@@ -32,6 +32,7 @@ from typing_extensions import override
 
 from stead.core.bus import Bus
 from stead.core.errors import Kind, SteadError
+from stead.core.notices import announce
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -40,6 +41,10 @@ NAMING = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+
+# What connecting to a server raises before SQLAlchemy has anything to wrap.
+_NO_CONNECTION = (ConnectionError, TimeoutError)
 
 
 class DatabaseUnavailableError(SteadError):
@@ -88,7 +93,7 @@ def _now_sqlite(_element: DatabaseNow, _compiler: SQLCompiler, **_options: objec
 
 @compiles(DatabaseNow, "postgresql")
 def _now_postgresql(_element: DatabaseNow, _compiler: SQLCompiler, **_options: object) -> str:
-    return "extract(epoch from clock_timestamp())"
+    return "cast(extract(epoch from clock_timestamp()) as double precision)"
 
 
 class Uow:
@@ -119,7 +124,9 @@ class Database:
             self._writer = _sqlite_engine(url, begin="BEGIN IMMEDIATE", size=1)
             self._reader = _sqlite_engine(url, begin="BEGIN", size=4)
         else:
-            self._writer = self._reader = create_async_engine(url, pool_size=10)
+            self._writer = self._reader = create_async_engine(
+                url, pool_size=10, pool_pre_ping=True, connect_args={"timeout": 5}
+            )
 
     @property
     def engine(self) -> AsyncEngine:
@@ -139,7 +146,8 @@ class Database:
                 async with self._session(self._writer) as session:
                     uow = Uow(session)
                     yield uow
-        except DBAPIError as error:
+                    await announce(session, uow.topics)
+        except (DBAPIError, *_NO_CONNECTION) as error:
             raise _translate(error) from error
         for callback in uow.callbacks:
             callback()
@@ -152,7 +160,7 @@ class Database:
         try:
             async with AsyncSession(self._reader, expire_on_commit=False) as session:
                 yield Uow(session)
-        except DBAPIError as error:
+        except (DBAPIError, *_NO_CONNECTION) as error:
             raise _translate(error) from error
 
     async def connection(self) -> AsyncConnection:
@@ -178,8 +186,9 @@ def sqlite_url(path: Path) -> str:
     return f"sqlite+aiosqlite:///{path}"
 
 
-def _translate(error: DBAPIError) -> Exception:
-    if error.connection_invalidated or "OperationalError" in type(error).__name__:
+def _translate(error: Exception) -> Exception:
+    gone = not isinstance(error, DBAPIError) or error.connection_invalidated
+    if gone or isinstance(error, OperationalError | InterfaceError):
         return DatabaseUnavailableError("The database cannot be reached; try again in a moment")
     return error
 

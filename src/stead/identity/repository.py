@@ -38,7 +38,7 @@ async def projects_of(uow: Uow, user_id: str) -> list[tuple[ProjectRow, str]]:
         .where(MembershipRow.user_id == user_id)
         .order_by(ProjectRow.name)
     )
-    return list(rows.tuples())
+    return [(project, role) for project, role in rows]
 
 
 async def use_link(uow: Uow, token_hash: str, now: datetime) -> str | None:

@@ -7,6 +7,7 @@ The port is ``submit``, ``request_cancel``, ``append_event``, and a ``Worker`` w
 
 from stead.core.durable.plan import Json, Plan, Step, StepContext, StepError
 from stead.core.durable.store import (
+    CannotCancelError,
     Submission,
     append_event,
     append_events,
@@ -18,6 +19,7 @@ from stead.core.durable.tables import EventRow, OperationRow, State, StepRow, St
 from stead.core.durable.worker import Checkpoint, Worker
 
 __all__ = [
+    "CannotCancelError",
     "Checkpoint",
     "EventRow",
     "Json",

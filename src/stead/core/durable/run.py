@@ -5,6 +5,7 @@ before it failed, was cancelled or was killed.
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from enum import Enum, auto
@@ -17,9 +18,12 @@ from stead.core.durable.plan import Json, Plan, Step, StepContext, StepError
 from stead.core.durable.store import Claim
 from stead.core.durable.tables import OperationRow, State, StepRow, StepState
 from stead.core.errors import SteadError
+from stead.core.waiting import until
 from stead.kit import clock
 
 UNDO_ATTEMPTS: Final = 5
+AMENDS_SECONDS: Final = 3600.0
+WATCH_SECONDS: Final = 3600.0
 MAX_PAUSE_SECONDS: Final = 30.0
 logger = log.get(__name__)
 
@@ -47,6 +51,7 @@ class Run:
         self._cancelled = asyncio.Event()
         self._results: dict[str, Mapping[str, Json]] = {}
         self._error: dict[str, Json] = {}
+        self._in_flight: tuple[OperationRow, Step] | None = None
 
     def cancel(self) -> None:
         """Stop at the next safe point; the flag in the database is the truth."""
@@ -54,6 +59,7 @@ class Run:
 
     async def drive(self) -> None:
         """Run to the end. Raises FencedError when another worker took over."""
+        seen = self._database.bus.version(_cancel_topic(self.claim.operation_id))
         async with self._database.read() as uow:
             row = await store.get(uow, self.claim.operation_id)
             if row is None:
@@ -67,13 +73,35 @@ class Run:
         self._error = dict(row.error or {})
         if row.cancel_requested:
             self._cancelled.set()
-        watcher = asyncio.create_task(self._watch_cancel(row.id))
+        watcher = asyncio.create_task(self._watch_cancel(row.id, seen))
         try:
             if row.state != State.UNDOING and await self._forward(row, plan, states):
                 return
             await self._back(row, plan)
         finally:
             watcher.cancel()
+
+    async def make_amends(self) -> None:
+        """Undo what we may have done after losing the claim.
+
+        A worker that was frozen wakes up in the middle of an effect, and whoever took over has
+        perhaps undone that step already. Undo is keyed by the operation, so doing it once more
+        touches nothing else; if the operation went forward, the effect is simply its own.
+        """
+        if self._in_flight is None:
+            return
+        row, step = self._in_flight
+        ended = await until(self._database, store.topic(row.id), self._find_end, AMENDS_SECONDS)
+        if step.undo is None or ended not in {State.FAILED, State.CANCELLED}:
+            return
+        logger.warning("operation.step.late", operation=row.id, step=step.name)
+        await step.undo(self._context(row, step))
+
+    async def _find_end(self, uow: Uow) -> State | None:
+        row = await store.get(uow, self.claim.operation_id)
+        if row is None:
+            return State.CANCELLED
+        return State(row.state) if State(row.state).ended else None
 
     async def _forward(self, row: OperationRow, plan: Plan, states: list[StepRow]) -> bool:
         for step, state in zip(plan.steps, states, strict=True):
@@ -99,36 +127,42 @@ class Run:
         self, row: OperationRow, plan: Plan, step: Step
     ) -> tuple[_Outcome, Mapping[str, Json]]:
         context = self._context(row, step)
+        self._in_flight = row, step
         pause = step.backoff_seconds
         for attempt in range(1, step.attempts + 1):
             task = asyncio.create_task(self._limited(step, context))
             try:
                 if plan.cancellable and await self._cancelled_first(task):
                     return _Outcome.CANCELLED, {}
-                return _Outcome.DONE, await task or {}
+                return _Outcome.DONE, await task
             except SteadError as error:
                 self._error = _describe(step, error)
                 if not error.retryable or attempt == step.attempts:
-                    return _Outcome.FAILED, {}
+                    break
             except Exception:  # a step's bug must undo the operation, not stop the worker
                 logger.exception("operation.step.crashed", operation=row.id, step=step.name)
                 self._error = _crashed(step)
-                return _Outcome.FAILED, {}
+                break
             finally:
-                task.cancel()
+                await _end(task)
             await self._note(step.name, "retry", {"attempt": attempt, **self._error})
             await self._pause(pause)
+            if plan.cancellable and self._cancelled.is_set():
+                return _Outcome.CANCELLED, {}
             pause = min(pause * 2, MAX_PAUSE_SECONDS)
         return _Outcome.FAILED, {}
 
-    async def _limited(self, step: Step, context: StepContext) -> Mapping[str, Json] | None:
+    async def _limited(self, step: Step, context: StepContext) -> Mapping[str, Json]:
+        limit = asyncio.timeout(step.limit_seconds)
         try:
-            async with asyncio.timeout(step.limit_seconds):
-                return await step.do(context)
+            async with limit:
+                return _recordable(await step.do(context))
         except TimeoutError as error:
+            if not limit.expired():
+                raise
             raise _took_too_long(step) from error
 
-    async def _cancelled_first(self, task: "asyncio.Task[Mapping[str, Json] | None]") -> bool:
+    async def _cancelled_first(self, task: "asyncio.Task[Mapping[str, Json]]") -> bool:
         flag = asyncio.create_task(self._cancelled.wait())
         try:
             await asyncio.wait({task, flag}, return_when=asyncio.FIRST_COMPLETED)
@@ -149,11 +183,11 @@ class Run:
             }
         async with self._fenced() as uow:
             state = await uow.session.get_one(StepRow, (row.id, position))
-            if state.state == StepState.RUNNING:
-                state.state = StepState.FAILED
-                state.error = str(self._error.get("message", ""))
-                state.finished_at = clock.utc_now()
-                await self._event(uow, step.name, "step", {"state": StepState.FAILED})
+            # Also one that never started: a request may have reserved what its undo frees.
+            state.state = StepState.FAILED
+            state.error = str(self._error.get("message", ""))
+            state.finished_at = clock.utc_now()
+            await self._event(uow, step.name, "step", {"state": StepState.FAILED})
             operation = await uow.session.get_one(OperationRow, row.id)
             operation.state = State.UNDOING
             operation.error = dict(self._error)
@@ -208,6 +242,7 @@ class Run:
             if state is StepState.RUNNING:
                 row.started_at = row.started_at or clock.utc_now()
             elif state is StepState.DONE:
+                self._in_flight = None
                 row.finished_at = clock.utc_now()
                 row.result = dict(result or {})
             await self._event(uow, step.name, "step", {"state": state})
@@ -257,12 +292,34 @@ class Run:
         except TimeoutError:
             return
 
-    async def _watch_cancel(self, operation_id: str) -> None:
+    async def _watch_cancel(self, operation_id: str, seen: int) -> None:
+        topic = _cancel_topic(operation_id)
         bus = self._database.bus
-        topic = f"cancel:{operation_id}"
-        while not await bus.changed(topic, bus.version(topic), limit_seconds=3600):
-            pass
-        self._cancelled.set()
+        while True:
+            await bus.changed(topic, seen, WATCH_SECONDS)
+            seen = bus.version(topic)
+            # Waking up says only that it is time to look; heartbeats look at the flag too.
+            async with self._database.read() as uow:
+                row = await store.get(uow, operation_id)
+            if row is not None and row.cancel_requested:
+                self._cancelled.set()
+                return
+
+
+def _cancel_topic(operation_id: str) -> str:
+    return f"cancel:{operation_id}"
+
+
+async def _end(task: "asyncio.Task[Mapping[str, Json]]") -> None:
+    """Cancel an attempt and wait until it is over, so that its undo never meets it."""
+    task.cancel()
+    await asyncio.wait({task})
+
+
+def _recordable(result: Mapping[str, Json] | None) -> Mapping[str, Json]:
+    """Refuse what JSON cannot hold while the step can still be undone for it."""
+    json.dumps(result, allow_nan=False)
+    return result or {}
 
 
 def _describe(step: Step, error: SteadError) -> dict[str, Json]:

@@ -1,10 +1,10 @@
 """All SQL of durable work: submit, claim, lease and record, each fenced by its owner."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from sqlalchemy import CursorResult, exists, insert, select, update
+from sqlalchemy import CursorResult, exists, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -157,20 +157,27 @@ class Claim:
     fence: int
 
 
-async def claim_next(uow: Uow, owner: str, lease_seconds: float) -> Claim | None:
-    """Claim an abandoned operation, else the oldest whose subject is free."""
+async def claim_next(
+    uow: Uow, owner: str, lease_seconds: float, running: Collection[str] = ()
+) -> Claim | None:
+    """Claim an abandoned operation, else the oldest whose subject is free.
+
+    What the caller itself still runs is left alone, even when its lease ran out unnoticed.
+    """
     session = uow.session
     earlier = aliased(OperationRow)
     busy = exists().where(
         earlier.subject == OperationRow.subject,
-        earlier.id < OperationRow.id,
         earlier.state.in_(OPEN),
+        # Ids sort by time only as long as no clock is set back.
+        or_(earlier.id < OperationRow.id, earlier.state != State.QUEUED),
     )
     abandoned = (
         select(OperationRow.id)
         .where(
             OperationRow.state.in_((State.RUNNING, State.UNDOING)),
             OperationRow.lease_until < DatabaseNow(),
+            OperationRow.id.not_in(running),
         )
         .order_by(OperationRow.id)
         .limit(1)
@@ -206,16 +213,22 @@ async def claim_next(uow: Uow, owner: str, lease_seconds: float) -> Claim | None
     return None
 
 
-async def extend_leases(uow: Uow, owner: str, lease_seconds: float) -> dict[str, bool]:
-    """Prolong everything this worker owns; return operation id to cancel flag."""
-    own = (OperationRow.owner == owner, OperationRow.state.in_((State.RUNNING, State.UNDOING)))
+async def extend_leases(
+    uow: Uow, owner: str, lease_seconds: float, running: Iterable[str]
+) -> dict[str, bool]:
+    """Prolong what this worker owns and really runs; return operation id to cancel flag."""
+    own = (
+        OperationRow.owner == owner,
+        OperationRow.id.in_(list(running)),
+        OperationRow.state.in_((State.RUNNING, State.UNDOING)),
+    )
     await uow.session.execute(
         update(OperationRow).where(*own).values(lease_until=DatabaseNow() + lease_seconds)
     )
     rows = await uow.session.execute(
         select(OperationRow.id, OperationRow.cancel_requested).where(*own)
     )
-    return dict(list(rows.tuples()))
+    return {row.id: row.cancel_requested for row in rows}
 
 
 async def abandon_all(uow: Uow) -> None:

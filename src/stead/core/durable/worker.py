@@ -13,7 +13,8 @@ from stead.core.durable.store import Claim, FencedError
 from stead.core.errors import SteadError
 
 LEASE_SECONDS: Final = 20.0
-SAFETY_POLL_SECONDS: Final = 5.0
+# Nobody is woken when a worker dies, so all look now and then, several times in a lease.
+SAFETY_PART: Final = 4
 
 Checkpoint: TypeAlias = Callable[[str, str, str], None]
 logger = log.get(__name__)
@@ -38,7 +39,7 @@ class Worker:
         self._slots = slots
         self._lease = lease_seconds
         self._checkpoint = checkpoint or _pass
-        self._running: dict[str, tuple[Run, asyncio.Task[None]]] = {}
+        self._running: dict[str, Run] = {}
 
     async def run(self, *, alone: bool) -> None:
         """Work until cancelled. ``alone`` says that no other worker lives: take over at once."""
@@ -60,33 +61,39 @@ class Worker:
                 logger.warning("worker.claim.failed", reason=error.message)
                 await asyncio.sleep(1)
                 continue
-            await bus.changed(store.QUEUE, seen, SAFETY_POLL_SECONDS)
+            await bus.changed(store.QUEUE, seen, self._lease / SAFETY_PART)
 
     async def _claim(self) -> Claim | None:
         async with self._database.write() as uow:
-            return await store.claim_next(uow, self._owner, self._lease)
+            return await store.claim_next(uow, self._owner, self._lease, set(self._running))
 
     def _start(self, group: asyncio.TaskGroup, claim: Claim) -> None:
         run = Run(self._database, self._plans, claim, self._checkpoint)
-        former = self._running.get(claim.operation_id)
-        if former is not None:
-            former[1].cancel()
-        task = group.create_task(self._drive(run))
-        self._running[claim.operation_id] = (run, task)
+        self._running[claim.operation_id] = run
+        group.create_task(self._drive(run))
 
     async def _drive(self, run: Run) -> None:
         try:
             await run.drive()
         except FencedError:
-            logger.warning("worker.operation.taken_over", operation=run.claim.operation_id)
+            del self._running[run.claim.operation_id]
+            await self._yield_to_successor(run)
         except SteadError as error:
             # The database went away: the lease runs out and somebody continues.
             logger.warning("worker.operation.interrupted", reason=error.message)
+        except Exception:  # a bug that one operation meets must not end the work on all others
+            logger.exception("worker.operation.crashed", operation=run.claim.operation_id)
         finally:
-            current = self._running.get(run.claim.operation_id)
-            if current is not None and current[0] is run:
+            if self._running.get(run.claim.operation_id) is run:
                 del self._running[run.claim.operation_id]
             self._database.bus.publish(store.QUEUE)
+
+    async def _yield_to_successor(self, run: Run) -> None:
+        logger.warning("worker.operation.taken_over", operation=run.claim.operation_id)
+        try:
+            await run.make_amends()
+        except SteadError:
+            logger.exception("worker.amends.failed", operation=run.claim.operation_id)
 
     async def _heartbeat(self) -> None:
         while True:
@@ -95,14 +102,14 @@ class Worker:
                 continue
             try:
                 async with self._database.write() as uow:
-                    owned = await store.extend_leases(uow, self._owner, self._lease)
+                    owned = await store.extend_leases(uow, self._owner, self._lease, self._running)
             except SteadError as error:
                 logger.warning("worker.heartbeat.failed", reason=error.message)
                 continue
-            for operation_id, (run, task) in list(self._running.items()):
-                if operation_id not in owned:
-                    task.cancel()
-                elif owned[operation_id]:
+            for operation_id, run in list(self._running.items()):
+                # One that somebody took over runs on to its next record and is refused there:
+                # only a finished effect can be made good again.
+                if owned.get(operation_id):
                     run.cancel()
 
 
