@@ -1,0 +1,262 @@
+"""Two hundred operations while workers are killed, frozen and cut off from the database."""
+
+import asyncio
+import contextlib
+import itertools
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from tests.chaos.executor_worker import World, plan
+from tests.support import postgres
+from tests.support.incus import ROOT
+
+from stead import migrations
+from stead.core import durable
+from stead.core.bus import Bus
+from stead.core.db import Database, sqlite_url
+from stead.core.durable import State, Submission
+
+pytestmark = pytest.mark.timeout(180)
+CHANCE = random.Random()  # noqa: S311  (chance, not secrets)
+OPERATIONS = 200
+SUBJECTS = 100
+KILLS = 6
+LEASE = 2.0
+WORKER = str(Path(__file__).with_name("executor_worker.py"))
+
+
+@dataclass
+class Crew:
+    """The worker processes; the dead are replaced under a new name."""
+
+    url: str
+    world: Path
+    size: int
+    alive: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    hired: int = 0
+
+    def fill(self) -> None:
+        """Start workers until there are enough."""
+        self.alive = [process for process in self.alive if process.poll() is None]
+        while len(self.alive) < self.size:
+            self.hired += 1
+            command = [
+                sys.executable,
+                WORKER,
+                self.url,
+                str(self.world),
+                f"w{self.hired}",
+                str(LEASE),
+            ]
+            environment = {**os.environ, "PYTHONPATH": f"{ROOT}/src:{ROOT}"}
+            self.alive.append(subprocess.Popen(command, env=environment))
+
+    def kill_one(self) -> None:
+        """Kill a worker with -9 and replace it."""
+        victim = CHANCE.choice(self.alive)
+        victim.kill()
+        victim.wait()
+        self.fill()
+
+    def end(self) -> None:
+        """Kill everybody."""
+        for process in self.alive:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGCONT)
+            process.kill()
+            process.wait()
+
+
+@dataclass
+class Scene:
+    """A database, a world and its workers."""
+
+    database: Database
+    world: Path
+    crew: Crew
+    expected: dict[str, State | None] = field(default_factory=dict)
+
+    async def submit(self, count: int) -> None:
+        """Ask for operations: half go well, a quarter fails, a quarter is cancelled."""
+        made = plan(World(str(self.world)))
+        for number in range(count):
+            fails, cancelled = number % 4 == 1, number % 4 == 3
+            submission = Submission(
+                project_id="p",
+                subject=f"vm{CHANCE.randrange(SUBJECTS)}",
+                title="chaos",
+                requested_by="test",
+                params={"fails": fails},
+            )
+            async with self.database.write() as uow:
+                operation = await durable.submit(uow, made, submission)
+            self.expected[operation] = (
+                State.FAILED if fails else None if cancelled else State.SUCCEEDED
+            )
+
+    async def cancel_some(self) -> None:
+        """Cancel the chosen quarter at random moments; some have ended by then."""
+        for operation in [name for name, state in self.expected.items() if state is None]:
+            await asyncio.sleep(CHANCE.uniform(0, 0.08))
+            with contextlib.suppress(durable.CannotCancelError):
+                async with self.database.write() as uow:
+                    await durable.request_cancel(uow, operation)
+
+    async def states(self) -> dict[str, str]:
+        """Return each operation's state."""
+        async with self.database.read() as uow:
+            rows = await uow.session.execute(text("select id, state from operation"))
+            return {row.id: row.state for row in rows}
+
+    async def all_ended(self, seconds: float) -> dict[str, str]:
+        """Wait until every operation ended."""
+        deadline = time.monotonic() + seconds
+        while True:
+            states = await self.states()
+            if all(State(state).ended for state in states.values()):
+                return states
+            assert time.monotonic() < deadline, Counter(states.values())
+            await asyncio.sleep(0.2)
+
+    async def judge(self) -> None:
+        """Compare records and world: nothing leaked, overlapped, repeated or ended wrongly."""
+        states = await self.states()
+        for operation, wanted in self.expected.items():
+            right = {wanted} if wanted else {State.CANCELLED, State.SUCCEEDED}
+            assert State(states[operation]) in right
+        with contextlib.closing(sqlite3.connect(self.world)) as world:
+            resources = Counter(row[0] for row in world.execute("select operation from resource"))
+            log = list(world.execute("select * from log order by at"))
+        assert resources == {name: 6 for name, state in states.items() if state == State.SUCCEEDED}
+        _no_overlaps(log, states)
+        await self._no_repeats(log)
+
+    async def _no_repeats(self, log: list[tuple[object, ...]]) -> None:
+        async with self.database.read() as uow:
+            query = "select operation_id, step, at from operation_event where kind = 'step'"
+            rows = await uow.session.execute(text(query + " and cast(data as text) like '%done%'"))
+            done = {(operation, step): at for operation, step, at in rows}
+        for operation, number, what, _, _, began in log:
+            recorded = done.get((operation, f"s{number}"))
+            if what == "do" and recorded is not None:
+                assert began <= _seconds(recorded), f"{operation} s{number} ran again"
+
+
+def _seconds(moment: object) -> float:
+    parsed = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    assert isinstance(parsed, datetime)
+    return parsed.replace(tzinfo=UTC).timestamp()
+
+
+def _no_overlaps(log: list[tuple[object, ...]], states: dict[str, str]) -> None:
+    spans: dict[object, dict[object, list[object]]] = {}
+    for operation, _, _, subject, _, at in log:
+        spans.setdefault(subject, {}).setdefault(operation, []).append(at)
+    for subject, operations in spans.items():
+        order = sorted((min(times), max(times), name) for name, times in operations.items())
+        for (_, ended, first), (began, _, second) in itertools.pairwise(order):
+            assert ended <= began, f"{first} and {second} overlap on {subject}"
+            assert first < second, f"{second} overtook {first} on {subject}"
+    assert states
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[postgres.Postgres]:
+    reason = postgres.why_not()
+    if reason:
+        pytest.skip(f"PostgreSQL cannot be tested: {reason}")
+    with postgres.running_postgres() as running:
+        yield running
+
+
+@contextlib.asynccontextmanager
+async def scene(url: str, folder: Path, workers: int) -> AsyncIterator[Scene]:
+    database = Database(url, Bus())
+    await migrations.upgrade(database)
+    async with database.write() as uow:
+        for table in ("operation_event", "operation_step", "operation"):
+            await uow.session.execute(text(f"delete from {table}"))  # noqa: S608  (our own names)
+    world = folder / "world.db"
+    with contextlib.closing(sqlite3.connect(world)) as made:
+        made.executescript(
+            "pragma journal_mode=wal;"
+            "create table log (operation, step, what, subject, pid, at);"
+            "create table resource (operation, step, primary key (operation, step));"
+        )
+    crew = Crew(url, world, workers)
+    try:
+        yield Scene(database, world, crew)
+    finally:
+        crew.end()
+        await database.close()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_nothing_is_lost_on_sqlite_while_workers_are_killed(tmp_path: Path, workers: int):
+    async with scene(sqlite_url(tmp_path / "stead.db"), tmp_path, workers) as stage:
+        await _chaos(stage)
+
+
+async def test_nothing_is_lost_on_postgresql_while_workers_and_server_are_killed(
+    tmp_path: Path, server: postgres.Postgres
+):
+    async with scene(server.url, tmp_path, 2) as stage:
+        await _chaos(stage, outage=server)
+
+
+async def _chaos(stage: Scene, outage: postgres.Postgres | None = None) -> None:
+    stage.crew.fill()
+    await stage.submit(OPERATIONS)
+    cancelling = asyncio.create_task(stage.cancel_some())
+    for _ in range(KILLS):
+        await asyncio.sleep(CHANCE.uniform(0.3, 1.0))
+        stage.crew.kill_one()
+    frozen = stage.crew.alive[0]
+    frozen.send_signal(signal.SIGSTOP)
+    await asyncio.sleep(LEASE + 1)
+    stage.crew.size += 1
+    stage.crew.fill()
+    frozen.send_signal(signal.SIGCONT)
+    await cancelling
+    if outage is not None:
+        outage.stop()
+        await asyncio.sleep(5)
+        outage.start()
+    await stage.all_ended(90)
+    await stage.judge()
+
+
+async def test_a_dead_workers_operations_are_taken_over_within_lease_and_two_seconds(
+    tmp_path: Path,
+):
+    async with scene(sqlite_url(tmp_path / "stead.db"), tmp_path, 1) as stage:
+        stage.crew.fill()
+        await stage.submit(40)
+        orphans: list[str] = []
+        while not orphans:
+            await asyncio.sleep(0.02)
+            orphans = [n for n, s in (await stage.states()).items() if s == State.RUNNING]
+        stage.crew.kill_one()
+        killed = time.monotonic()
+        fences = "select id from operation where owner = 'w1' and state in ('running', 'undoing')"
+        while True:
+            async with stage.database.read() as uow:
+                left = list(await uow.session.scalars(text(fences)))
+            if not left:
+                break
+            assert time.monotonic() - killed < LEASE + 2, left
+            await asyncio.sleep(0.05)
+        stage.expected = {n: s for n, s in stage.expected.items() if s is not None}
+        await stage.all_ended(60)

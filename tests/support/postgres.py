@@ -1,0 +1,94 @@
+"""A PostgreSQL of the tests' own: Debian's server, never as root, gone afterwards."""
+
+import contextlib
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.incus import free_port
+
+
+def why_not() -> str:
+    """Return why no PostgreSQL can be started here, or nothing."""
+    if not _programs():
+        return "needs Debian's postgresql"
+    return ""
+
+
+@dataclass
+class Postgres:
+    """A running server."""
+
+    folder: Path
+    port: int
+    programs: Path
+    user: str
+
+    @property
+    def url(self) -> str:
+        """Return the address of its one database."""
+        return f"postgresql+asyncpg://stead@127.0.0.1:{self.port}/postgres"
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        options = (
+            f"-p {self.port} -c listen_addresses=127.0.0.1 -c fsync=off"
+            f" -c unix_socket_directories={self.folder}"
+        )
+        self._run(
+            "pg_ctl",
+            "-D",
+            f"{self.folder}/data",
+            "-w",
+            "-l",
+            f"{self.folder}/log",
+            "-o",
+            options,
+            "start",
+        )
+
+    def stop(self) -> None:
+        """Stop the server at once, as a crash would."""
+        self._run("pg_ctl", "-D", f"{self.folder}/data", "-w", "-m", "immediate", "stop")
+
+    def create(self) -> None:
+        """Make an empty cluster whose superuser is stead."""
+        self._run(
+            "initdb", "-D", f"{self.folder}/data", "-U", "stead", "-A", "trust", "-E", "UTF8"
+        )
+
+    def _run(self, program: str, *words: str) -> None:
+        command = [str(self.programs / program), *words]
+        if os.geteuid() == 0:
+            command = ["setpriv", f"--reuid={self.user}", "--clear-groups", *command]
+        subprocess.run(command, check=True, capture_output=True, cwd=self.folder, timeout=60)
+
+
+@contextlib.contextmanager
+def running_postgres() -> Iterator[Postgres]:
+    """Start a fresh server and take it away again."""
+    programs = _programs()
+    assert programs is not None
+    folder = Path(tempfile.mkdtemp(prefix="stead-pg-"))
+    user = "postgres"
+    if os.geteuid() == 0:
+        os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
+    server = Postgres(folder, free_port(), programs, user)
+    try:
+        server.create()
+        server.start()
+        yield server
+    finally:
+        with contextlib.suppress(subprocess.CalledProcessError):
+            server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _programs() -> Path | None:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    return found[-1] if found else None
