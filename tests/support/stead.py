@@ -41,6 +41,7 @@ class Stead:
     http_port: int = field(default_factory=free_port)
     https_port: int = field(default_factory=free_port)
     tcp_first: int = 21000
+    database: str = ""
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     token: str = ""
 
@@ -62,6 +63,7 @@ class Stead:
             f"""
 [server]
 data_dir = "{self.data}"
+database = "{self.database}"
 console_port = {self.console_port}
 agent_port = {self.agent_port}
 https_port = {self.https_port}

@@ -6,14 +6,13 @@ from typing import Final
 from stead import migrations
 from stead.core import pki
 from stead.core.bus import Bus
-from stead.core.db import Database, sqlite_url
+from stead.core.db import Database
 from stead.core.durable import Worker
 from stead.core.http import Provided
 from stead.core.pki import Authority
 from stead.core.settings import Settings
 from stead.core.vault import Vault, open_vault
 
-DATABASE: Final = "stead.db"
 VAULT_KEY: Final = "vault.key"
 
 
@@ -39,6 +38,6 @@ class Plant:
 async def lay_ground(settings: Settings) -> Ground:
     """Open the database (bringing it to the current schema), the vault and the CA."""
     folder = settings.server.data_dir
-    database = Database(sqlite_url(folder / DATABASE), Bus())
+    database = Database(settings.server.database_url, Bus())
     await migrations.upgrade(database)
     return Ground(settings, database, open_vault(folder / VAULT_KEY), pki.load(folder))

@@ -14,7 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from typing_extensions import override
 
-from stead.core import log, pki
+from stead.core import log, notices, pki
 from stead.core.durable import Checkpoint
 from stead.core.settings import Settings
 from stead.entrypoints.api import agent_app, control_app
@@ -115,7 +115,7 @@ async def serve(
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        worker = asyncio.create_task(plant.worker.run(alone=True))
+        worker = asyncio.create_task(_work(plant))
         web = asyncio.create_task(console.serve())
         logger.info("serve.started", url=settings.server.console_url)
         stopper = asyncio.create_task(stop.wait())
@@ -131,6 +131,16 @@ async def serve(
         for task in (worker, web):
             if not task.cancelled() and task.exception() is not None:
                 task.result()
+
+
+async def _work(plant: Plant) -> None:
+    """Run the worker, and where several processes may share the database, hear the others."""
+    database = plant.ground.database
+    async with asyncio.TaskGroup() as group:
+        if not database.sqlite:
+            url = plant.ground.settings.server.database_url
+            group.create_task(notices.listen(url, database.bus))
+        group.create_task(plant.worker.run(alone=database.sqlite))
 
 
 async def _prepare(plant: Plant, gateways: Gateways) -> None:

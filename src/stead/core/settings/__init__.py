@@ -21,9 +21,13 @@ class Group(BaseModel):
 
 
 class ServerSettings(Group):
-    """Where the control plane keeps its data and listens."""
+    """Where the control plane keeps its data and listens.
+
+    ``database`` is empty for SQLite or ``postgresql+asyncpg://USER:PASSWORD@HOST/NAME``.
+    """
 
     data_dir: Path = Path("/var/lib/stead")
+    database: str = ""
     domain: str = "stead.localhost"
     console_host: str = "127.0.0.1"
     console_port: int = 8080
@@ -31,6 +35,11 @@ class ServerSettings(Group):
     https_port: int = 443
     json_logs: bool = False
     packages: tuple[Path, ...] = ()
+
+    @property
+    def database_url(self) -> str:
+        """Return where state lives: the given PostgreSQL, else a file in the data folder."""
+        return self.database or f"sqlite+aiosqlite:///{self.data_dir}/stead.db"
 
     @property
     def console_name(self) -> str:
