@@ -15,9 +15,11 @@ from stead.deployments.errors import InvalidRequestError
 from stead.deployments.schemas import DeploymentIn
 from stead.instances.public import SHAPES, Shape, Size
 from stead.kit import ids
+from stead.kit.text import is_name
 from stead.ui import text
 
 PREFIX: Final = "input."
+NAME_RULE: Final = "Use up to 40 small letters, digits and hyphens, beginning with a letter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def filled(
     error: SteadError | None = None,
 ) -> DeployForm:
     """Return the form with what was answered, secrets aside, and what is wrong with it."""
-    problems = dict(error.fields) if error is not None else {}
+    problems = _problems(given, error)
     answers = _answers(given)
     untouched = catalog.fields(manifest, {}, {})
     default = _default_size(manifest)
@@ -125,6 +127,15 @@ def idempotency_key(given: Mapping[str, str]) -> str | None:
         return None
     digest = hashlib.sha256(json.dumps(sorted(given.items())).encode()).hexdigest()
     return f"web:{digest}"
+
+
+def _problems(given: Mapping[str, str], error: SteadError | None) -> dict[str, str]:
+    """Return what is wrong by field, the name too when the inputs were looked at first."""
+    if error is None:
+        return {}
+    name = given.get("name", "").strip()
+    own = {"name": NAME_RULE} if name and not is_name(name) else {}
+    return own | error.fields
 
 
 def _answers(given: Mapping[str, str]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.types import ASGIApp
 
 from stead import __version__
@@ -65,8 +65,10 @@ def agent_app(provided: Provided) -> ASGIApp:
 def _finish(app: FastAPI) -> None:
     app.add_exception_handler(SteadError, _expected)
     app.add_exception_handler(RequestValidationError, _malformed)
-    for route in app.routes:
-        if isinstance(route, APIRoute) and authz.declared(route.endpoint) is None:
+    # Included routers are not flattened into app.routes, so ask for what they really serve.
+    for route in iter_route_contexts(app.routes):
+        is_ours = isinstance(route.original_route, APIRoute)
+        if is_ours and authz.declared(route.endpoint) is None:
             raise UndeclaredActionError(route.path)
 
 

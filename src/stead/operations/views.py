@@ -29,6 +29,8 @@ STEP_STATES: Final[Mapping[str, Badge]] = {
     "failed": Badge("Failed", Tone.BAD, "cross"),
     "undone": Badge("Taken back", Tone.QUIET, "undo"),
 }
+UNDOING: Final = "Taking back what was made"
+BROKE: Final = Badge("Failed and taken back", Tone.BAD, "cross")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +91,9 @@ class Outcome:
     tone: Tone
     icon: str
     title: str
-    text: str = ""
+    message: str = ""
     hint: str = ""
+    note: str = ""
 
 
 def badge(state: str) -> Badge:
@@ -117,6 +120,8 @@ def outcome(operation: OperationOut, subject: Subject | None) -> Outcome | None:
     error = operation.error or {}
     message, hint = str(error.get("message") or ""), str(error.get("hint") or "")
     took = text.took(operation.started_at, operation.finished_at)
+    step = next((s.title for s in operation.steps if s.name == error.get("step")), "")
+    failed = f"“{step}” failed" if step else "Failed"
     left = (
         f"{subject.name} is still there. Look at it, then try again."
         if subject is not None
@@ -125,14 +130,14 @@ def outcome(operation: OperationOut, subject: Subject | None) -> Outcome | None:
     match State(operation.state):
         case State.SUCCEEDED:
             title = subject.headline if subject is not None else "Done"
-            return Outcome(Tone.GOOD, "check", title, f"It took {took}." if took else "")
+            return Outcome(Tone.GOOD, "check", title, note=f"It took {took}." if took else "")
         case State.CANCELLED:
-            return Outcome(Tone.QUIET, "undo", "Cancelled", left)
+            return Outcome(Tone.QUIET, "undo", "Cancelled", note=left)
         case State.UNDO_FAILED:
             left = "Not all of it could be taken away; the log says what is left."
-            return Outcome(Tone.BAD, "warn", message or "Taking back failed", left, hint)
+            return Outcome(Tone.BAD, "warn", failed, message, hint, left)
         case _:
-            return Outcome(Tone.BAD, "cross", message or "Failed", left, hint)
+            return Outcome(Tone.BAD, "cross", failed, message, hint, left)
 
 
 def _step(step: StepOut, events: Sequence[EventOut]) -> StepView:
@@ -144,7 +149,7 @@ def _step(step: StepOut, events: Sequence[EventOut]) -> StepView:
     return StepView(
         name=step.name,
         title=step.title,
-        badge=STEP_STATES.get(step.state, Badge(step.state, Tone.QUIET, "ring")),
+        badge=_step_badge(step),
         took=text.took(step.started_at, step.finished_at),
         since=step.started_at if running else None,
         error=step.error,
@@ -153,15 +158,27 @@ def _step(step: StepOut, events: Sequence[EventOut]) -> StepView:
     )
 
 
+def _step_badge(step: StepOut) -> Badge:
+    if step.state == "undone" and step.error:
+        return BROKE
+    return STEP_STATES.get(step.state, Badge(step.state, Tone.QUIET, "ring"))
+
+
 def _line(event: EventOut, titles: Mapping[str, str]) -> Line | None:
     said = str(event.data.get("text") or event.data.get("message") or "")
+    state = event.data.get("state")
+    line: Line | None
     match event.kind:
         case "log":
-            return Line(str(event.data.get("stream", "")), said)
+            line = Line(str(event.data.get("stream", "")), said)
         case "retry" | "undo_retry":
-            return Line("note", f"Trying again: {said}")
+            line = Line("note", f"Trying again: {said}")
         case "cancel":
-            return Line("note", "Cancelling was asked for")
-        case "step" if event.data.get("state") == "running":
-            return Line("step", titles.get(event.step or "", event.step or ""))
-    return None
+            line = Line("note", "Cancelling was asked for")
+        case "step" if state == "running":
+            line = Line("step", titles.get(event.step or "", event.step or ""))
+        case "state" if state == "undoing":
+            line = Line("step", UNDOING)
+        case _:
+            line = None
+    return line

@@ -1,5 +1,6 @@
 // An operation as it happens: the log grows by events, everything else is taken anew.
 import { take } from "./live.js";
+import { toast } from "./toast.js";
 
 const LINES = 2000;
 const AT_END = 24;
@@ -16,6 +17,7 @@ function lineOf(kind, event) {
   if (kind === "retry" || kind === "undo_retry") return ["note", `Trying again: ${said}`];
   if (kind === "cancel") return ["note", "Cancelling was asked for"];
   if (kind === "step" && data.state === "running") return ["step", titleOf(event.step)];
+  if (kind === "state" && data.state === "undoing") return ["step", "Taking back what was made"];
   return null;
 }
 
@@ -99,6 +101,6 @@ export function startOperation() {
   stream.addEventListener("end", () => {
     stream.close();
     status.textContent = "";
-    refresh();
+    refresh().then(() => toast(document.title.replace(/ · Stead$/, "")));
   });
 }
