@@ -317,9 +317,9 @@ async def _end(task: "asyncio.Task[Mapping[str, Json]]") -> None:
 
 
 def _recordable(result: Mapping[str, Json] | None) -> Mapping[str, Json]:
-    """Refuse what JSON cannot hold while the step can still be undone for it."""
-    json.dumps(result, allow_nan=False)
-    return result or {}
+    """Return a result as the database gives it back, or fail while the step can be undone."""
+    found: dict[str, Json] = json.loads(json.dumps(dict(result or {}), allow_nan=False))
+    return found
 
 
 def _describe(step: Step, error: SteadError) -> dict[str, Json]:

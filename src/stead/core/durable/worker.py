@@ -92,7 +92,7 @@ class Worker:
         logger.warning("worker.operation.taken_over", operation=run.claim.operation_id)
         try:
             await run.make_amends()
-        except SteadError:
+        except Exception:  # an undo's bug must not end the work on all others
             logger.exception("worker.amends.failed", operation=run.claim.operation_id)
 
     async def _heartbeat(self) -> None:

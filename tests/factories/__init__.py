@@ -1,0 +1,1 @@
+"""Builders of test data: databases, plans, people, a control plane without an engine."""

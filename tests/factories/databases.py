@@ -1,0 +1,57 @@
+"""Databases of the current schema, made by copying one that was migrated once."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from sqlalchemy import text
+
+from stead import migrations
+from stead.core.bus import Bus
+from stead.core.db import Base, Database, sqlite_url
+
+
+def make_template(path: Path) -> Path:
+    """Migrate an empty database and leave it in one closed file."""
+
+    async def migrate() -> None:
+        database = Database(sqlite_url(path), Bus())
+        await migrations.upgrade(database)
+        await database.close()
+
+    asyncio.run(migrate())
+    return path
+
+
+@asynccontextmanager
+async def opened(path: Path) -> AsyncIterator[Database]:
+    """Open a database file as another process would: with connections and a bus of its own."""
+    database = Database(sqlite_url(path), Bus())
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+def copy(template: Path, folder: Path) -> Path:
+    """Return a fresh database file."""
+    return Path(shutil.copy(template, folder / "stead.db"))
+
+
+async def rows(database: Database) -> dict[str, list[tuple[object, ...]]]:
+    """Return every row of every table that has any."""
+    found = {}
+    async with database.read() as uow:
+        for table in Base.metadata.sorted_tables:
+            answer = await uow.session.execute(text(f'select * from "{table.name}"'))  # noqa: S608  (our own table names)
+            content = [tuple(row) for row in answer]
+            if content:
+                found[table.name] = content
+    return found
+
+
+def bytes_on_disk(path: Path) -> bytes:
+    """Return everything that lies in the database file and beside it (WAL)."""
+    return b"".join(part.read_bytes() for part in sorted(path.parent.glob(path.name + "*")))
