@@ -35,11 +35,11 @@ class Clock:
         return took, said
 
 
-def answers(machine: Machine, ca: Path, host: str) -> bool:
+def answers(machine: Machine, ca: Path, host: str, path: str = "/") -> bool:
     """Ask from outside the machine, trusting nothing but its authority."""
     route = f"{host}:443:{machine.address()}"
     curl = ("curl", "-m", "20", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--resolve", route)
-    command = [*curl, "--cacert", str(ca), f"https://{host}/"]
+    command = [*curl, "--cacert", str(ca), f"https://{host}{path}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     return done.returncode == 0 and done.stdout == "200"
 
@@ -65,7 +65,9 @@ def test_a_fresh_machine_gets_an_app_and_is_left_as_found(
     assert took < TARGET_SECONDS
     ca.write_text(machine.run("cat", "/var/lib/stead/ca.pem"))
     assert answers(machine, ca, WELCOME)
-    assert re.search(r"https://console\.stead\.localhost/sign-in/\S{30,}", said)
+    link = re.search(r"https://(console\.stead\.localhost)(/sign-in/\S{30,})", said)
+    assert link is not None
+    assert answers(machine, ca, link[1], link[2])
 
     state = machine.run("sh", "-c", STATE)
     took, _ = clock.measure("quickstart again", machine.quickstart)

@@ -369,14 +369,8 @@ def _manifest(row: DeploymentRow) -> catalog.Manifest:
 
 
 def _script_failed(script: str, result: agents.JobResult) -> StepError:
-    hints: dict[int | None, str] = {
-        1: "An input was not accepted by the script; the log says which",
-        2: "The installation failed; the log has the details",
-        3: "The app's configuration was not accepted; the log has the details",
-    }
-    code = f" with exit code {result.exit_code}" if result.exit_code is not None else ""
-    reason = f": {result.reason}" if result.reason else ""
+    reason = result.reason or f"It ended as {result.outcome}."
     return StepError(
-        f"{script} ended as {result.outcome}{code}{reason}",
-        hint=hints.get(result.exit_code, "The log of this operation has the details"),
+        f"{script}: {reason}",
+        hint="The last lines of the log say what went wrong; correct it and deploy again",
     )
