@@ -38,6 +38,7 @@ PAGES: Final = {
 _NOT_PAGES: Final = ("/api/", "/edge/", "/static/", "/healthz", "/readyz")
 _UNAUTHENTICATED: Final = 401
 _ERRORS: Final = 400
+_SERVER_ERRORS: Final = 500
 _ANSWER_LIMIT: Final = 256 * 1024
 _TITLES: Final = {
     403: ("This is not allowed", "Ask an owner of the project, or go back."),
@@ -142,6 +143,7 @@ class Browser:
             code=status,
             problem=Problem(title, answer.title, answer.hint or hint),
             fields=answer.fields,
+            can_repeat=request.method == "GET" and status >= _SERVER_ERRORS,
         )
 
     def _ask_to_sign_in(self, request: Request) -> Response:

@@ -29,6 +29,7 @@ STEP_STATES: Final[Mapping[str, Badge]] = {
     "failed": Badge("Failed", Tone.BAD, "cross"),
     "undone": Badge("Taken back", Tone.QUIET, "undo"),
 }
+CANCELLED: Final = "operation.cancelled"
 UNDOING: Final = "Taking back what was made"
 BROKE: Final = Badge("Failed and taken back", Tone.BAD, "cross")
 
@@ -103,7 +104,8 @@ def badge(state: str) -> Badge:
 
 def steps(operation: OperationOut, events: Sequence[EventOut]) -> list[StepView]:
     """Return the steps, the running one with how far it says it is."""
-    return [_step(step, events) for step in operation.steps]
+    cancelled = (operation.error or {}).get("code") == CANCELLED
+    return [_step(step, events, cancelled=cancelled) for step in operation.steps]
 
 
 def lines(operation: OperationOut, events: Sequence[EventOut]) -> list[Line]:
@@ -140,7 +142,7 @@ def outcome(operation: OperationOut, subject: Subject | None) -> Outcome | None:
             return Outcome(Tone.BAD, "cross", failed, message, hint, left)
 
 
-def _step(step: StepOut, events: Sequence[EventOut]) -> StepView:
+def _step(step: StepOut, events: Sequence[EventOut], *, cancelled: bool) -> StepView:
     running = step.state == "running"
     last = next(
         (e for e in reversed(events) if e.kind == "progress" and e.step == step.name), None
@@ -149,7 +151,7 @@ def _step(step: StepOut, events: Sequence[EventOut]) -> StepView:
     return StepView(
         name=step.name,
         title=step.title,
-        badge=_step_badge(step),
+        badge=_step_badge(step, cancelled=cancelled),
         took=text.took(step.started_at, step.finished_at),
         since=step.started_at if running else None,
         error=step.error,
@@ -158,8 +160,8 @@ def _step(step: StepOut, events: Sequence[EventOut]) -> StepView:
     )
 
 
-def _step_badge(step: StepOut) -> Badge:
-    if step.state == "undone" and step.error:
+def _step_badge(step: StepOut, *, cancelled: bool) -> Badge:
+    if step.state == "undone" and step.error and not cancelled:
         return BROKE
     return STEP_STATES.get(step.state, Badge(step.state, Tone.QUIET, "ring"))
 

@@ -48,12 +48,9 @@ function startLog(frame) {
 }
 
 function startFacts(url) {
-  let running = false;
   let again = false;
-  return async function refresh() {
-    again = true;
-    if (running) return;
-    running = true;
+  let current = null;
+  const run = async () => {
     while (again) {
       again = false;
       try {
@@ -62,7 +59,12 @@ function startFacts(url) {
         // The stream is cut as well then; its next connection brings us here again.
       }
     }
-    running = false;
+    current = null;
+  };
+  return () => {
+    again = true;
+    current ??= run();
+    return current;
   };
 }
 
