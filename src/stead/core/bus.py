@@ -28,7 +28,7 @@ class Bus:
         self._tick = 0
         self._floor = 0
         self._versions: OrderedDict[str, int] = OrderedDict()
-        self._waiters: dict[str, asyncio.Event] = {}
+        self._waiters: dict[str, set[asyncio.Future[None]]] = {}
         self._closed = False
 
     def version(self, topic: str) -> int:
@@ -43,9 +43,7 @@ class Bus:
         if len(self._versions) > _REMEMBERED:
             # Forgetting a topic may wake a waiter for nothing, never leave one asleep.
             _, self._floor = self._versions.popitem(last=False)
-        waiter = self._waiters.pop(topic, None)
-        if waiter is not None:
-            waiter.set()
+        _wake(self._waiters.pop(topic, set()))
 
     async def changed(self, topic: str, since: int, limit_seconds: float) -> bool:
         """Wait until the version differs from ``since``; False when time ran out.
@@ -56,12 +54,15 @@ class Bus:
             raise StoppingError("The server is stopping; try again in a moment")
         if self.version(topic) != since:
             return True
-        waiter = self._waiters.setdefault(topic, asyncio.Event())
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.setdefault(topic, set()).add(waiter)
         try:
             async with asyncio.timeout(limit_seconds):
-                await waiter.wait()
+                await waiter
         except TimeoutError:
             return False
+        finally:
+            self._leave(topic, waiter)
         if self._closed:
             raise StoppingError("The server is stopping; try again in a moment")
         return True
@@ -74,6 +75,24 @@ class Bus:
     def close(self) -> None:
         """Send everybody away who waits, so that a server can stop at once."""
         self._closed = True
-        for waiter in self._waiters.values():
-            waiter.set()
+        for waiters in self._waiters.values():
+            _wake(waiters)
         self._waiters.clear()
+
+    @property
+    def waiting(self) -> int:
+        """Return for how many topics somebody waits."""
+        return len(self._waiters)
+
+    def _leave(self, topic: str, waiter: "asyncio.Future[None]") -> None:
+        # Most topics are waited for once and never published; none may stay behind.
+        waiters = self._waiters.get(topic, set())
+        waiters.discard(waiter)
+        if not waiters:
+            self._waiters.pop(topic, None)
+
+
+def _wake(waiters: "set[asyncio.Future[None]]") -> None:
+    for waiter in waiters:
+        if not waiter.done():
+            waiter.set_result(None)
