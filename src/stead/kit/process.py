@@ -36,13 +36,16 @@ async def run(command: Sequence[str], *, limit_seconds: float = 30) -> Finished:
     process = await start(command)
     try:
         async with asyncio.timeout(limit_seconds):
-            output, _ = await process.communicate()
+            output = await _read(process.stdout)
+            code = await process.wait()
     except TimeoutError as error:
-        kill_group(process.pid)
-        await process.wait()
         raise ProcessError(command, f"took longer than {limit_seconds:g} s") from error
-    code = process.returncode if process.returncode is not None else -1
-    return Finished(code, output[:_OUTPUT_LIMIT].decode(errors="replace"))
+    finally:
+        # Also when the caller was cancelled: nobody else would end it.
+        if process.returncode is None:
+            kill_group(process.pid)
+            await process.wait()
+    return Finished(code, output.decode(errors="replace"))
 
 
 async def check(command: Sequence[str], *, limit_seconds: float = 30) -> str:
@@ -81,6 +84,14 @@ async def start(
             )
     except OSError as error:
         raise ProcessError(command, f"cannot start: {error.strerror}") from error
+
+
+async def _read(stream: asyncio.StreamReader | None) -> bytes:
+    """Read to the end, so that the program is never held up, and keep the beginning."""
+    kept = bytearray()
+    while stream is not None and (part := await stream.read(_OUTPUT_LIMIT)):
+        kept += part[: _OUTPUT_LIMIT - len(kept)]
+    return bytes(kept)
 
 
 def kill_group(pid: int) -> None:

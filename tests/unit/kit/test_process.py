@@ -1,0 +1,84 @@
+"""Running other programs."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from stead.kit import process
+from stead.kit.process import ProcessError
+
+SLEEPER = """
+import os, pathlib, sys, time
+pathlib.Path(sys.argv[1]).write_text(str(os.getpid()))
+time.sleep(60)
+"""
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+async def test_output_and_code_come_back():
+    finished = await process.run(["sh", "-c", "echo out; echo err >&2; exit 3"])
+    assert (finished.code, finished.output) == (3, "out\nerr\n")
+    with pytest.raises(ProcessError, match="exit code 3") as caught:
+        await process.check(["sh", "-c", "echo why; exit 3"])
+    assert caught.value.output == "why\n"
+
+
+async def test_what_cannot_start_is_named():
+    with pytest.raises(ProcessError, match=r"/nowhere: cannot start"):
+        await process.run(["/nowhere"])
+
+
+async def test_words_are_never_given_to_a_shell():
+    assert await process.check(["echo", "$(id); * ~"]) == "$(id); * ~\n"
+
+
+async def test_one_that_takes_too_long_is_killed_with_its_children(tmp_path: Path):
+    pid_file = tmp_path / "pid"
+    command = ["sh", "-c", '"$0" -c "$1" "$2" & wait', sys.executable, SLEEPER, str(pid_file)]
+    with pytest.raises(ProcessError, match="took longer than 1 s"):
+        await process.run(command, limit_seconds=1)
+    assert not alive(int(pid_file.read_text()))
+
+
+async def test_one_whose_caller_is_cancelled_is_killed(tmp_path: Path):
+    pid_file = tmp_path / "pid"
+    task = asyncio.create_task(process.run([sys.executable, "-c", SLEEPER, str(pid_file)]))
+    while not (pid_file.exists() and pid_file.read_text()):  # noqa: ASYNC110  (another process writes it)
+        await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.wait({task})
+    assert task.cancelled()
+    assert not alive(int(pid_file.read_text()))
+
+
+async def test_a_flood_of_output_is_cut_and_the_program_ends():
+    finished = await process.run([sys.executable, "-c", "print('x' * 30_000_000)"])
+    assert finished.code == 0
+    assert len(finished.output) == 64 * 1024
+
+
+async def test_bytes_that_are_no_text_do_not_hurt():
+    assert "\ufffd" in await process.check(["printf", "\\377"])
+
+
+async def test_input_is_empty_and_the_environment_can_be_chosen(tmp_path: Path):
+    log = tmp_path / "log"
+    started = await process.start(
+        ["sh", "-c", "cat; env"], log=log, environment={"ONLY": "this", "PATH": os.defpath}
+    )
+    assert await asyncio.wait_for(started.wait(), 5) == 0
+    assert "ONLY=this" in log.read_text()
+    assert "HOME=" not in log.read_text()
+
+
+def test_killing_what_is_gone_is_quiet():
+    process.kill_group(2**22 - 7)
