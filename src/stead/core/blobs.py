@@ -16,15 +16,19 @@ class Blobs:
         """Store content and return its digest; storing it again changes nothing."""
         digest = hashlib.sha256(content).hexdigest()
         target = self._folder / digest
-        if not target.exists():
+        if self.find(digest) is None:
             draft = self._folder / f".{digest}.{os.getpid()}"
             draft.write_bytes(content)
             draft.replace(target)
         return digest
 
     def find(self, digest: str) -> bytes | None:
-        """Return the content of a digest, or None; anything but a digest finds nothing."""
+        """Return the content of a digest, or None.
+
+        Anything but a digest finds nothing, and so does a file that was damaged.
+        """
         if len(digest) != hashlib.sha256().digest_size * 2 or not digest.isalnum():
             return None
         target = self._folder / digest
-        return target.read_bytes() if target.is_file() else None
+        content = target.read_bytes() if target.is_file() else b""
+        return content if hashlib.sha256(content).hexdigest() == digest else None
