@@ -4,10 +4,21 @@ import os
 import tomllib
 from ipaddress import IPv4Network
 from pathlib import Path
+from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 DEFAULT_PATH = Path("/etc/stead/stead.toml")
+
+
+_PROJECT_PREFIX: Final = 24
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+def _roomy(network: IPv4Network) -> IPv4Network:
+    if network.prefixlen > _PROJECT_PREFIX:
+        raise ValueError(f"has no room for networks of /{_PROJECT_PREFIX}")
+    return network
 
 
 class SettingsError(Exception):
@@ -30,9 +41,9 @@ class ServerSettings(Group):
     database: str = ""
     domain: str = "stead.localhost"
     console_host: str = "127.0.0.1"
-    console_port: int = 8080
-    agent_port: int = 8444
-    https_port: int = 443
+    console_port: Port = 8080
+    agent_port: Port = 8444
+    https_port: Port = 443
     json_logs: bool = False
     packages: tuple[Path, ...] = ()
 
@@ -73,7 +84,7 @@ class IncusSettings(Group):
 class NetworkSettings(Group):
     """The range from which each project gets its own /24."""
 
-    range: IPv4Network = IPv4Network("10.90.0.0/16")
+    range: Annotated[IPv4Network, AfterValidator(_roomy)] = IPv4Network("10.90.0.0/16")
 
 
 class EdgeSettings(Group):
@@ -84,10 +95,10 @@ class EdgeSettings(Group):
     state_dir: Path = Path("/var/lib/stead-edge")
     address: str = ""
     probe_address: str = "127.0.0.1"
-    http_port: int = 80
-    https_port: int = 443
-    tcp_first: int = 20000
-    tcp_last: int = 20999
+    http_port: Port = 80
+    https_port: Port = 443
+    tcp_first: Port = 20000
+    tcp_last: Port = 20999
 
 
 class Settings(Group):
@@ -112,8 +123,9 @@ def load(path: Path | None = None) -> Settings:
     for group, model in Settings.model_fields.items():
         for name in type(model.default).model_fields:
             value = os.environ.get(f"STEAD_{group}_{name}".upper())
-            if value is not None:
-                data.setdefault(group, {})[name] = value
+            table = data.setdefault(group, {})
+            if value is not None and isinstance(table, dict):
+                table[name] = value
     try:
         return Settings.model_validate(data)
     except ValidationError as error:
