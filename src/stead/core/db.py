@@ -52,6 +52,7 @@ class DatabaseUnavailableError(SteadError):
 
     kind = Kind.UNAVAILABLE
     code = "database.unavailable"
+    retryable = True
 
 
 class Base(DeclarativeBase):

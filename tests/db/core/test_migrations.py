@@ -1,0 +1,53 @@
+"""The migrations make exactly the tables that the code maps."""
+
+from pathlib import Path
+
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+from tests.factories.databases import opened, rows
+
+from stead import migrations
+from stead.core.db import Base, Database
+
+
+async def test_a_migrated_database_equals_the_models(database: Database):
+    def differences(connection: Connection) -> list[object]:
+        options = {"compare_type": True, "compare_server_default": True}
+        context = MigrationContext.configure(connection, opts=options)
+        return list(compare_metadata(context, Base.metadata))
+
+    async with database.engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+
+
+async def test_upgrading_again_changes_nothing(database: Database):
+    async with database.engine.connect() as connection:
+        before = await connection.run_sync(_schema)
+    await migrations.upgrade(database)
+    await migrations.upgrade(database)
+    async with database.engine.connect() as connection:
+        assert await connection.run_sync(_schema) == before
+    assert await rows(database) == {}
+
+
+async def test_an_empty_database_arrives_at_the_newest_schema(tmp_path: Path):
+    async with opened(tmp_path / "new.db") as database:
+        await migrations.upgrade(database)
+        async with database.engine.connect() as connection:
+            current = await connection.run_sync(
+                lambda c: MigrationContext.configure(c).get_current_revision()
+            )
+    assert current == ScriptDirectory(str(migrations.MIGRATIONS)).get_current_head()
+
+
+def test_history_is_one_line():
+    script = ScriptDirectory(str(migrations.MIGRATIONS))
+    assert len(script.get_heads()) == 1
+    assert [r.revision for r in script.walk_revisions() if r.is_branch_point] == []
+
+
+def _schema(connection: Connection) -> list[tuple[object, ...]]:
+    query = "select type, name, sql from sqlite_master order by name"
+    return [tuple(row) for row in connection.exec_driver_sql(query)]
