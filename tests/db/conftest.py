@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.factories import databases
+from tests.factories.platform import Platform, make_platform
 
 from stead.core.db import Database
 
@@ -26,3 +27,9 @@ async def database(database_file: Path) -> AsyncIterator[Database]:
     """Return an open database."""
     async with databases.opened(database_file) as one:
         yield one
+
+
+@pytest.fixture
+async def platform(database: Database, tmp_path: Path) -> Platform:
+    """Return a control plane without engine and worker."""
+    return await make_platform(database, tmp_path)

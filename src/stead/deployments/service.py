@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from ipaddress import IPv4Network
+from typing import Final
 
 from stead.catalog import public as catalog
 from stead.core import authz, durable
@@ -27,6 +28,8 @@ from stead.identity import public as identity
 from stead.instances import public as instances
 from stead.kit import clock, ids
 from stead.kit.text import is_name
+
+_LABEL_LENGTH: Final = 63
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ async def create(
             return await _accepted(uow, repeated)
     package = deployments.catalog.get(asked.app)
     inputs = catalog.validate(package.manifest, asked.inputs)
-    name = await _name(uow, project_id, asked)
+    name = await _name(uow, project_id, asked, deployments.apps_domain)
     size = _size(package.manifest, asked.size)
     instance = await instances.reserve(
         uow, deployments.within, project_id=project_id, name=name, size=size
@@ -175,9 +178,11 @@ async def _accepted(uow: Uow, operation_id: str) -> AcceptedOut:
     )
 
 
-async def _name(uow: Uow, project_id: str, asked: DeploymentIn) -> str:
+async def _name(uow: Uow, project_id: str, asked: DeploymentIn, domain: str) -> str:
     if asked.name is None or not asked.name:
-        return rules.free_name(asked.app, await repository.names(uow, project_id))
+        hosts = await exposure.list_hosts(uow, asked.app)
+        taken = {host.removesuffix(f".{domain}") for host in hosts}
+        return rules.free_name(asked.app, taken | await repository.names(uow, project_id))
     if not is_name(asked.name):
         raise InvalidRequestError(
             "The name does not fit",
@@ -213,6 +218,12 @@ def _routes(
     instance: instances.Instance,
 ) -> list[exposure.RouteRequest]:
     first = next((s.name for s in manifest.services if s.protocol == "http"), None)
+    others = [s.name for s in manifest.services if s.protocol == "http" and s.name != first]
+    if any(len(f"{name}-{other}") > _LABEL_LENGTH for other in others):
+        raise InvalidRequestError(
+            "The name is too long for the addresses of this app's services",
+            fields={"name": "Choose a shorter name"},
+        )
     return [
         exposure.RouteRequest(
             service=service.name,

@@ -22,6 +22,11 @@ async def find_by_host(uow: Uow, host: str) -> RouteRow | None:
     return row
 
 
+async def hosts(uow: Uow, beginning: str) -> set[str]:
+    query = select(RouteRow.host).where(RouteRow.http_host.startswith(beginning, autoescape=True))
+    return set(await uow.session.scalars(query))
+
+
 async def used_ports(uow: Uow) -> set[int]:
     ports = await uow.session.scalars(select(RouteRow.port).where(RouteRow.port.is_not(None)))
     return {port for port in ports if port is not None}

@@ -80,6 +80,11 @@ async def reserve(
     return await list_routes(uow, owner)
 
 
+async def list_hosts(uow: Uow, beginning: str) -> set[str]:
+    """Return the host names in use, of whatever project, that begin like this."""
+    return await repository.hosts(uow, beginning)
+
+
 async def list_routes(uow: Uow, owner: str) -> list[Route]:
     return [_route(row) for row in await repository.routes_of(uow, owner)]
 

@@ -1,0 +1,124 @@
+"""A whole control plane without engine, edge, worker and sockets, and people in it."""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from pathlib import Path
+from unittest.mock import Mock
+
+import httpx
+from sqlalchemy import update
+from starlette.types import ASGIApp
+
+from stead.catalog import public as catalog
+from stead.core import pki, vault
+from stead.core.authz import Actor, Role
+from stead.core.blobs import Blobs
+from stead.core.db import Database, Uow
+from stead.core.durable import OperationRow
+from stead.core.http import Provided
+from stead.core.settings import ServerSettings, Settings
+from stead.core.vault import Vault
+from stead.deployments import workflows
+from stead.deployments.public import Deployments
+from stead.entrypoints.api import agent_app, control_app
+from stead.identity import public as identity
+from stead.identity.models import MembershipRow, ProjectRow, UserRow
+from stead.infra import public as infra
+from stead.kit import clock, ids
+
+ORIGIN = "https://console.stead.localhost"
+RANGE = IPv4Network("10.90.0.0/16")
+
+
+@dataclass
+class Platform:
+    """The parts that tests talk to."""
+
+    database: Database
+    services: Provided
+    deployments: Deployments
+    vault: Vault
+    blobs: Blobs
+    control: ASGIApp
+    agents: ASGIApp
+
+    async def project(self, name: str) -> str:
+        """Create a project and return its id."""
+        async with self.database.write() as uow:
+            row = ProjectRow(id=ids.new_id(), name=name, created_at=clock.utc_now())
+            uow.session.add(row)
+            return row.id
+
+    async def person(self, name: str, **roles: Role) -> Actor:
+        """Create a person with roles in projects, given by id."""
+        async with self.database.write() as uow:
+            user = UserRow(id=ids.new_id(), name=name, admin=False, created_at=clock.utc_now())
+            uow.session.add(user)
+            await uow.session.flush()
+            for project, role in roles.items():
+                uow.session.add(
+                    MembershipRow(user_id=user.id, project_id=project, role=role.value)
+                )
+        return Actor(user.id, name, projects=roles)
+
+    async def token(self, actor: Actor) -> str:
+        """Return an API token of a person."""
+        async with self.database.write() as uow:
+            return await identity.issue_token(uow, actor.user_id, "test")
+
+    async def session(self, actor: Actor) -> str:
+        """Return a browser's session of a person."""
+        async with self.database.write() as uow:
+            link = await identity.issue_link(uow, actor.user_id)
+            await uow.session.flush()
+            return await identity.redeem_link(uow, link)
+
+    def api(self, token: str = "", **headers: str) -> httpx.AsyncClient:
+        """Return a client of the API; a crash of the server is an answer of 500."""
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        return _client(self.control, headers)
+
+    def agent(self) -> httpx.AsyncClient:
+        """Return a client of the agents' listener."""
+        return _client(self.agents, {})
+
+
+async def make_platform(database: Database, folder: Path, *packages: Path) -> Platform:
+    """Put a control plane together on a fresh database."""
+    settings = Settings(server=ServerSettings(data_dir=folder))
+    pki.ensure_root(folder, settings.server.domain, settings.network.range)
+    vault.ensure_key(folder / "vault.key")
+    safe = vault.open_vault(folder / "vault.key")
+    known = catalog.load([*packages, catalog.BUILT_IN])
+    blobs = Blobs(folder / "blobs")
+    for package in known.packages.values():
+        blobs.put(package.archive)
+    deployments = Deployments(
+        catalog=known,
+        vault=safe,
+        within=RANGE,
+        apps_domain=settings.server.apps_domain,
+        https_port=443,
+        tcp_ports=range(20000, 20003),
+        deploy_plan=workflows.deploy_plan(Mock()),
+        remove_plan=workflows.remove_plan(Mock()),
+    )
+    services = Provided()
+    for service in (database, safe, blobs, known, settings, deployments):
+        services.add(service)
+    async with database.write() as uow:
+        await infra.ensure_local_cluster(uow, "incus")
+    return Platform(
+        database, services, deployments, safe, blobs, control_app(services), agent_app(services)
+    )
+
+
+async def end_operations(uow: Uow, state: str = "succeeded") -> None:
+    """Let every operation have ended, as a worker would have done."""
+    await uow.session.execute(update(OperationRow).values(state=state))
+
+
+def _client(app: ASGIApp, headers: dict[str, str]) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers=headers)
