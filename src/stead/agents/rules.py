@@ -13,7 +13,7 @@ RESULT: Final = "stead-result-v1"
 INSTALL_FAILED: Final = 2
 MAX_FAILURES: Final = 3
 MAX_ATTEMPTS: Final = 10
-_PROGRESS = re.compile(r"\A::progress (\d{1,3}) ?(.{0,200})\Z")
+_PROGRESS = re.compile(r"\A::progress (\d{1,3})(?: (.{0,200}))?\Z", re.ASCII)
 
 
 def canonical(value: Mapping[str, object]) -> str:
@@ -44,4 +44,4 @@ def retry_pause(failures: int) -> float | None:
 def progress(line: str) -> tuple[int, str] | None:
     """Return percent and text of a progress line."""
     match = _PROGRESS.match(line)
-    return (min(int(match[1]), 100), match[2]) if match else None
+    return (min(int(match[1]), 100), match[2] or "") if match else None

@@ -6,6 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-z]{26}$")]
 Text = Annotated[str, StringConstraints(max_length=200)]
+# What a guest counts has to fit into a column.
+Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
+ExitCode = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
 
 
 class Wire(BaseModel):
@@ -49,7 +52,7 @@ class ClaimOut(BaseModel):
 class Line(Wire):
     """One line of output."""
 
-    seq: Annotated[int, Field(ge=1)]
+    seq: Count
     stream: Literal["stdout", "stderr", "agent"]
     at: float
     text: Annotated[str, StringConstraints(max_length=16_384)]
@@ -58,7 +61,7 @@ class Line(Wire):
 class LogIn(Wire):
     """A batch of lines."""
 
-    attempt: int
+    attempt: Count
     lines: Annotated[list[Line], Field(max_length=2000)]
 
 
@@ -72,7 +75,7 @@ class LogOut(BaseModel):
 class BeatIn(Wire):
     """An attempt is alive."""
 
-    attempt: int
+    attempt: Count
 
 
 class BeatOut(BaseModel):
@@ -93,8 +96,8 @@ class ResultPayload(Wire):
 
     agent: Id
     job: Id
-    attempt: int
+    attempt: Count
     nonce: str
     outcome: Literal["done", "failed", "refused", "timeout", "cancelled", "interrupted"]
-    exit_code: int | None = None
+    exit_code: ExitCode | None = None
     reason: Annotated[str, StringConstraints(max_length=2000)] = ""
