@@ -110,15 +110,19 @@ async def cancel_job(uow: Uow, key: str) -> None:
             _end(uow, row, "cancelled", None, "Cancelled before it started")
 
 
-async def has_work(uow: Uow, instance_id: str, running: list[str]) -> bool:
+async def has_work(uow: Uow, instance_id: str, running: list[str] | None) -> bool:
     """Tell whether a claim would find something."""
     return await repository.next_job(uow, instance_id, _job_ids(running)) is not None
 
 
 async def claim(
-    uow: Uow, vault: Vault, agent_id: str, instance_id: str, running: list[str]
+    uow: Uow, vault: Vault, agent_id: str, instance_id: str, running: list[str] | None
 ) -> ClaimOut | None:
-    """Hand out the next job, signed; None when there is none."""
+    """Hand out the next job, signed; None when there is none.
+
+    A job that was handed out and is not among those that run has been lost, and is handed
+    out again. None for ``running`` says that this is not known, so that nothing counts as lost.
+    """
     row = await repository.next_job(uow, instance_id, _job_ids(running))
     if row is None:
         return None
@@ -209,7 +213,8 @@ async def record_result(
         return
     if result.attempt != row.attempt or result.nonce != row.nonce:
         raise JobGoneError("Another attempt replaced this one")
-    await _settle(uow, row, result)
+    if row.state == "claimed":  # else it was taken before, and led to another attempt
+        await _settle(uow, row, result)
 
 
 async def _settle(uow: Uow, row: JobRow, result: ResultPayload) -> None:
@@ -261,5 +266,5 @@ def _fact(line: Line) -> tuple[str, dict[str, Json]]:
     return "log", {"stream": line.stream, "text": line.text}
 
 
-def _job_ids(running: list[str]) -> list[str]:
-    return [entry.split(":")[0] for entry in running]
+def _job_ids(running: list[str] | None) -> list[str] | None:
+    return None if running is None else [entry.split(":")[0] for entry in running]

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, false, or_, select, update
 
 from stead.agents.models import AgentRow, EnrolmentRow, JobRow
 from stead.core.db import DatabaseNow, Uow
@@ -40,8 +40,9 @@ async def find_job_by_key(uow: Uow, key: str) -> JobRow | None:
     return row
 
 
-async def next_job(uow: Uow, instance_id: str, running: Collection[str]) -> JobRow | None:
+async def next_job(uow: Uow, instance_id: str, running: Collection[str] | None) -> JobRow | None:
     """Return the oldest job that waits, or that its agent has evidently lost."""
+    lost = false() if running is None else JobRow.id.not_in(running)
     row: JobRow | None = await uow.session.scalar(
         select(JobRow)
         .where(
@@ -49,7 +50,7 @@ async def next_job(uow: Uow, instance_id: str, running: Collection[str]) -> JobR
             JobRow.cancel_requested.is_(False),
             or_(
                 (JobRow.state == "queued") & (JobRow.not_before <= DatabaseNow()),
-                (JobRow.state == "claimed") & JobRow.id.not_in(running),
+                (JobRow.state == "claimed") & lost,
             ),
         )
         .order_by(JobRow.id)

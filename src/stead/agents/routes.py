@@ -74,17 +74,23 @@ async def enrol(body: EnrolIn, database: DatabaseDep, vault: VaultDep) -> EnrolO
 @router.post("/jobs/claim", response_model=ClaimOut, responses={204: {}})
 @public("signed by the agent's key")
 async def claim_job(
-    body: ClaimIn, caller: CallerDep, database: DatabaseDep, vault: VaultDep
+    body: ClaimIn, request: Request, caller: CallerDep, database: DatabaseDep, vault: VaultDep
 ) -> Response | ClaimOut:
     topic = jobs.queue_topic(caller.instance_id)
     deadline = clock.monotonic() + body.wait
+    running: list[str] | None = body.running
     while True:
         seen = database.bus.version(topic)
         async with database.read() as uow:
-            waiting = await jobs.has_work(uow, caller.instance_id, body.running)
-        claimed = await _claim(database, vault, caller, body.running) if waiting else None
+            waiting = await jobs.has_work(uow, caller.instance_id, running)
+        # An agent that has gone must not be handed the job that its next poll is waiting for.
+        if waiting and await request.is_disconnected():
+            return Response(status_code=204)
+        claimed = await _claim(database, vault, caller, running) if waiting else None
         if claimed is not None:
             return claimed
+        # What runs was true when the agent asked; by now a newer poll may have got a job.
+        running = None
         remaining = deadline - clock.monotonic()
         if remaining <= 0:
             return Response(status_code=204)
@@ -150,7 +156,7 @@ async def put_result(
 
 
 async def _claim(
-    database: Database, vault: Vault, caller: Caller, running: list[str]
+    database: Database, vault: Vault, caller: Caller, running: list[str] | None
 ) -> ClaimOut | None:
     async with database.write() as uow:
         return await jobs.claim(uow, vault, caller.agent_id, caller.instance_id, running)
