@@ -97,10 +97,13 @@ def allows(actor: Actor, asked: Action, project_id: str) -> bool:
     return asked in PROJECT_ACTIONS[role]
 
 
-def require(actor: Actor, asked: Action, project_id: str) -> None:
-    """Pass, or raise NotFoundError to strangers and ForbiddenError to lesser members."""
+def require(actor: Actor, asked: Action, project_id: str, what: str) -> None:
+    """Pass, or raise NotFoundError to strangers and ForbiddenError to lesser members.
+
+    ``what`` lets strangers hear the very words that they hear about what does not exist.
+    """
     if project_id not in actor.projects:
-        raise NotFoundError("There is no such thing here, or it is not yours")
+        raise NotFoundError(f"There is no such {what}, or it is not yours")
     if not allows(actor, asked, project_id):
         raise ForbiddenError(f"Your role in this project does not allow {asked}")
 

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from stead.core.authz import Actor, UnauthenticatedError
 from stead.core.db import Database
 from stead.core.errors import HTTP_STATUS, SteadError
+from stead.kit.text import sendable
 
 Service = TypeVar("Service")
 
@@ -62,7 +63,8 @@ def problem(error: SteadError) -> JSONResponse:
         "code": error.code,
     }
     if error.fields:
-        body["fields"] = error.fields
+        # A name may be the caller's own invention.
+        body["fields"] = {sendable(name): text for name, text in error.fields.items()}
     if error.hint:
         body["hint"] = error.hint
     return JSONResponse(

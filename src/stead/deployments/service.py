@@ -51,7 +51,7 @@ async def create(
 ) -> AcceptedOut:
     """Reserve everything and queue the operation, all in the caller's transaction."""
     project_id = await identity.project_id(uow, actor, asked.project)
-    authz.require(actor, Action.DEPLOYMENT_CREATE, project_id)
+    authz.require(actor, Action.DEPLOYMENT_CREATE, project_id, "project")
     fingerprint = _fingerprint(asked)
     if key is not None:
         repeated = await durable_store.find_repeat(uow, project_id, key, fingerprint)
@@ -164,7 +164,7 @@ async def _get(uow: Uow, actor: Actor, deployment_id: str, asked: Action) -> Dep
     row = await repository.find(uow, deployment_id)
     if row is None:
         raise authz.NotFoundError("There is no such deployment, or it is not yours")
-    authz.require(actor, asked, row.project_id)
+    authz.require(actor, asked, row.project_id, "deployment")
     return row
 
 

@@ -18,6 +18,7 @@ from stead.entrypoints import health, web
 from stead.entrypoints.guard import BodyLimit, SignIn
 from stead.exposure import routes as exposure_routes
 from stead.identity import routes as identity_routes
+from stead.kit.text import sendable
 from stead.operations import routes as operation_routes
 
 logger = log.get(__name__)
@@ -82,7 +83,7 @@ async def _malformed(_request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
     fields = {
-        ".".join(str(part) for part in found["loc"][1:]) or "body": str(found["msg"])
+        sendable(".".join(str(part) for part in found["loc"][1:]) or "body"): str(found["msg"])
         for found in error.errors()
     }
     return JSONResponse(

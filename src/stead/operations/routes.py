@@ -1,7 +1,7 @@
 """Operations over HTTP: list, one, its events as they happen, cancel."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
@@ -14,6 +14,7 @@ from stead.operations import service
 from stead.operations.schemas import OperationOut
 
 router = APIRouter(prefix="/api/v1/operations", tags=["operations"])
+LAST: Final = 2**63 - 1
 
 
 @router.get("")
@@ -40,8 +41,8 @@ async def stream_events(
     operation_id: str,
     actor: ActorDep,
     database: DatabaseDep,
-    after: Annotated[int, Query(ge=0)] = 0,
-    last_event_id: Annotated[int, Header(ge=0)] = 0,
+    after: Annotated[int, Query(ge=0, le=LAST)] = 0,
+    last_event_id: Annotated[int, Header(ge=0, le=LAST)] = 0,
 ) -> StreamingResponse:
     """Server-sent events; a reconnecting client continues after its Last-Event-ID."""
     async with database.read() as uow:

@@ -23,7 +23,7 @@ async def get_(uow: Uow, actor: Actor, operation_id: str) -> OperationOut:
     row = await repository.find(uow, operation_id)
     if row is None:
         raise authz.NotFoundError("There is no such operation, or it is not yours")
-    authz.require(actor, Action.OPERATION_READ, row.project_id)
+    authz.require(actor, Action.OPERATION_READ, row.project_id, "operation")
     return OperationOut.of(row, await repository.steps(uow, operation_id))
 
 
@@ -36,7 +36,7 @@ async def history(uow: Uow, actor: Actor, operation_id: str, limit: int) -> list
 
 async def cancel(uow: Uow, actor: Actor, operation_id: str) -> None:
     operation = await get_(uow, actor, operation_id)
-    authz.require(actor, Action.OPERATION_CANCEL, operation.project_id)
+    authz.require(actor, Action.OPERATION_CANCEL, operation.project_id, "operation")
     await durable.request_cancel(uow, operation_id)
 
 

@@ -43,12 +43,12 @@ def test_strangers_may_nothing_and_learn_nothing(action: Action, *, admin: bool)
     stranger = Actor("u", "Somebody", admin=admin, projects={"another": Role.OWNER})
     assert not authz.allows(stranger, action, "mine")
     with pytest.raises(authz.NotFoundError):
-        authz.require(stranger, action, "mine")
+        authz.require(stranger, action, "mine", "thing")
 
 
 def test_lesser_members_are_refused_with_the_action():
     with pytest.raises(authz.ForbiddenError, match=r"deployment\.remove"):
-        authz.require(member(Role.VIEWER), Action.DEPLOYMENT_REMOVE, "mine")
+        authz.require(member(Role.VIEWER), Action.DEPLOYMENT_REMOVE, "mine", "deployment")
 
 
 def test_a_declaration_is_found_and_its_absence_too():

@@ -1,0 +1,231 @@
+"""Strangers, viewers and holders of revoked tokens, at every route of the API.
+
+The routes come from the application itself: a new one without an entry here fails.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+from tests.factories.platform import Platform, end_operations
+
+from stead.core.authz import Actor, Role
+from stead.deployments import public as deployments
+from stead.deployments.public import DeploymentIn
+from stead.kit import ids
+
+Made = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """How to call a route. ``own`` routes are about the caller alone, whoever that is."""
+
+    body: Callable[[Made], object] | None = None
+    own: bool = False
+    write: bool = False
+
+
+def _new(made: Made) -> object:
+    return {"app": "redis", "name": "another", "project": made["project_name"]}
+
+
+SAMPLES = {
+    ("GET", "/api/v1/catalog"): Sample(own=True),
+    ("GET", "/api/v1/catalog/{app}"): Sample(own=True),
+    ("GET", "/api/v1/me"): Sample(own=True),
+    ("GET", "/api/v1/tokens"): Sample(own=True),
+    ("POST", "/api/v1/tokens"): Sample(lambda _made: {"name": "x"}, own=True),
+    ("DELETE", "/api/v1/tokens/{token_id}"): Sample(),
+    ("GET", "/api/v1/deployments"): Sample(own=True),
+    ("POST", "/api/v1/deployments"): Sample(_new, write=True),
+    ("GET", "/api/v1/deployments/{deployment_id}"): Sample(),
+    ("POST", "/api/v1/deployments/{deployment_id}/reveal"): Sample(write=True),
+    ("DELETE", "/api/v1/deployments/{deployment_id}"): Sample(write=True),
+    ("GET", "/api/v1/operations"): Sample(own=True),
+    ("GET", "/api/v1/operations/{operation_id}"): Sample(),
+    ("GET", "/api/v1/operations/{operation_id}/events"): Sample(),
+    ("POST", "/api/v1/operations/{operation_id}/cancel"): Sample(write=True),
+}
+
+
+def served(app: object) -> FastAPI:
+    """Return the application inside its guards."""
+    while not isinstance(app, FastAPI):
+        app = app._app
+    return app
+
+
+def api_routes(platform: Platform) -> set[tuple[str, str]]:
+    return {
+        (method, route.path)
+        for route in iter_route_contexts(served(platform.control).routes)
+        for method in route.methods or ()
+        if route.path.startswith("/api/v1/") and method != "HEAD"
+    }
+
+
+@pytest.fixture
+async def owner(platform: Platform) -> Actor:
+    return await platform.person("Ada", **{await platform.project("main"): Role.OWNER})
+
+
+@pytest.fixture
+async def made(platform: Platform, owner: Actor) -> Made:
+    """Return the ids of one of each thing, all of one project."""
+    token = await platform.token(owner)
+    async with platform.database.write() as uow:
+        accepted = await deployments.create(
+            uow, owner, platform.deployments, DeploymentIn(app="redis", name="mine")
+        )
+    async with platform.api(token) as api:
+        token_id = (await api.get("/api/v1/tokens")).json()[0]["id"]
+    return {
+        "deployment_id": accepted.deployment_id,
+        "operation_id": accepted.operation_id,
+        "token_id": token_id,
+        "app": "redis",
+        "project_name": "main",
+    }
+
+
+Call = Callable[[tuple[str, str], Made], Awaitable[httpx.Response]]
+
+
+def caller(api: httpx.AsyncClient) -> Call:
+    async def call(route: tuple[str, str], made: Made) -> httpx.Response:
+        method, path = route
+        sample = SAMPLES[route]
+        body: Any = sample.body(made) if sample.body else None
+        return await api.request(method, path.format(**made), json=body)
+
+    return call
+
+
+def test_every_route_has_a_sample(platform: Platform):
+    assert api_routes(platform) == set(SAMPLES), "add a Sample for the new route"
+
+
+@pytest.mark.parametrize("route", sorted(SAMPLES))
+async def test_nobody_gets_in(platform: Platform, made: Made, route: tuple[str, str]):
+    for token in ("", "stt_unknown", "nonsense"):
+        async with platform.api(token) as api:
+            answer = await caller(api)(route, made)
+        assert (answer.status_code, answer.json()["code"]) == (401, "auth.required")
+
+
+@pytest.mark.parametrize("route", sorted(SAMPLES))
+async def test_a_revoked_token_gets_nobody_in(
+    platform: Platform, owner: Actor, made: Made, route: tuple[str, str]
+):
+    token = await platform.token(owner)
+    async with platform.api(token) as api:
+        newest = (await api.get("/api/v1/tokens")).json()[-1]["id"]
+        assert (await api.delete(f"/api/v1/tokens/{newest}")).status_code == 204
+        assert (await caller(api)(route, made)).status_code == 401
+
+
+@pytest.mark.parametrize("route", sorted(SAMPLES))
+async def test_strangers_cannot_tell_ours_from_what_does_not_exist(
+    platform: Platform, made: Made, route: tuple[str, str]
+):
+    stranger = await platform.person("Eve", **{await platform.project("other"): Role.OWNER})
+    absent = {name: ids.new_id() for name in made} | {"app": "redis"}
+    absent["project_name"] = "absent"
+    async with platform.api(await platform.token(stranger)) as api:
+        ours, nothing = await caller(api)(route, made), await caller(api)(route, absent)
+    assert ours.status_code == nothing.status_code
+    if SAMPLES[route].own:
+        assert not {made["deployment_id"], made["operation_id"]} & set(_words(ours))
+        assert made["token_id"] not in ours.text
+    else:
+        assert (ours.status_code, ours.json()) == (404, nothing.json())
+
+
+def _words(answer: httpx.Response) -> list[str]:
+    return answer.text.replace('"', " ").split()
+
+
+@pytest.mark.parametrize("route", sorted(r for r, s in SAMPLES.items() if s.write))
+async def test_viewers_change_nothing(
+    platform: Platform, owner: Actor, made: Made, route: tuple[str, str]
+):
+    viewer = await platform.person("Vic", **{next(iter(owner.projects)): Role.VIEWER})
+    async with platform.api(await platform.token(viewer)) as api:
+        answer = await caller(api)(route, made)
+        seen = await api.get(f"/api/v1/deployments/{made['deployment_id']}")
+    assert (answer.status_code, answer.json()["code"]) == (403, "auth.forbidden")
+    assert seen.status_code == 200
+
+
+@pytest.mark.parametrize("route", sorted(SAMPLES))
+async def test_owners_get_through(
+    platform: Platform, owner: Actor, made: Made, route: tuple[str, str]
+):
+    if route[1].endswith("/events"):
+        async with platform.database.write() as uow:
+            await end_operations(uow)
+    async with platform.api(await platform.token(owner)) as api:
+        answer = await caller(api)(route, made)
+    busy = route == ("DELETE", "/api/v1/deployments/{deployment_id}")
+    expected = {409} if busy else {200, 201, 202, 204}
+    assert answer.status_code in expected, answer.text
+
+
+NONSENSE = ["0" * 26, "x", "%00", "é" * 13, "%2e%2e", "a" * 5000, "' or 1=1 --"]
+
+
+@pytest.mark.parametrize("route", sorted(r for r in SAMPLES if "{" in r[1]))
+async def test_nonsense_for_an_id_is_not_found(
+    platform: Platform, owner: Actor, route: tuple[str, str]
+):
+    async with platform.api(await platform.token(owner)) as api:
+        for nonsense in NONSENSE:
+            wrong = dict.fromkeys(("deployment_id", "operation_id", "token_id", "app"), nonsense)
+            answer = await caller(api)(route, wrong)
+            assert answer.status_code in {404, 405}, (nonsense, answer.text)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"null",
+        b"[]",
+        b"[" * 500_000,
+        b'{"app": "redis", "inputs": {"password": "\\ud800"}}',
+        b'{"app": "\\ud800"}',
+        b'{"app": "redis", "inputs": {"maxmemory_mb": 1e999}}',
+        b'{"app": "redis", "inputs": {"maxmemory_mb": NaN}}',
+        b'{"app": "redis", "inputs": {"maxmemory_mb": ' + b"9" * 4000 + b"}}",
+        b'{"app": "redis", "inputs": {"maxmemory_mb": ' + b"9" * 5000 + b"}}",
+        b'{"app": "redis", "inputs": {"\\ud800": 1}}',
+        b'{"app": "redis", "inputs": {"password": {"a": [1]}}}',
+        b'{"app": "redis", "name": "a\\u0000b"}',
+        b'{"app": "redis", "size": "huge"}',
+        b"\xff\xfe",
+    ],
+)
+async def test_bad_bodies_are_the_callers_mistake(
+    platform: Platform, owner: Actor, content: bytes
+):
+    async with platform.api(await platform.token(owner)) as api:
+        answer = await api.post(
+            "/api/v1/deployments", content=content, headers={"Content-Type": "application/json"}
+        )
+    assert answer.status_code in {400, 404, 422}, answer.text
+
+
+@pytest.mark.parametrize("after", ["-1", "x", "9" * 30])
+async def test_bad_places_to_resume_are_the_callers_mistake(
+    platform: Platform, owner: Actor, made: Made, after: str
+):
+    path = f"/api/v1/operations/{made['operation_id']}/events"
+    async with platform.api(await platform.token(owner)) as api:
+        assert (await api.get(path, params={"after": after})).status_code == 422
+        assert (await api.get(path, headers={"Last-Event-ID": after})).status_code == 422
