@@ -15,7 +15,7 @@ from stead.core import log
 from stead.core.db import Database, Uow
 from stead.core.durable import store
 from stead.core.durable.plan import Json, Plan, Step, StepContext, StepError
-from stead.core.durable.store import Claim
+from stead.core.durable.store import Claim, Mark
 from stead.core.durable.tables import OperationRow, State, StepRow, StepState
 from stead.core.errors import SteadError
 from stead.core.waiting import until
@@ -104,21 +104,33 @@ class Run:
         return State(row.state) if State(row.state).ended else None
 
     async def _forward(self, row: OperationRow, plan: Plan, states: list[StepRow]) -> bool:
-        for step, state in zip(plan.steps, states, strict=True):
-            if state.state == StepState.DONE:
-                continue
+        todo = [
+            (state.position, step)
+            for step, state in zip(plan.steps, states, strict=True)
+            if state.state != StepState.DONE
+        ]
+        begun = False
+        for index, (position, step) in enumerate(todo):
             if self._cancelled.is_set() and plan.cancellable:
-                await self._stop(row, step, state.position, _Outcome.CANCELLED)
+                await self._stop(row, step, position, _Outcome.CANCELLED)
                 return False
-            await self._record(state.position, step, StepState.RUNNING)
+            if not begun:
+                await self._record(Mark(position, step.name, StepState.RUNNING))
             self._checkpoint(plan.kind, step.name, "started")
             outcome, result = await self._attempt(row, plan, step)
             self._checkpoint(plan.kind, step.name, "effected")
             if outcome is not _Outcome.DONE:
-                await self._stop(row, step, state.position, outcome)
+                await self._stop(row, step, position, outcome)
                 return False
             self._results[step.name] = result
-            await self._record(state.position, step, StepState.DONE, result)
+            # The end of one step and the beginning of the next share a commit.
+            marks = [Mark(position, step.name, StepState.DONE, result)]
+            begun = index + 1 < len(todo) and not self._cancelled.is_set()
+            if begun:
+                following, after = todo[index + 1]
+                marks.append(Mark(following, after.name, StepState.RUNNING))
+            await self._record(*marks)
+            self._in_flight = None
             self._checkpoint(plan.kind, step.name, "recorded")
         await self._finish(State.SUCCEEDED)
         return True
@@ -203,7 +215,7 @@ class Run:
                 await self._finish(State.UNDO_FAILED)
                 return
             self._checkpoint(plan.kind, step.name, "undone")
-            await self._record(state.position, step, StepState.UNDONE)
+            await self._record(Mark(state.position, step.name, StepState.UNDONE))
         cancelled = self._error.get("code") == "operation.cancelled"
         await self._finish(State.CANCELLED if cancelled else State.FAILED)
 
@@ -229,23 +241,9 @@ class Run:
             pause = min(pause * 2, MAX_PAUSE_SECONDS)
         return False
 
-    async def _record(
-        self,
-        position: int,
-        step: Step,
-        state: StepState,
-        result: Mapping[str, Json] | None = None,
-    ) -> None:
+    async def _record(self, *marks: Mark) -> None:
         async with self._fenced() as uow:
-            row = await uow.session.get_one(StepRow, (self.claim.operation_id, position))
-            row.state = state
-            if state is StepState.RUNNING:
-                row.started_at = row.started_at or clock.utc_now()
-            elif state is StepState.DONE:
-                self._in_flight = None
-                row.finished_at = clock.utc_now()
-                row.result = dict(result or {})
-            await self._event(uow, step.name, "step", {"state": state})
+            await store.mark_steps(uow, self.claim.operation_id, marks)
 
     async def _finish(self, state: State) -> None:
         async with self._fenced() as uow:

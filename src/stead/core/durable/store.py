@@ -1,10 +1,10 @@
 """All SQL of durable work: submit, claim, lease and record, each fenced by its owner."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from sqlalchemy import CursorResult, exists, insert, or_, select, update
+from sqlalchemy import CursorResult, exists, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -253,6 +253,44 @@ async def guard(uow: Uow, claim: Claim) -> None:
     )
     if _rows(changed) != 1:
         raise FencedError(claim.operation_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A step's new state, as it is written down."""
+
+    position: int
+    name: str
+    state: StepState
+    result: Mapping[str, Json] = field(default_factory=dict)
+
+
+async def mark_steps(uow: Uow, operation_id: str, marks: Sequence[Mark]) -> None:
+    """Write down what steps have come to, with an event for each."""
+    now = clock.utc_now()
+    for mark in marks:
+        values: dict[str, object] = {"state": mark.state}
+        if mark.state is StepState.RUNNING:
+            values["started_at"] = func.coalesce(StepRow.started_at, now)
+        elif mark.state is StepState.DONE:
+            values |= {"finished_at": now, "result": dict(mark.result)}
+        await uow.session.execute(
+            update(StepRow)
+            .where(StepRow.operation_id == operation_id, StepRow.position == mark.position)
+            .values(values)
+        )
+    rows = [
+        {
+            "operation_id": operation_id,
+            "at": now,
+            "step": mark.name,
+            "kind": "step",
+            "data": {"state": mark.state},
+        }
+        for mark in marks
+    ]
+    await uow.session.execute(insert(EventRow), rows)
+    uow.wake(topic(operation_id))
 
 
 async def steps(session: AsyncSession, operation_id: str) -> list[StepRow]:
