@@ -1,8 +1,10 @@
 // Takes a part of a page anew from the server, which alone knows how things look.
+// Throws when the server cannot be reached; an answer without that part leads to its page.
 import { tick } from "./times.js";
 
 export async function take(url, selector, options = {}) {
   const answer = await fetch(url, { headers: { Accept: "text/html" }, ...options });
+  if (answer.status >= 500) throw new Error(`answered ${answer.status}`);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const fresh = page.querySelector(selector);
   const stale = document.querySelector(selector);

@@ -4,6 +4,7 @@ import { toast } from "./toast.js";
 
 const LINES = 2000;
 const AT_END = 24;
+const RETRY_MS = 1000;
 
 function titleOf(step) {
   const row = document.querySelector(`[data-step="${CSS.escape(step)}"] .step-title`);
@@ -56,7 +57,8 @@ function startFacts(url) {
       try {
         await take(url, "#live");
       } catch {
-        // The stream is cut as well then; its next connection brings us here again.
+        again = true; // the server restarts or the network is away
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
     }
     current = null;
