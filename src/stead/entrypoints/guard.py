@@ -15,6 +15,7 @@ from stead.identity import public as identity
 
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_LIMIT: Final = 1024 * 1024
+_LONGEST: Final = 18
 
 
 class TooLargeError(SteadError):
@@ -36,10 +37,9 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        announced = Headers(scope=scope).get("content-length", "0")
-        refusal = problem(TooLargeError(f"The body may have {self._limit} bytes at most"))
-        if not announced.isdigit() or int(announced) > self._limit:
-            await refusal(scope, receive, send)
+        error = TooLargeError(f"The body may have {self._limit} bytes at most")
+        if not self._fits(Headers(scope=scope).get("content-length", "0")):
+            await problem(error)(scope, receive, send)
             return
         taken = 0
 
@@ -48,10 +48,21 @@ class BodyLimit:
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > self._limit:
-                raise TooLargeError(f"The body may have {self._limit} bytes at most")
+                raise error
             return message
 
-        await self._app(scope, counted, send)
+        async def answered(message: Message) -> None:
+            # Frameworks tell every failure to read a body as malformed; this one has its own.
+            if taken <= self._limit:
+                await send(message)
+            elif message["type"] == "http.response.start":
+                await problem(error)(scope, receive, send)
+
+        await self._app(scope, counted, answered)
+
+    def _fits(self, announced: str) -> bool:
+        number = announced.isascii() and announced.isdigit() and len(announced) <= _LONGEST
+        return number and int(announced) <= self._limit
 
 
 class SignIn:

@@ -1,0 +1,147 @@
+"""In front of every request: who asks, from where, and how much they send."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from tests.factories.platform import ORIGIN, Platform
+
+from stead.core.authz import Actor, Role
+from stead.entrypoints.guard import BodyLimit
+from stead.identity.public import COOKIE
+
+WRITE = ("POST", "/api/v1/tokens")
+BODY = {"name": "made by a test"}
+
+
+@pytest.fixture
+async def ada(platform: Platform) -> Actor:
+    return await platform.person("Ada", **{await platform.project("main"): Role.OWNER})
+
+
+@pytest.fixture
+async def session(platform: Platform, ada: Actor) -> str:
+    return await platform.session(ada)
+
+
+async def status(platform: Platform, method: str, path: str, **headers: str) -> int:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    async with platform.api(**named) as api:
+        body = BODY if method == "POST" else None
+        return (await api.request(method, path, json=body)).status_code
+
+
+async def test_a_cookie_reads_from_anywhere_and_writes_from_the_console_only(
+    platform: Platform, session: str
+):
+    cookie = f"{COOKIE}={session}"
+    assert await status(platform, "GET", "/api/v1/me", Cookie=cookie) == 200
+    assert await status(platform, *WRITE, Cookie=cookie, Origin=ORIGIN) == 201
+    same = {"Origin": ORIGIN, "Sec_Fetch_Site": "same-origin"}
+    assert await status(platform, *WRITE, Cookie=cookie, **same) == 201
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Origin": "null"},
+        {"Origin": "https://evil.test"},
+        {"Origin": "https://shop.apps.stead.localhost"},
+        {"Origin": "http://console.stead.localhost"},
+        {"Origin": ORIGIN + ":8443"},
+        {"Origin": ORIGIN, "Sec_Fetch_Site": "same-site"},
+        {"Origin": ORIGIN, "Sec_Fetch_Site": "cross-site"},
+    ],
+)
+async def test_a_write_from_elsewhere_is_refused_in_spite_of_the_cookie(
+    platform: Platform, session: str, headers: dict[str, str]
+):
+    assert await status(platform, *WRITE, Cookie=f"{COOKIE}={session}", **headers) == 403
+
+
+async def test_a_token_writes_without_an_origin(platform: Platform, ada: Actor):
+    token = await platform.token(ada)
+    assert await status(platform, *WRITE, Authorization=f"Bearer {token}") == 201
+
+
+async def test_a_wrong_token_is_not_helped_by_a_cookie(platform: Platform, session: str):
+    cookie = f"{COOKIE}={session}"
+    wrong = {"Authorization": "Bearer stt_wrong", "Cookie": cookie}
+    assert await status(platform, "GET", "/api/v1/me", **wrong) == 401
+
+
+@pytest.mark.parametrize(
+    "cookie",
+    ["", COOKIE, f"{COOKIE}=", f"{COOKIE}=wrong", "=", ";;;", '"', f"{COOKIE}=\xff", "a" * 9000],
+)
+async def test_a_broken_cookie_is_no_session(platform: Platform, cookie: str):
+    async with platform.api() as api:
+        answer = await api.get("/api/v1/me", headers=[(b"cookie", cookie.encode("latin-1"))])
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize(
+    "other", ['{"bad": 1}', "a b=c", '"', "=x", 'a="b', "caf\xe9=1", "x@y=1", "$Version=1"]
+)
+async def test_cookies_that_apps_on_the_same_site_set_do_not_sign_out(
+    platform: Platform, session: str, other: str
+):
+    cookie = f"{other}; {COOKIE}={session}; {other}".encode("latin-1")
+    async with platform.api() as api:
+        answer = await api.get("/api/v1/me", headers=[(b"cookie", cookie)])
+    assert answer.status_code == 200
+
+
+async def chunks(size: int) -> AsyncIterator[bytes]:
+    for _ in range(size // 65536 + 1):
+        yield b"x" * 65536
+
+
+async def test_an_announced_body_that_is_too_large_is_refused_unread(
+    platform: Platform, ada: Actor
+):
+    async with platform.api(await platform.token(ada)) as api:
+        answer = await api.post("/api/v1/tokens", content=b"x" * (1024 * 1024 + 1))
+    assert (answer.status_code, answer.json()["code"]) == (413, "request.too_large")
+
+
+async def test_a_body_that_was_not_announced_is_refused_when_it_gets_too_large(
+    platform: Platform, ada: Actor
+):
+    async with platform.api(await platform.token(ada)) as api:
+        for path in ("/api/v1/tokens", "/api/v1/deployments"):
+            answer = await api.post(path, content=chunks(2 * 1024 * 1024))
+            assert (answer.status_code, answer.json()["code"]) == (413, "request.too_large")
+
+
+async def test_guests_may_send_more_but_not_without_end(platform: Platform):
+    async with platform.agent() as api:
+        fits = await api.post("/agent/v1/jobs/claim", content=chunks(2 * 1024 * 1024))
+        large = await api.post("/agent/v1/jobs/claim", content=chunks(5 * 1024 * 1024))
+    assert (fits.status_code, large.status_code) == (401, 413)
+
+
+@pytest.mark.parametrize("length", [b"\xb2", b"-1", b"1e9", b"9" * 30, b"9" * 5000, b""])
+async def test_a_length_that_is_no_number_is_refused(platform: Platform, length: bytes):
+    async with platform.api() as api:
+        answer = await api.post("/api/v1/tokens", headers=[(b"content-length", length)])
+    assert answer.status_code == 413
+
+
+async def test_a_body_as_large_as_the_limit_passes():
+    async def app(scope: object, receive: object, send: object) -> None:
+        del scope
+        taken = 0
+        while True:
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if not message.get("more_body"):
+                break
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": str(taken).encode()})
+
+    transport = httpx.ASGITransport(BodyLimit(app, 10))
+    async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as http:
+        assert (await http.post("/", content=b"x" * 10)).text == "10"
+        assert (await http.post("/", content=b"x" * 11)).status_code == 413
