@@ -12,6 +12,9 @@ from stead.engines.drivers.incus.errors import translate
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 _FAILED: Final = 400
+_ABSENT: Final = 404
+# A task's own codes say only that it failed (400) or was cancelled (401), never why.
+_TASK_FAILED: Final = 0
 _TIMEOUT: Final = httpx.Timeout(30, connect=5)
 _WAIT_SECONDS: Final = 20
 
@@ -46,7 +49,8 @@ class IncusClient:
         """Change something; return the id of Incus's operation, or "" when it is done."""
         answer = _object(await self._send(method, path, doing, body=body, query=query))
         operation = answer.get("operation")
-        return operation.rsplit("/", 1)[-1] if isinstance(operation, str) and operation else ""
+        path = operation.split("?")[0] if isinstance(operation, str) else ""
+        return path.rsplit("/", 1)[-1]
 
     async def upload(
         self, path: str, /, doing: str, content: bytes, headers: Mapping[str, str], **query: str
@@ -60,16 +64,15 @@ class IncusClient:
 
     async def wait(self, operation: str, doing: str) -> bool:
         """Wait a while for an operation; True when it ended or is no longer known."""
-        try:
-            answer = await self.get(
-                f"/operations/{operation}/wait", doing, timeout=str(_WAIT_SECONDS)
-            )
-        except errors.NotFoundError:
+        query = {"timeout": str(_WAIT_SECONDS)}
+        response = await self._request("GET", f"/operations/{operation}/wait", doing, query=query)
+        if response.status_code == _ABSENT:
             return True
-        outcome = _object(answer)
+        outcome = _object(_object(_read(response, doing)).get("metadata"))
         code = outcome.get("status_code")
         if isinstance(code, int) and code >= _FAILED:
-            raise translate(code, str(outcome.get("err") or outcome.get("status")), doing)
+            words = str(outcome.get("err") or outcome.get("status"))
+            raise translate(_TASK_FAILED, words, doing)
         return isinstance(code, int) and code >= 200  # noqa: PLR2004  (1xx: still running)
 
     async def _send(
@@ -80,21 +83,7 @@ class IncusClient:
         body: Mapping[str, Json] | None = None,
         query: Mapping[str, str] | None = None,
     ) -> Json:
-        response = await self._request(method, path, doing, json=body, query=query)
-        if response.status_code >= _FAILED:
-            _raise(response, doing)
-        try:
-            answer: Json = response.json()
-        except ValueError as error:
-            raise errors.OutcomeUnknownError(
-                f"Incus answered something that is not JSON when asked to {doing}"
-            ) from error
-        failed = _object(answer)
-        if failed.get("type") == "error":
-            # Waiting for a task that failed is answered with 200 and an error inside.
-            code = failed.get("error_code")
-            raise translate(code if isinstance(code, int) else 0, str(failed.get("error")), doing)
-        return answer
+        return _read(await self._request(method, path, doing, json=body, query=query), doing)
 
     async def _request(
         self,
@@ -147,6 +136,22 @@ def connect(
 
 def _object(value: Json) -> dict[str, Json]:
     return value if isinstance(value, dict) else {}
+
+
+def _read(response: httpx.Response, doing: str) -> Json:
+    if response.status_code >= _FAILED:
+        _raise(response, doing)
+    try:
+        answer: Json = response.json()
+    except ValueError as error:
+        raise errors.OutcomeUnknownError(
+            f"Incus answered something that is not JSON when asked to {doing}"
+        ) from error
+    failed = _object(answer)
+    if failed.get("type") == "error":
+        # Waiting for a task that failed is answered with 200 and an error inside.
+        raise translate(_TASK_FAILED, str(failed.get("error")), doing)
+    return answer
 
 
 def _raise(response: httpx.Response, doing: str) -> None:

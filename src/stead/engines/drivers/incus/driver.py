@@ -172,8 +172,10 @@ class IncusDriver:
         if task.native_id:
             try:
                 await self.settle(task, limit_seconds=120)
-            except errors.TaskFailedError:
-                return
+            except errors.EngineError as error:
+                # How that task ended is not our concern, only that it has.
+                if error.retryable:
+                    raise
 
     async def _running_task(self, name: str) -> EngineTask:
         groups = _table(await self._client.get("/operations", "list its tasks", recursion="1"))

@@ -75,10 +75,9 @@ def acl_body(spec: NetworkSpec) -> dict[str, Json]:
         for closed in spec.fenced_off
         for part in _without(closed, gateway)
     ]
-    below, above = f"1-{spec.agent_port - 1}", f"{spec.agent_port + 1}-65535"
-    refused.append(
-        {"destination": str(gateway), "protocol": "tcp", "destination_port": f"{below},{above}"}
-    )
+    around = ((1, spec.agent_port - 1), (spec.agent_port + 1, 65535))
+    ports = ",".join(f"{first}-{last}" for first, last in around if first <= last)
+    refused.append({"destination": str(gateway), "protocol": "tcp", "destination_port": ports})
     refused.append({"destination": str(gateway), "protocol": "udp", "destination_port": "1-65535"})
     egress: list[Json] = [{"action": "reject", "state": "enabled", **rule} for rule in refused]
     ingress: list[Json] = [{"action": "allow", "source": str(gateway), "state": "enabled"}]
