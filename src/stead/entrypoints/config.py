@@ -37,12 +37,19 @@ def save(login: Login) -> Path:
     target = path()
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     lines = [
-        f"{name} = {json.dumps(value)}"
+        f"{name} = {_quoted(value)}"
         for name, value in (("url", login.url), ("token", login.token), ("ca", login.ca))
     ]
     draft = target.with_suffix(".new")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        # A draft that a crash left behind keeps the mode it has.
+        os.fchmod(descriptor, 0o600)
         file.write("\n".join(lines) + "\n")
     draft.replace(target)
     return target
+
+
+def _quoted(value: str) -> str:
+    """Return a TOML string: JSON's, but for halves of characters and one control character."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
