@@ -12,7 +12,12 @@ from typing_extensions import override
 from stead import __version__
 from stead.entrypoints.config import Login
 
-EXIT_CODES: Final = {401: 3, 403: 4, 404: 5, 409: 6, 412: 6, 422: 7, 429: 8, 503: 8}
+# 502 and 504 are the edge's while the server behind it restarts.
+EXIT_CODES: Final = {401: 3, 403: 4, 404: 5, 409: 6, 412: 6, 422: 7, 429: 8} | {
+    502: 8,
+    503: 8,
+    504: 8,
+}
 FAILED: Final = 1
 UNREACHABLE: Final = 8
 _REFUSED: Final = 400
@@ -42,18 +47,12 @@ class Client:
     """The API of one server, as one person."""
 
     def __init__(self, login: Login) -> None:
-        context = ssl.create_default_context()
-        if login.ca:
-            context.load_verify_locations(cadata=login.ca)
-        self._http = httpx.Client(
-            base_url=login.url,
-            transport=_Loopback(verify=context),
-            headers={
-                "Authorization": f"Bearer {login.token}",
-                "User-Agent": f"stead-cli/{__version__}",
-            },
-            timeout=httpx.Timeout(30, connect=10),
-        )
+        try:
+            self._http = _open(login)
+        except ssl.SSLError as error:
+            raise CommandError("The CA certificate cannot be read") from error
+        except (httpx.InvalidURL, UnicodeEncodeError) as error:
+            raise CommandError(f"This address or token cannot be right: {error}") from error
 
     def get(self, path: str) -> Any:  # noqa: ANN401  (JSON of whatever was asked for)
         """Read; raises CommandError with the server's own words."""
@@ -86,6 +85,21 @@ class Client:
         return answer.json() if answer.content else None
 
 
+def _open(login: Login) -> httpx.Client:
+    context = ssl.create_default_context()
+    if login.ca:
+        context.load_verify_locations(cadata=login.ca)
+    return httpx.Client(
+        base_url=login.url,
+        transport=_Loopback(verify=context),
+        headers={
+            "Authorization": f"Bearer {login.token}",
+            "User-Agent": f"stead-cli/{__version__}",
+        },
+        timeout=httpx.Timeout(30, connect=10),
+    )
+
+
 @contextmanager
 def _told() -> Iterator[None]:
     try:
@@ -103,6 +117,8 @@ def _refusal(answer: httpx.Response) -> CommandError:
     try:
         problem = answer.json()
     except ValueError:
+        problem = {}
+    if not isinstance(problem, dict):
         problem = {}
     lines = [str(problem.get("title") or f"The server answered {answer.status_code}")]
     lines += [f"  {name}: {text}" for name, text in (problem.get("fields") or {}).items()]

@@ -191,7 +191,7 @@ def _inputs(pairs: list[str]) -> dict[str, str]:
     inputs = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
-        if not equals:
+        if not key or not equals:
             _wrong(f"--set takes KEY=VALUE, not {pair}")
         inputs[key] = value
     return inputs

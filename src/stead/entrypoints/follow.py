@@ -20,6 +20,12 @@ class _View:
     quiet: bool
     started: dict[str, datetime] = field(default_factory=dict)
     seq: int = 0
+    looked: int = 0
+
+    def moved(self) -> bool:
+        """Tell whether anything came since this was last asked."""
+        looked, self.looked = self.looked, self.seq
+        return self.seq > looked
 
     def show(self, kind: str, event: dict[str, Any]) -> None:
         """Print one event, if it is worth a line."""
@@ -61,7 +67,7 @@ def follow(client: Client, operation_id: str, *, quiet: bool = False) -> dict[st
     view = _View({step["name"]: step["title"] for step in operation["steps"]}, quiet)
     breaks = 0
     while not _drain(client, f"{path}/events", view):
-        breaks += 1
+        breaks = 1 if view.moved() else breaks + 1
         if breaks > _RETRIES:
             raise CommandError("The connection broke too often; look again with: stead operation")
     ended: dict[str, Any] = client.get(path)
