@@ -33,6 +33,7 @@ function startLog(frame) {
     jump.hidden = follow;
   });
   jump.addEventListener("click", toEnd);
+  new ResizeObserver(() => follow && toEnd()).observe(log);
   toEnd();
   const flush = () => {
     log.append(...waiting);
