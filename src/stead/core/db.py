@@ -18,6 +18,7 @@ from sqlalchemy import (
     MetaData,
     TypeDecorator,
     event,
+    make_url,
 )
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -122,6 +123,7 @@ class Database:
         self.sqlite = url.startswith("sqlite")
         self._writer_lock = asyncio.Lock()
         if self.sqlite:
+            _make_private(Path(make_url(url).database or ""))
             self._writer = _sqlite_engine(url, begin="BEGIN IMMEDIATE", size=1)
             self._reader = _sqlite_engine(url, begin="BEGIN", size=4)
         else:
@@ -185,6 +187,12 @@ class Database:
 def sqlite_url(path: Path) -> str:
     """Return the URL of a SQLite file."""
     return f"sqlite+aiosqlite:///{path}"
+
+
+def _make_private(path: Path) -> None:
+    """Create the file for its owner alone; SQLite gives the files beside it the same mode."""
+    if path.parent.is_dir() and not path.exists():
+        path.touch(mode=0o600)
 
 
 def _translate(error: Exception) -> Exception:

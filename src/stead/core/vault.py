@@ -1,6 +1,5 @@
 """Secrets at rest: encrypted with a key that lies beside the database, never in it."""
 
-import os
 from pathlib import Path
 
 from cryptography.fernet import Fernet
@@ -8,6 +7,7 @@ from sqlalchemy import LargeBinary, String, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from stead.core.db import Base, Uow
+from stead.core.pki import write_private
 from stead.kit.secrets import Secret
 
 
@@ -53,9 +53,7 @@ def ensure_key(path: Path) -> None:
     """Create the key file (0600) unless it is there."""
     if path.exists():
         return
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(Fernet.generate_key())
+    write_private(path, Fernet.generate_key())
 
 
 def open_vault(path: Path) -> Vault:

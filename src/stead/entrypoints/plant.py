@@ -36,8 +36,9 @@ class Plant:
 
 
 async def lay_ground(settings: Settings) -> Ground:
-    """Open the database (bringing it to the current schema), the vault and the CA."""
+    """Open the vault, the CA, and the database, which it brings to the current schema."""
     folder = settings.server.data_dir
+    vault, authority = open_vault(folder / VAULT_KEY), pki.load(folder)
     database = Database(settings.server.database_url, Bus())
     await migrations.upgrade(database)
-    return Ground(settings, database, open_vault(folder / VAULT_KEY), pki.load(folder))
+    return Ground(settings, database, vault, authority)
