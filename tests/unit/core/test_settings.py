@@ -29,7 +29,7 @@ def test_a_variable_overrides_the_file(clean: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ('[server]\ndomian = "x"', "server.domian"),
+        ('[server]\nno_such_name = "x"', "server.no_such_name"),
         ("[sevrer]\n", "sevrer"),
         ("[server]\nhttps_port = 'many'", "server.https_port"),
         ("server = 'x'", "server"),
