@@ -53,16 +53,13 @@ class Mortal(Stead):
         """Return the file that says where to die."""
         return self.folder / "die-at"
 
-    def serve_again(self) -> None:
-        """Start the server unless it runs."""
-        process = self.processes.get("serve")
-        if process is None or process.poll() is not None:
-            script = str(Path(__file__).with_name("serve_and_die.py"))
-            self.start_serve([sys.executable, script, str(self.order)])
+    def start_mortal(self) -> None:
+        """Start the server that comes back whenever it was killed."""
+        script = str(Path(__file__).with_name("serve_and_die.py"))
+        self.start_serve([sys.executable, script, str(self.order)])
 
     def ended(self, operation: str) -> dict[str, object] | None:
-        """Return an operation once it has ended, reviving the server on the way."""
-        self.serve_again()
+        """Return an operation once it has ended; the server may be away meanwhile."""
         try:
             with self.api() as api:
                 answer = api.get(f"/api/v1/operations/{operation}")
@@ -115,7 +112,7 @@ def mortal(incus: Incus, tmp_path_factory: pytest.TempPathFactory) -> Iterator[M
     )
     one.prepare()
     one.order.write_text("")
-    one.serve_again()
+    one.start_mortal()
     one.start_edge()
     until("the console", one.console_answers, 60)
     try:
