@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     DateTime,
@@ -31,6 +31,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 from typing_extensions import override
 
+from stead.core import sqlite
 from stead.core.bus import Bus
 from stead.core.errors import Kind, SteadError
 from stead.core.notices import announce
@@ -44,6 +45,7 @@ NAMING = {
 }
 
 
+_SPARE: Final = 28
 # What connecting to a server raises before SQLAlchemy has anything to wrap.
 _NO_CONNECTION = (ConnectionError, TimeoutError)
 
@@ -138,31 +140,25 @@ class Database:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Uow]:
-        """Open a unit of work that commits at the end of the block, or rolls back on error."""
-        uow: Uow | None = None
-        try:
-            if self.sqlite:
-                async with self._writer_lock, self._session(self._writer) as session:
-                    uow = Uow(session)
-                    yield uow
-            else:
-                async with self._session(self._writer) as session:
-                    uow = Uow(session)
-                    yield uow
-                    await announce(session, uow.topics)
-        except (DBAPIError, *_NO_CONNECTION) as error:
-            raise _translate(error) from error
-        for callback in uow.callbacks:
-            callback()
-        for topic in uow.topics:
-            self.bus.publish(topic)
+        """Open a unit of work that commits at the end of the block, or rolls back on error.
+
+        On SQLite a task that is cancelled meanwhile is cancelled once the unit has ended.
+        """
+        with sqlite.uninterrupted():
+            async with self._unit() as uow:
+                yield uow
+            for callback in uow.callbacks:
+                callback()
+            for topic in uow.topics:
+                self.bus.publish(topic)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Uow]:
         """Open a unit of work for reading; what it changes is thrown away."""
         try:
-            async with AsyncSession(self._reader, expire_on_commit=False) as session:
-                yield Uow(session)
+            with sqlite.uninterrupted():
+                async with self._session(self._reader) as session:
+                    yield Uow(session)
         except (DBAPIError, *_NO_CONNECTION) as error:
             raise _translate(error) from error
 
@@ -176,12 +172,31 @@ class Database:
         await self._reader.dispose()
 
     @asynccontextmanager
+    async def _unit(self) -> AsyncIterator[Uow]:
+        try:
+            if self.sqlite:
+                async with (
+                    self._writer_lock,
+                    self._session(self._writer) as session,
+                    session.begin(),
+                ):
+                    yield Uow(session)
+            else:
+                async with self._session(self._writer) as session, session.begin():
+                    uow = Uow(session)
+                    yield uow
+                    await announce(session, uow.topics)
+        except (DBAPIError, *_NO_CONNECTION) as error:
+            raise _translate(error) from error
+
+    @asynccontextmanager
     async def _session(self, engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
-        async with (
-            AsyncSession(engine, expire_on_commit=False) as session,
-            session.begin(),
-        ):
+        session = AsyncSession(engine, expire_on_commit=False)
+        try:
             yield session
+        finally:
+            # Its own exit closes in another task, and a cancellation gets in between.
+            await session.close()
 
 
 def sqlite_url(path: Path) -> str:
@@ -203,7 +218,14 @@ def _translate(error: Exception) -> Exception:
 
 
 def _sqlite_engine(url: str, *, begin: str, size: int) -> AsyncEngine:
-    engine = create_async_engine(url, pool_size=size, max_overflow=0, pool_timeout=30)
+    engine = create_async_engine(
+        url,
+        pool_size=size,
+        # More than are ever used: waiting for a free one is where a cancellation goes astray.
+        max_overflow=_SPARE,
+        pool_timeout=30,
+        connect_args={"async_creator_fn": sqlite.connect},
+    )
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:

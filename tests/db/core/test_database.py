@@ -136,6 +136,7 @@ async def test_writers_of_two_processes_take_turns_too(database_file: Path):
 async def test_writers_that_are_cancelled_anywhere_leave_a_working_database(database: Database):
     async def write(name: str) -> None:
         async with database.write() as uow:
+            uow.wake(name)
             uow.session.add(project(name))
             await uow.session.flush()
             await uow.session.scalar(text("select count(*) from project"))
@@ -149,7 +150,39 @@ async def test_writers_that_are_cancelled_anywhere_leave_a_working_database(data
             await task
     async with asyncio.timeout(5):
         await add(database, "last")
-        assert "last" in await names(database)
+    written = await names(database)
+    woken = {f"p{n}" for n in range(60) if database.bus.version(f"p{n}")}
+    assert written == woken | {"last"}, "what was committed was told, and nothing else"
+
+
+async def test_a_cancellation_takes_effect_when_the_unit_has_ended(database: Database):
+    begun = asyncio.Event()
+    after: list[str] = []
+
+    async def write() -> None:
+        async with database.write() as uow:
+            uow.session.add(project("a"))
+            begun.set()
+            for _ in range(50):
+                await uow.session.scalar(text("select count(*) from project"))
+        after.append("went on")
+
+    task = asyncio.create_task(write())
+    await begun.wait()
+    task.cancel()
+    await asyncio.wait({task})
+    assert (task.cancelled(), after, await names(database)) == (True, [], {"a"})
+
+
+async def test_a_time_limit_around_a_unit_still_says_so(database: Database):
+    async def slow() -> None:
+        async with asyncio.timeout(0.02), database.write() as uow:
+            while not asyncio.current_task().cancelling():
+                await uow.session.scalar(text("select count(*) from project"))
+
+    with pytest.raises(TimeoutError):
+        await slow()
+    await add(database, "a")
 
 
 async def test_readers_that_are_cancelled_anywhere_leave_a_working_database(database: Database):
