@@ -1,6 +1,7 @@
 """A whole control plane without engine, edge, worker and sockets, and people in it."""
 
 from dataclasses import dataclass
+from functools import cache, cached_property
 from ipaddress import IPv4Network
 from pathlib import Path
 from unittest.mock import Mock
@@ -39,8 +40,16 @@ class Platform:
     deployments: Deployments
     vault: Vault
     blobs: Blobs
-    control: ASGIApp
-    agents: ASGIApp
+
+    @cached_property
+    def control(self) -> ASGIApp:
+        """Return console and API."""
+        return control_app(self.services)
+
+    @cached_property
+    def agents(self) -> ASGIApp:
+        """Return the agents' listener."""
+        return agent_app(self.services)
 
     async def project(self, name: str) -> str:
         """Create a project and return its id."""
@@ -84,13 +93,13 @@ class Platform:
         return _client(self.agents, {})
 
 
-async def make_platform(database: Database, folder: Path, *packages: Path) -> Platform:
+async def make_platform(database: Database, folder: Path) -> Platform:
     """Put a control plane together on a fresh database."""
     settings = Settings(server=ServerSettings(data_dir=folder))
     pki.ensure_root(folder, settings.server.domain, settings.network.range)
     vault.ensure_key(folder / "vault.key")
     safe = vault.open_vault(folder / "vault.key")
-    known = catalog.load([*packages, catalog.BUILT_IN])
+    known = _catalog()
     blobs = Blobs(folder / "blobs")
     for package in known.packages.values():
         blobs.put(package.archive)
@@ -109,9 +118,12 @@ async def make_platform(database: Database, folder: Path, *packages: Path) -> Pl
         services.add(service)
     async with database.write() as uow:
         await infra.ensure_local_cluster(uow, "incus")
-    return Platform(
-        database, services, deployments, safe, blobs, control_app(services), agent_app(services)
-    )
+    return Platform(database, services, deployments, safe, blobs)
+
+
+@cache
+def _catalog() -> catalog.Catalog:
+    return catalog.load([catalog.BUILT_IN])
 
 
 async def end_operations(uow: Uow, state: str = "succeeded") -> None:

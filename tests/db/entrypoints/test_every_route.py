@@ -110,55 +110,52 @@ def test_every_route_has_a_sample(platform: Platform):
     assert api_routes(platform) == set(SAMPLES), "add a Sample for the new route"
 
 
-@pytest.mark.parametrize("route", sorted(SAMPLES))
-async def test_nobody_gets_in(platform: Platform, made: Made, route: tuple[str, str]):
+async def test_nobody_gets_in(platform: Platform, made: Made):
+    let_in = []
     for token in ("", "stt_unknown", "nonsense"):
         async with platform.api(token) as api:
-            answer = await caller(api)(route, made)
-        assert (answer.status_code, answer.json()["code"]) == (401, "auth.required")
+            for route in SAMPLES:
+                answer = await caller(api)(route, made)
+                if (answer.status_code, answer.json()["code"]) != (401, "auth.required"):
+                    let_in.append((token, route, answer.text))
+    assert let_in == []
 
 
-@pytest.mark.parametrize("route", sorted(SAMPLES))
-async def test_a_revoked_token_gets_nobody_in(
-    platform: Platform, owner: Actor, made: Made, route: tuple[str, str]
-):
+async def test_a_revoked_token_gets_nobody_in(platform: Platform, owner: Actor, made: Made):
     token = await platform.token(owner)
     async with platform.api(token) as api:
         newest = (await api.get("/api/v1/tokens")).json()[-1]["id"]
         assert (await api.delete(f"/api/v1/tokens/{newest}")).status_code == 204
-        assert (await caller(api)(route, made)).status_code == 401
+        answers = {route: (await caller(api)(route, made)).status_code for route in SAMPLES}
+    assert answers == dict.fromkeys(SAMPLES, 401)
 
 
-@pytest.mark.parametrize("route", sorted(SAMPLES))
-async def test_strangers_cannot_tell_ours_from_what_does_not_exist(
-    platform: Platform, made: Made, route: tuple[str, str]
-):
+async def test_strangers_cannot_tell_ours_from_what_does_not_exist(platform: Platform, made: Made):
     stranger = await platform.person("Eve", **{await platform.project("other"): Role.OWNER})
-    absent = {name: ids.new_id() for name in made} | {"app": "redis"}
-    absent["project_name"] = "absent"
+    absent = {name: ids.new_id() for name in made} | {"app": "redis", "project_name": "absent"}
+    told = []
     async with platform.api(await platform.token(stranger)) as api:
-        ours, nothing = await caller(api)(route, made), await caller(api)(route, absent)
-    assert ours.status_code == nothing.status_code
-    if SAMPLES[route].own:
-        assert not {made["deployment_id"], made["operation_id"]} & set(_words(ours))
-        assert made["token_id"] not in ours.text
-    else:
-        assert (ours.status_code, ours.json()) == (404, nothing.json())
+        for route, sample in SAMPLES.items():
+            ours, nothing = await caller(api)(route, made), await caller(api)(route, absent)
+            if sample.own:
+                if {made["deployment_id"], made["operation_id"]} & set(_words(ours)):
+                    told.append((route, ours.text))
+            elif (ours.status_code, ours.text) != (404, nothing.text):
+                told.append((route, ours.text))
+    assert told == []
 
 
 def _words(answer: httpx.Response) -> list[str]:
     return answer.text.replace('"', " ").split()
 
 
-@pytest.mark.parametrize("route", sorted(r for r, s in SAMPLES.items() if s.write))
-async def test_viewers_change_nothing(
-    platform: Platform, owner: Actor, made: Made, route: tuple[str, str]
-):
+async def test_viewers_change_nothing(platform: Platform, owner: Actor, made: Made):
     viewer = await platform.person("Vic", **{next(iter(owner.projects)): Role.VIEWER})
+    writes = [route for route, sample in SAMPLES.items() if sample.write]
     async with platform.api(await platform.token(viewer)) as api:
-        answer = await caller(api)(route, made)
+        answers = {route: (await caller(api)(route, made)).json()["code"] for route in writes}
         seen = await api.get(f"/api/v1/deployments/{made['deployment_id']}")
-    assert (answer.status_code, answer.json()["code"]) == (403, "auth.forbidden")
+    assert answers == dict.fromkeys(writes, "auth.forbidden")
     assert seen.status_code == 200
 
 
@@ -179,53 +176,51 @@ async def test_owners_get_through(
 NONSENSE = ["0" * 26, "x", "%00", "é" * 13, "%2e%2e", "a" * 5000, "' or 1=1 --"]
 
 
-@pytest.mark.parametrize("route", sorted(r for r in SAMPLES if "{" in r[1]))
-async def test_nonsense_for_an_id_is_not_found(
-    platform: Platform, owner: Actor, route: tuple[str, str]
-):
+async def test_nonsense_for_an_id_is_not_found(platform: Platform, owner: Actor):
+    found = []
     async with platform.api(await platform.token(owner)) as api:
-        for nonsense in NONSENSE:
-            wrong = dict.fromkeys(("deployment_id", "operation_id", "token_id", "app"), nonsense)
-            answer = await caller(api)(route, wrong)
-            assert answer.status_code in {404, 405}, (nonsense, answer.text)
+        for route in (route for route in SAMPLES if "{" in route[1]):
+            for nonsense in NONSENSE:
+                names = ("deployment_id", "operation_id", "token_id", "app")
+                answer = await caller(api)(route, dict.fromkeys(names, nonsense))
+                if answer.status_code not in {404, 405}:
+                    found.append((route, nonsense, answer.text))
+    assert found == []
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"{",
-        b"null",
-        b"[]",
-        b"[" * 500_000,
-        b'{"app": "redis", "inputs": {"password": "\\ud800"}}',
-        b'{"app": "\\ud800"}',
-        b'{"app": "redis", "inputs": {"maxmemory_mb": 1e999}}',
-        b'{"app": "redis", "inputs": {"maxmemory_mb": NaN}}',
-        b'{"app": "redis", "inputs": {"maxmemory_mb": ' + b"9" * 4000 + b"}}",
-        b'{"app": "redis", "inputs": {"maxmemory_mb": ' + b"9" * 5000 + b"}}",
-        b'{"app": "redis", "inputs": {"\\ud800": 1}}',
-        b'{"app": "redis", "inputs": {"password": {"a": [1]}}}',
-        b'{"app": "redis", "name": "a\\u0000b"}',
-        b'{"app": "redis", "size": "huge"}',
-        b"\xff\xfe",
-    ],
+BODIES = (
+    b"",
+    b"{",
+    b"null",
+    b"[]",
+    b"[" * 500_000,
+    b'{"app": "redis", "inputs": {"password": "\\ud800"}}',
+    b'{"app": "\\ud800"}',
+    b'{"app": "redis", "inputs": {"maxmemory_mb": 1e999}}',
+    b'{"app": "redis", "inputs": {"maxmemory_mb": NaN}}',
+    b'{"app": "redis", "inputs": {"maxmemory_mb": ' + b"9" * 4000 + b"}}",
+    b'{"app": "redis", "inputs": {"maxmemory_mb": ' + b"9" * 5000 + b"}}",
+    b'{"app": "redis", "inputs": {"\\ud800": 1}}',
+    b'{"app": "redis", "inputs": {"password": {"a": [1]}}}',
+    b'{"app": "redis", "name": "a\\u0000b"}',
+    b'{"app": "redis", "size": "huge"}',
+    b"\xff\xfe",
 )
-async def test_bad_bodies_are_the_callers_mistake(
-    platform: Platform, owner: Actor, content: bytes
-):
+
+
+async def test_bad_bodies_are_the_callers_mistake(platform: Platform, owner: Actor):
+    headers = {"Content-Type": "application/json"}
     async with platform.api(await platform.token(owner)) as api:
-        answer = await api.post(
-            "/api/v1/deployments", content=content, headers={"Content-Type": "application/json"}
-        )
-    assert answer.status_code in {400, 404, 422}, answer.text
+        for content in BODIES:
+            answer = await api.post("/api/v1/deployments", content=content, headers=headers)
+            assert answer.status_code in {400, 404, 422}, (content[:80], answer.text)
 
 
-@pytest.mark.parametrize("after", ["-1", "x", "9" * 30])
 async def test_bad_places_to_resume_are_the_callers_mistake(
-    platform: Platform, owner: Actor, made: Made, after: str
+    platform: Platform, owner: Actor, made: Made
 ):
     path = f"/api/v1/operations/{made['operation_id']}/events"
     async with platform.api(await platform.token(owner)) as api:
-        assert (await api.get(path, params={"after": after})).status_code == 422
-        assert (await api.get(path, headers={"Last-Event-ID": after})).status_code == 422
+        for after in ("-1", "x", "9" * 30):
+            assert (await api.get(path, params={"after": after})).status_code == 422
+            assert (await api.get(path, headers={"Last-Event-ID": after})).status_code == 422

@@ -71,26 +71,22 @@ async def test_a_wrong_token_is_not_helped_by_a_cookie(platform: Platform, sessi
     assert await status(platform, "GET", "/api/v1/me", **wrong) == 401
 
 
-@pytest.mark.parametrize(
-    "cookie",
-    ["", COOKIE, f"{COOKIE}=", f"{COOKIE}=wrong", "=", ";;;", '"', f"{COOKIE}=\xff", "a" * 9000],
-)
-async def test_a_broken_cookie_is_no_session(platform: Platform, cookie: str):
+async def test_a_broken_cookie_is_no_session(platform: Platform):
+    broken = ["", COOKIE, f"{COOKIE}=", f"{COOKIE}=wrong", "=", ";;;", '"', f"{COOKIE}=\xff"]
     async with platform.api() as api:
-        answer = await api.get("/api/v1/me", headers=[(b"cookie", cookie.encode("latin-1"))])
-    assert answer.status_code == 401
+        for cookie in (*broken, "a" * 9000):
+            answer = await api.get("/api/v1/me", headers=[(b"cookie", cookie.encode("latin-1"))])
+            assert answer.status_code == 401, cookie
 
 
-@pytest.mark.parametrize(
-    "other", ['{"bad": 1}', "a b=c", '"', "=x", 'a="b', "\xe9=1", "x@y=1", "$Version=1"]
-)
 async def test_cookies_that_apps_on_the_same_site_set_do_not_sign_out(
-    platform: Platform, session: str, other: str
+    platform: Platform, session: str
 ):
-    cookie = f"{other}; {COOKIE}={session}; {other}".encode("latin-1")
     async with platform.api() as api:
-        answer = await api.get("/api/v1/me", headers=[(b"cookie", cookie)])
-    assert answer.status_code == 200
+        for other in ('{"bad": 1}', "a b=c", '"', "=x", 'a="b', "\xe9=1", "x@y=1", "$Version=1"):
+            cookie = f"{other}; {COOKIE}={session}; {other}".encode("latin-1")
+            answer = await api.get("/api/v1/me", headers=[(b"cookie", cookie)])
+            assert answer.status_code == 200, other
 
 
 async def chunks(size: int) -> AsyncIterator[bytes]:
@@ -122,11 +118,11 @@ async def test_guests_may_send_more_but_not_without_end(platform: Platform):
     assert (fits.status_code, large.status_code) == (401, 413)
 
 
-@pytest.mark.parametrize("length", [b"\xb2", b"-1", b"1e9", b"9" * 30, b"9" * 5000, b""])
-async def test_a_length_that_is_no_number_is_refused(platform: Platform, length: bytes):
+async def test_a_length_that_is_no_number_is_refused(platform: Platform):
     async with platform.api() as api:
-        answer = await api.post("/api/v1/tokens", headers=[(b"content-length", length)])
-    assert answer.status_code == 413
+        for length in (b"\xb2", b"-1", b"1e9", b"9" * 30, b"9" * 5000, b""):
+            answer = await api.post("/api/v1/tokens", headers=[(b"content-length", length)])
+            assert answer.status_code == 413, length
 
 
 async def test_a_body_as_large_as_the_limit_passes():
