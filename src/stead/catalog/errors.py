@@ -52,4 +52,7 @@ class UnknownPackageError(SteadError):
     code = "catalog.package_unknown"
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"The catalog has no package named {name}")
+        super().__init__(
+            f"The catalog has no package named {name}",
+            hint="See what there is in the catalog, or with: stead apps",
+        )

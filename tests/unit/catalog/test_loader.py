@@ -57,9 +57,10 @@ def test_the_first_of_two_packages_with_one_id_wins(tmp_path: Path):
     assert "found first" in str(catalog.broken[0].problems[0])
 
 
-def test_an_unknown_package_is_not_found(tmp_path: Path):
-    with pytest.raises(UnknownPackageError):
+def test_an_unknown_package_is_not_found_and_says_where_to_look(tmp_path: Path):
+    with pytest.raises(UnknownPackageError) as caught:
         load([tmp_path]).get("demo")
+    assert "stead apps" in caught.value.hint
 
 
 def test_the_digest_depends_on_content_alone(tmp_path: Path):
