@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.support.waiting import until
 
 from stead.kit import process
 from stead.kit.process import ProcessError
-from tests.support.waiting import until
 
 SLEEPER = """
 import os, pathlib, sys, time
@@ -48,7 +48,7 @@ async def test_one_that_takes_too_long_is_killed_with_its_children(tmp_path: Pat
     with pytest.raises(ProcessError, match="took longer than 2 s"):
         await process.run(command, limit_seconds=2)
     child = int(pid_file.read_text())
-    # Nobody here is its parent, so there is nothing to wait on: the kernel ends it in its own time.
+    # Nobody here is its parent to wait for it: the kernel ends it in its own time.
     until("the end of the child", lambda: not alive(child))
 
 
