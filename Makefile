@@ -13,11 +13,16 @@ help: ## List these targets
 	$(PY) -m pip install -q --no-deps --no-build-isolation -e .
 	touch $@
 
+# The names of commands and engine drivers are read from what is installed.
+.venv/installed: pyproject.toml | .venv/ready
+	$(PY) -m pip install -q --no-deps --no-build-isolation -e .
+	touch $@
+
 .PHONY: setup
-setup: .venv/ready ## Create .venv with everything that is locked
+setup: .venv/installed ## Create .venv with everything that is locked
 
 .PHONY: static
-static: .venv/ready
+static: .venv/installed
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
@@ -36,7 +41,7 @@ fix: .venv/ready ## Format and apply safe fixes
 	.venv/bin/ruff format .
 
 .PHONY: test
-test: .venv/ready ## Run some tests: make test T=tests/unit
+test: .venv/installed ## Run some tests: make test T=tests/unit
 	.venv/bin/pytest $(T)
 
 .PHONY: lock

@@ -15,8 +15,9 @@ from stead.core.durable import Checkpoint, Worker
 from stead.core.http import Provided
 from stead.core.settings import Settings
 from stead.deployments import public as deployments, workflows
-from stead.engines.drivers.incus import client as incus_client
-from stead.engines.drivers.incus.driver import IncusDriver
+from stead.engines import registry
+from stead.engines.errors import UnsupportedError
+from stead.engines.port import ContainerEngine
 from stead.entrypoints import admin
 from stead.entrypoints.plant import Plant, lay_ground
 
@@ -80,13 +81,17 @@ def main() -> None:
     admin.application(assemble)()
 
 
-def _engine(settings: Settings) -> IncusDriver:
+def _engine(settings: Settings) -> ContainerEngine:
     incus = settings.incus
-    client = incus_client.connect(
-        incus.url,
-        incus.project,
-        certificate=incus.client_cert,
-        key=incus.client_key,
-        server_certificate=incus.server_cert,
-    )
-    return IncusDriver(client, incus.pool)
+    options = {
+        "url": incus.url,
+        "project": incus.project,
+        "pool": incus.pool,
+        "certificate": str(incus.client_cert),
+        "key": str(incus.client_key),
+        "server_certificate": str(incus.server_cert),
+    }
+    engine = registry.connect("incus", options)
+    if not isinstance(engine, ContainerEngine):
+        raise UnsupportedError("The engine incus cannot run deployments")
+    return engine

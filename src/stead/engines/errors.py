@@ -1,13 +1,35 @@
-"""What can go wrong at an engine. Each class fixes whether trying again may help."""
+"""What can go wrong at an engine. Each class fixes what may be tried next."""
+
+from enum import StrEnum
+from typing import ClassVar
+
+from typing_extensions import override
 
 from stead.core.errors import Kind, SteadError
 
 
+class Retry(StrEnum):
+    """What a caller does about a failure."""
+
+    NEVER = "never"
+    LATER = "later"
+    AFTER_LOOK_UP = "after_look_up"
+
+
 class EngineError(SteadError):
-    """An engine refused or failed; ``native`` keeps its own words for the operator."""
+    """An engine refused or failed; ``native`` keeps its own words for the operator.
+
+    ``retry`` decides for a class whether a step that met it runs again.
+    """
 
     kind = Kind.UNAVAILABLE
     code = "engine.failed"
+    retry: ClassVar[Retry] = Retry.NEVER
+
+    @override
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.retryable = cls.retry is not Retry.NEVER
 
     def __init__(self, message: str, *, native: str = "", hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -18,7 +40,7 @@ class UnreachableError(EngineError):
     """Nothing answered, and nothing was asked for: safe to try again."""
 
     code = "engine.unreachable"
-    retryable = True
+    retry = Retry.LATER
 
 
 class AuthRejectedError(EngineError):
@@ -60,7 +82,7 @@ class LockedError(EngineError):
 
     kind = Kind.CONFLICT
     code = "engine.locked"
-    retryable = True
+    retry = Retry.LATER
 
 
 class QuotaError(EngineError):
@@ -91,7 +113,7 @@ class OutcomeUnknownError(EngineError):
     """
 
     code = "engine.outcome_unknown"
-    retryable = True
+    retry = Retry.AFTER_LOOK_UP
 
 
 class TaskFailedError(EngineError):

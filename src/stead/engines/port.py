@@ -1,23 +1,20 @@
-"""The port every driver implements: nine methods, and small protocols for the rest.
+"""The port every driver implements: ten methods; ``abilities`` has small protocols for the rest.
 
 Contract for all mutations: they return as soon as the engine accepted the work, the same
-key asks for the same result, and an object that is absent counts as deleted. Failures are
-raised as one of ``engines.errors``.
+key asks for the same result, and an object that is absent counts as deleted. The guest carries
+its key, so that a repeated call finds what the first one made even when its answer was lost.
+A task's native id is known before anybody waits: whoever was interrupted while settling
+settles again with the same id. Failures are raised as one of ``engines.errors``.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from stead.engines.values import (
-    Capability,
-    EngineTask,
-    Guest,
-    GuestFile,
-    GuestSpec,
-    Health,
-    NetworkSpec,
-)
+from stead.engines.abilities import BootLog, Files, Networks
+from stead.engines.capabilities import Capabilities
+from stead.engines.values import EngineTask, Guest, GuestSpec, Health
 
 
+@runtime_checkable
 class EngineDriver(Protocol):
     """What workflows may ask of a cluster."""
 
@@ -25,8 +22,11 @@ class EngineDriver(Protocol):
         """Return version and nodes; raises Unreachable or AuthRejected."""
         ...
 
-    async def capabilities(self) -> tuple[Capability, ...]:
-        """Return what this cluster can do, with reasons for what it cannot."""
+    async def capabilities(self, pool: str = "") -> Capabilities:
+        """Return what this cluster can do with a pool, with reasons for what it cannot.
+
+        Without a pool the cluster's default one is meant. Raises NotFound for no pool.
+        """
         ...
 
     async def inventory(self) -> tuple[Guest, ...]:
@@ -40,7 +40,8 @@ class EngineDriver(Protocol):
     async def create(self, spec: GuestSpec) -> EngineTask:
         """Create a stopped guest. A guest with the same key is the result already.
 
-        Raises Conflict when the name belongs to a guest with another key.
+        Raises Conflict when the name belongs to a guest with another key, Invalid when the spec
+        is outside ``engines.limits``. Of several calls at once exactly one guest comes.
         """
         ...
 
@@ -53,40 +54,25 @@ class EngineDriver(Protocol):
         ...
 
     async def delete(self, name: str) -> EngineTask:
-        """Delete a stopped guest with its disks; one that is absent is done."""
+        """Delete a stopped guest with its disks; one that is absent is done.
+
+        Raises Conflict while it runs: nothing that works for somebody is deleted by mistake.
+        """
         ...
 
     async def settle(self, task: EngineTask, limit_seconds: float) -> None:
         """Wait for a task to end. Raises TaskFailed with the engine's words.
 
-        A task that the engine no longer knows has ended; the caller looks up the guest.
+        A task that the engine no longer knows has ended; the caller looks up the guest. One
+        that takes longer raises OutcomeUnknown and goes on; settling again takes it up.
         """
         ...
 
-
-class Files(Protocol):
-    """Puts files into a guest, also while it is stopped."""
-
-    async def push_file(self, name: str, file: GuestFile) -> None:
-        """Write one file as root, with missing parent folders; overwrites."""
+    async def close(self) -> None:
+        """Let go of connections; the driver is not used afterwards. Twice is fine."""
         ...
 
 
-class Networks(Protocol):
-    """Networks of our own on the engine."""
-
-    async def ensure_network(self, spec: NetworkSpec) -> None:
-        """Create the network unless it is there; its name is never used for another shape."""
-        ...
-
-
-class BootLog(Protocol):
-    """The guest's console output, the best witness of a failed start."""
-
-    async def boot_log(self, name: str) -> str:
-        """Return the last lines the guest wrote to its console; empty if there are none."""
-        ...
-
-
+@runtime_checkable
 class ContainerEngine(EngineDriver, Files, Networks, BootLog, Protocol):
     """An engine that can run the whole container flow of a deployment."""

@@ -1,8 +1,15 @@
 """Plain values that cross the engine port; nothing native gets past a driver."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
+
+
+class GuestKind(StrEnum):
+    """What a guest is to its host."""
+
+    CONTAINER = "container"
+    VM = "vm"
 
 
 class GuestState(StrEnum):
@@ -16,7 +23,7 @@ class GuestState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GuestFile:
-    """A file to put into a guest before its first start."""
+    """A file of a guest. It belongs to root."""
 
     path: str
     content: bytes
@@ -36,15 +43,34 @@ class NetworkSpec:
 
 @dataclass(frozen=True, slots=True)
 class GuestSpec:
-    """Everything needed to create one container."""
+    """Everything needed to create one guest.
+
+    ``image`` is what its disk begins as; a clone or an imported backup has its disk from there
+    and leaves it empty. Without an address the network gives one, without a MAC the engine does.
+    ``pool`` is the engine's storage; empty means the cluster's default. ``limits`` says which
+    sizes and names are possible.
+    """
 
     name: str
     key: str
     owner: str
     image: str
     network: str
-    address: IPv4Address
+    address: IPv4Address | None
     mac: str
+    cores: int
+    memory_mb: int
+    disk_gb: int
+    kind: GuestKind = GuestKind.CONTAINER
+    pool: str = ""
+    note: str = ""
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GuestSize:
+    """What a guest may use at most."""
+
     cores: int
     memory_mb: int
     disk_gb: int
@@ -52,13 +78,19 @@ class GuestSpec:
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """A guest as the engine has it."""
+    """A guest as the engine has it; ``addresses`` are those set for it, not those it took."""
 
     name: str
     key: str
     owner: str
     state: GuestState
-    addresses: tuple[str, ...] = field(default=())
+    addresses: tuple[str, ...] = ()
+    kind: GuestKind = GuestKind.CONTAINER
+    node: str = ""
+    mac: str = ""
+    note: str = ""
+    tags: tuple[str, ...] = ()
+    size: GuestSize = GuestSize(0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +102,88 @@ class EngineTask:
 
 
 @dataclass(frozen=True, slots=True)
-class Capability:
-    """Whether a cluster can do something, and if not, why."""
-
-    name: str
-    available: bool
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Health:
-    """What an engine says about itself."""
+    """What an engine says about itself. ``simulated`` is shown wherever a person can see it."""
 
     version: str
     nodes: tuple[str, ...]
+    engine: str = ""
+    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A state of a guest's disks that it can return to."""
+
+    name: str
+    created_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What new guests can begin as; ``key`` tells whose request made it."""
+
+    name: str
+    key: str = ""
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A program to run in a guest as root, without a shell unless one is named.
+
+    Standard output and standard error are cut at ``output_limit`` bytes each.
+    """
+
+    words: tuple[str, ...]
+    stdin: bytes = b""
+    limit_seconds: float = 30
+    output_limit: int = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a command ended; 126 and 127 mean, as in a shell, that it could not be run."""
+
+    code: int
+    output: bytes
+    errors: bytes
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalSize:
+    """Characters of a terminal."""
+
+    columns: int = 80
+    rows: int = 24
+
+
+@dataclass(frozen=True, slots=True)
+class GuestUsage:
+    """What one guest uses; the counters grow from its start and fall back with it."""
+
+    name: str
+    cpu_seconds: float
+    memory_bytes: int
+    disk_bytes: int
+    received_bytes: int
+    sent_bytes: int
+
+
+class Change(StrEnum):
+    """What happened to a guest."""
+
+    CREATED = "created"
+    STARTED = "started"
+    STOPPED = "stopped"
+    CHANGED = "changed"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class GuestEvent:
+    """A change that the engine told us of, whoever asked for it."""
+
+    name: str
+    change: Change

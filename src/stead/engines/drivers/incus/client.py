@@ -75,6 +75,10 @@ class IncusClient:
             raise translate(_TASK_FAILED, words, doing)
         return isinstance(code, int) and code >= 200  # noqa: PLR2004  (1xx: still running)
 
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._http.aclose()
+
     async def _send(
         self,
         method: str,

@@ -1,21 +1,55 @@
 """The Incus driver: containers on a machine with Incus 6, reached with restricted rights."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
+from typing import Final
 
-from stead.engines import errors
+from stead.engines import errors, limits
+from stead.engines.capabilities import Ability, Capabilities, Capability, limited, no, yes
 from stead.engines.drivers.incus import mapping
-from stead.engines.drivers.incus.client import IncusClient, Json
+from stead.engines.drivers.incus.client import IncusClient, Json, connect
 from stead.engines.values import (
-    Capability,
     EngineTask,
     Guest,
     GuestFile,
+    GuestKind,
     GuestSpec,
     GuestState,
     Health,
     NetworkSpec,
 )
+
+_OPTIONS: Final = frozenset(("url", "project", "pool", "certificate", "key", "server_certificate"))
+_NO_VMS: Final = "This driver makes containers only"
+_ALWAYS: Final = (
+    yes(Ability.CONTAINERS),
+    no(Ability.VMS, _NO_VMS),
+    yes(Ability.CPU_LIMIT),
+    yes(Ability.MEMORY_LIMIT),
+    yes(Ability.PROCESS_LIMIT),
+    yes(Ability.ADDRESS_FILTER),
+    yes(Ability.NEIGHBOUR_ISOLATION),
+    yes(Ability.PROJECT_ISOLATION),
+    yes(Ability.NETWORKS),
+    yes(Ability.BOOT_LOG),
+    limited(Ability.FILES, "Files can be put into a guest, not yet read"),
+)
+
+
+def open_driver(options: Mapping[str, str]) -> "IncusDriver":
+    """Return a driver for one project of one server; named by the entry point ``incus``."""
+    if set(options) != _OPTIONS:
+        raise errors.InvalidError(f"The engine incus takes {', '.join(sorted(_OPTIONS))}")
+    client = connect(
+        options["url"],
+        options["project"],
+        certificate=Path(options["certificate"]),
+        key=Path(options["key"]),
+        server_certificate=Path(options["server_certificate"]),
+    )
+    return IncusDriver(client, options["pool"])
 
 
 class IncusDriver:
@@ -36,21 +70,13 @@ class IncusDriver:
         return Health(
             version=str(environment.get("server_version", "")),
             nodes=(str(environment.get("server_name", "")),),
+            engine="Incus",
         )
 
-    async def capabilities(self) -> tuple[Capability, ...]:
-        pool = _table(await self._client.get(f"/storage-pools/{self._pool}", "show its storage"))
-        driver = str(pool.get("driver", ""))
-        limited = driver == "dir"
-        return (
-            Capability("containers", available=True),
-            Capability("vms", available=False, reason="Only containers so far"),
-            Capability(
-                "disk_quota",
-                available=not limited,
-                reason="A pool of kind dir cannot limit disks" if limited else "",
-            ),
-        )
+    async def capabilities(self, pool: str = "") -> Capabilities:
+        chosen = pool or self._pool
+        answer = _table(await self._client.get(f"/storage-pools/{chosen}", "show its storage"))
+        return Capabilities((*_ALWAYS, _disk_limit(str(answer.get("driver", "")))), chosen)
 
     async def inventory(self) -> tuple[Guest, ...]:
         rows = await self._client.get("/instances", "list instances", recursion="1")
@@ -65,6 +91,9 @@ class IncusDriver:
             return None
 
     async def create(self, spec: GuestSpec) -> EngineTask:
+        limits.check_spec(spec)
+        if spec.kind is not GuestKind.CONTAINER:
+            raise errors.UnsupportedError(f"This cluster cannot do vms: {_NO_VMS}")
         existing = await self.find(spec.name)
         if existing is not None:
             if existing.key != spec.key:
@@ -151,6 +180,9 @@ class IncusDriver:
         except errors.EngineError:
             return ""
 
+    async def close(self) -> None:
+        await self._client.close()
+
     async def _network_exists(self, name: str) -> bool:
         try:
             await self._client.get(f"/networks/{name}", "look up a network")
@@ -209,6 +241,12 @@ class IncusDriver:
             headers,
             path=path,
         )
+
+
+def _disk_limit(driver: str) -> Capability:
+    if driver == "dir":
+        return no(Ability.DISK_LIMIT, "A pool of kind dir cannot limit disks; use btrfs")
+    return yes(Ability.DISK_LIMIT)
 
 
 def _owned(kind: str, mode: int) -> dict[str, str]:

@@ -30,7 +30,12 @@ def instance_body(spec: GuestSpec, pool: str) -> dict[str, Json]:
             OWNER: spec.owner,
         },
         "devices": {
-            "root": {"type": "disk", "path": "/", "pool": pool, "size": f"{spec.disk_gb}GiB"},
+            "root": {
+                "type": "disk",
+                "path": "/",
+                "pool": spec.pool or pool,
+                "size": f"{spec.disk_gb}GiB",
+            },
             "eth0": {
                 "type": "nic",
                 "name": "eth0",
