@@ -91,6 +91,14 @@ def parse_expiry(raw: Mapping[str, object]) -> float:
     return float(expires)
 
 
+def parse_epoch(raw: Mapping[str, object]) -> int:
+    """Return the platform's epoch in which the job was made; raise RefusedError."""
+    epoch = raw.get("epoch", 0)
+    if isinstance(epoch, bool) or not isinstance(epoch, int) or epoch < 0:
+        raise RefusedError("The job's epoch is not a number.")
+    return epoch
+
+
 def parse_order(raw: Mapping[str, object]) -> Order:
     """Return what to do; raise RefusedError for what is missing or malformed."""
     package = raw.get("package")

@@ -24,7 +24,7 @@ from stead_agent.enrolment import enrol
 from stead_agent.execution import Orders, Tools, execute
 from stead_agent.identity import Identity, IdentityError
 from stead_agent.job import RefusedError, Ticket, UnusableError
-from stead_agent.nonces import Nonces
+from stead_agent.nonces import Epoch, Nonces
 from stead_agent.output import Spool
 from stead_agent.reports import HEARTBEAT_SECONDS, Reporter, deliver
 from stead_agent.transport import Line, UnreachableError
@@ -112,6 +112,7 @@ class Worker:
         self._clock = ServerClock()
         self._desk = Desk(kept.jobs)
         self._nonces = Nonces(kept.nonces)
+        self._epoch = Epoch(kept.epoch)
         self._line = Line(identity)
         self._orders: Orders | None = None
 
@@ -199,13 +200,16 @@ class Worker:
     def _admit(self, raw: dict[str, object], ticket: Ticket) -> None:
         """Raise RefusedError unless this is new, in time and for this agent; remember it."""
         now = self._clock.now()
-        expires = job.parse_expiry(raw)
+        expires, epoch = job.parse_expiry(raw), job.parse_epoch(raw)
         if ticket.agent != self._me.agent:
             raise RefusedError("The job names another agent.")
         if expires <= now:
             raise RefusedError("The job has expired.")
         if ticket.nonce in self._nonces:
             raise RefusedError("The job was offered before: its nonce is known.")
+        if epoch < self._epoch.latest:
+            raise RefusedError("The job is from before the platform was restored from a copy.")
+        self._epoch.remember(epoch)
         self._nonces.remember(ticket.nonce, expires, now)
 
     def _refuse(self, ticket: Ticket, reason: str) -> bool:

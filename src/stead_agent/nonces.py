@@ -1,4 +1,4 @@
-"""Remembers the nonces of accepted jobs until they expire, across restarts."""
+"""Remembers, across restarts, the nonces of accepted jobs until they expire and the epoch."""
 
 from __future__ import annotations
 
@@ -7,6 +7,25 @@ from pathlib import Path
 from stead_agent import store
 
 _SPARE_SECONDS = 300
+
+
+class Epoch:
+    """The latest epoch of the platform that this guest has worked for.
+
+    A platform that was restored from a copy begins a new one; the one that it replaced may
+    still run somewhere, and its jobs are refused.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        latest = (store.read(path) or {}).get("epoch")
+        self.latest = latest if isinstance(latest, int) else 0
+
+    def remember(self, epoch: int) -> None:
+        """Write a later epoch durably; the same again costs nothing."""
+        if epoch > self.latest:
+            store.write(self._path, {"epoch": epoch})
+            self.latest = epoch
 
 
 class Nonces:

@@ -22,6 +22,7 @@ class Store:
         self.bootstrap = root / "bootstrap.json"
         self.identity = root / "identity.json"
         self.nonces = root / "nonces.json"
+        self.epoch = root / "epoch.json"
         self.jobs = root / "jobs"
         self.packages = root / "packages"
         self._lock = -1
@@ -43,6 +44,7 @@ class Store:
         for job in self.jobs.iterdir():
             shutil.rmtree(job)
         self.nonces.unlink(missing_ok=True)
+        self.epoch.unlink(missing_ok=True)
 
     def drop_bootstrap(self) -> None:
         """Remove the token once it has served."""

@@ -11,7 +11,7 @@ from stead.agents import repository, rules, service
 from stead.agents.errors import AgentRefusedError, JobGoneError
 from stead.agents.models import JobRow
 from stead.agents.schemas import ClaimOut, Line, ResultPayload, SignedIn
-from stead.core import durable
+from stead.core import durable, epoch
 from stead.core.db import Uow
 from stead.core.durable import Json
 from stead.core.vault import Vault
@@ -20,6 +20,7 @@ from stead.kit.secrets import Secret
 
 LEASE_SECONDS: Final = 40.0
 ACCEPT_SECONDS: Final = 120.0
+_OTHER_EPOCH: Final = "The platform was restored from a copy; work from before it ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ async def ensure_job(uow: Uow, request: JobRequest) -> str:
             state="queued",
             attempt=0,
             failures=0,
+            epoch=await epoch.current(uow),
             created_at=clock.utc_now(),
         )
         uow.session.add(row)
@@ -142,6 +144,7 @@ async def claim(
             "attempt": row.attempt,
             "nonce": row.nonce,
             "expires": int(now + ACCEPT_SECONDS),
+            "epoch": row.epoch,
             "package": {
                 "id": row.package_id,
                 "version": row.package_version,
@@ -209,6 +212,8 @@ async def record_result(
     row = await repository.find_job(uow, job_id)
     if row is None or row.instance_id != instance_id or result.job != job_id:
         raise JobGoneError("There is no such job for this agent")
+    if row.epoch != await epoch.current(uow):
+        raise JobGoneError(_OTHER_EPOCH)
     if row.state == "ended":
         return
     if result.attempt != row.attempt or result.nonce != row.nonce:
@@ -254,6 +259,8 @@ async def _held(uow: Uow, instance_id: str, job_id: str, attempt: int) -> JobRow
     row = await repository.find_job(uow, job_id)
     if row is None or row.instance_id != instance_id:
         raise JobGoneError("There is no such job for this agent")
+    if row.epoch != await epoch.current(uow):
+        raise JobGoneError(_OTHER_EPOCH)
     if row.state != "claimed" or row.attempt != attempt:
         raise JobGoneError("Another attempt replaced this one")
     return row

@@ -5,13 +5,14 @@ from datetime import datetime
 from sqlalchemy import JSON, Boolean, Float, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from stead.core.db import Base, UtcDateTime
+from stead.core.db import SHORT_LIVED, Base, UtcDateTime
 
 
 class EnrolmentRow(Base):
     """A one-time token for the agent of one instance."""
 
     __tablename__ = "enrolment"
+    __table_args__ = SHORT_LIVED
 
     token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     instance_id: Mapped[str] = mapped_column(String(26), index=True)
@@ -58,6 +59,7 @@ class JobRow(Base):
     lease_until: Mapped[float] = mapped_column(Float, default=0)
     not_before: Mapped[float] = mapped_column(Float, default=0)
     last_seq: Mapped[int] = mapped_column(Integer, default=0)
+    epoch: Mapped[int] = mapped_column(Integer)
     cancel_requested: Mapped[bool] = mapped_column(Boolean, default=False)
     outcome: Mapped[str | None] = mapped_column(String(16))
     exit_code: Mapped[int | None] = mapped_column(Integer)

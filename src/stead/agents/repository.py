@@ -5,6 +5,7 @@ from collections.abc import Collection
 from sqlalchemy import delete, false, or_, select, update
 
 from stead.agents.models import AgentRow, EnrolmentRow, JobRow
+from stead.core import epoch
 from stead.core.db import DatabaseNow, Uow
 
 
@@ -41,12 +42,13 @@ async def find_job_by_key(uow: Uow, key: str) -> JobRow | None:
 
 
 async def next_job(uow: Uow, instance_id: str, running: Collection[str] | None) -> JobRow | None:
-    """Return the oldest job that waits, or that its agent has evidently lost."""
+    """Return the oldest job of this epoch that waits, or that its agent has evidently lost."""
     lost = false() if running is None else JobRow.id.not_in(running)
     row: JobRow | None = await uow.session.scalar(
         select(JobRow)
         .where(
             JobRow.instance_id == instance_id,
+            JobRow.epoch == epoch.query().scalar_subquery(),
             JobRow.cancel_requested.is_(False),
             or_(
                 (JobRow.state == "queued") & (JobRow.not_before <= DatabaseNow()),
@@ -78,6 +80,7 @@ async def find_job_with_package(uow: Uow, instance_id: str, digest: str) -> JobR
         .where(
             JobRow.instance_id == instance_id,
             JobRow.package_digest == digest,
+            JobRow.epoch == epoch.query().scalar_subquery(),
             JobRow.state == "claimed",
         )
         .limit(1)

@@ -45,6 +45,9 @@ NAMING = {
 }
 
 
+# Marks tables of what lets somebody in for a while: a restore from a copy empties them, for
+# what was used, ended or revoked since the copy was taken must not be good again.
+SHORT_LIVED: Final = {"info": {"short_lived": True}}
 _SPARE: Final = 28
 # What connecting to a server raises before SQLAlchemy has anything to wrap.
 _NO_CONNECTION = (ConnectionError, TimeoutError)

@@ -10,7 +10,7 @@ from typing import Annotated, Final, Never, TypeVar
 
 import typer
 
-from stead.core import log, pki, settings as process_settings, vault
+from stead.core import epoch, log, pki, settings as process_settings, vault
 from stead.core.errors import SteadError
 from stead.core.settings import Settings, SettingsError
 from stead.edge import loop as edge_loop
@@ -131,6 +131,7 @@ async def _populate(ground: Ground) -> None:
     chosen = ground.settings
     token = chosen.edge.token_file.read_text().strip()
     async with ground.database.write() as uow:
+        await epoch.ensure(uow)
         await identity.ensure_admin(uow, ADMIN, PROJECT)
         await infra.ensure_local_cluster(uow, "incus")
         await exposure.ensure_edge(uow, LOCAL_EDGE, token)

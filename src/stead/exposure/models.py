@@ -60,5 +60,4 @@ class SnapshotRow(Base):
     __tablename__ = "edge_snapshot"
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    epoch: Mapped[int] = mapped_column(Integer)
     version: Mapped[int] = mapped_column(Integer)

@@ -84,7 +84,7 @@ async def edges(uow: Uow) -> list[EdgeRow]:
 async def snapshot_row(uow: Uow) -> SnapshotRow:
     row = await uow.session.get(SnapshotRow, _ONLY)
     if row is None:
-        row = SnapshotRow(id=_ONLY, epoch=1, version=0)
+        row = SnapshotRow(id=_ONLY, version=0)
         uow.session.add(row)
         await uow.session.flush()
     return row

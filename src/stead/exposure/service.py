@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Final
 
+from stead.core import epoch
 from stead.core.db import Uow
 from stead.core.pki import Authority
 from stead.core.vault import Vault
@@ -123,7 +124,8 @@ async def release(uow: Uow, vault: Vault, owner: str) -> None:
 async def find_served(uow: Uow, version: int, owner: str) -> Served | None:
     """Return how the edges serve an owner's routes, or None while one is still behind."""
     edges = await repository.edges(uow)
-    if not edges or any(edge.version < version for edge in edges):
+    wanted_order = (await epoch.current(uow), version)
+    if not edges or any((edge.epoch, edge.version) < wanted_order for edge in edges):
         return None
     wanted = [row.id for row in await repository.routes_of(uow, owner)]
     problems = [
@@ -152,7 +154,7 @@ async def build_snapshot(uow: Uow, vault: Vault) -> Snapshot:
     found = await repository.certificates(uow, {row.host for row in rows if row.http_host})
     by_host = {certificate.host: certificate.id for certificate in found}
     return Snapshot(
-        epoch=head.epoch,
+        epoch=await epoch.current(uow),
         version=head.version,
         http=tuple(
             HttpRoute(
@@ -175,7 +177,7 @@ async def build_snapshot(uow: Uow, vault: Vault) -> Snapshot:
 
 async def head_etag(uow: Uow) -> str:
     head = await repository.snapshot_row(uow)
-    return f'"{head.epoch}.{head.version}"'
+    return f'"{await epoch.current(uow)}.{head.version}"'
 
 
 async def ensure_edge(uow: Uow, name: str, token: str) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Boolean, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from stead.core.db import Base, UtcDateTime
+from stead.core.db import SHORT_LIVED, Base, UtcDateTime
 
 
 class UserRow(Base):
@@ -43,6 +43,7 @@ class SignInLinkRow(Base):
     """A link that signs its holder in, once."""
 
     __tablename__ = "sign_in_link"
+    __table_args__ = SHORT_LIVED
 
     token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("user_account.id"))
@@ -54,6 +55,7 @@ class SessionRow(Base):
     """A browser that is signed in."""
 
     __tablename__ = "session"
+    __table_args__ = SHORT_LIVED
 
     token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("user_account.id"))

@@ -3,7 +3,7 @@
 from alembic import context
 
 from stead.agents import models as agents
-from stead.core import vault
+from stead.core import epoch, vault
 from stead.core.db import Base
 from stead.core.durable import tables as durable
 from stead.deployments import models as deployments
@@ -16,6 +16,7 @@ from stead.network import models as network
 # Importing a domain's models is what registers its tables.
 REGISTERED = (
     agents,
+    epoch,
     vault,
     durable,
     deployments,

@@ -21,6 +21,8 @@ STATES: Final[Mapping[str, Badge]] = {
     "failed": Badge("Failed", Tone.BAD, "cross"),
     "cancelled": Badge("Cancelled", Tone.QUIET, "undo"),
     "undo_failed": Badge("Needs attention", Tone.BAD, "warn"),
+    "interrupted": Badge("Interrupted by restore", Tone.BAD, "warn"),
+    "settled": Badge("Decided after restore", Tone.QUIET, "check"),
 }
 STEP_STATES: Final[Mapping[str, Badge]] = {
     "pending": Badge("Waiting", Tone.QUIET, "ring"),

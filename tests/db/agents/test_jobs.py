@@ -12,6 +12,8 @@ from tests.factories.platform import Platform
 
 from stead.agents import jobs, public as agents
 from stead.agents.models import JobRow
+from stead.core import epoch
+from stead.kit import clock
 from stead.kit.secrets import Secret
 
 HUGE = 10**30
@@ -305,3 +307,25 @@ async def test_a_poll_that_waited_does_not_take_a_job_from_a_newer_poll(
     answers = await asyncio.gather(*polls)
     assert sorted(answer.status_code for answer in answers) == [200, 204]
     assert (await row(platform, job_id)).attempt == 1
+
+
+async def test_a_job_says_its_epoch_and_ends_with_it(
+    platform: Platform, agent: Agent, job_id: str
+):
+    held = await agent.claim()
+    assert held is not None
+    assert held["epoch"] == epoch.FIRST
+    waiting = await queue(platform, agent, "1" * 64)
+    async with platform.database.write() as uow:
+        await epoch.begin(uow, copy="copy", copied_at=clock.utc_now(), after=0)
+    assert waiting == job_id, "the same key asks for the same job"
+    assert await agent.claim() is None, "a lost job of an earlier epoch is not offered again"
+    target = f"/agent/v1/jobs/{job_id}"
+    calls = (
+        await agent.ask("POST", f"{target}/heartbeat", {"attempt": 1}),
+        await agent.ask("GET", f"{target}/secrets?attempt=1"),
+        await agent.ask("GET", f"/agent/v1/packages/{'0' * 64}"),
+        await agent.report(held, "done"),
+    )
+    assert [answer.status_code for answer in calls] == [409, 409, 404, 409]
+    assert (await row(platform, job_id)).state == "claimed"

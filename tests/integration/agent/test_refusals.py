@@ -121,6 +121,25 @@ def test_replayed_job_is_refused_also_after_a_restart(plane: ControlPlane, agent
     assert plane.results["once"]["outcome"] == "done"
 
 
+def test_job_of_an_earlier_epoch_is_refused_also_after_a_restart(
+    plane: ControlPlane, agent: AgentProcess
+):
+    assert plane.result(plane.give("new", script("echo new"), epoch=7))["outcome"] == "done"
+    for name, epoch in (("old", 6), ("wrong", "7"), ("none", -1)):
+        refused = plane.result(plane.give(name, script("echo old"), epoch=epoch))
+        assert (
+            refused["outcome"],
+            "epoch" in refused["reason"] or "copy" in refused["reason"],
+        ) == (
+            "refused",
+            True,
+        )
+    agent.kill()
+    agent.start()
+    assert plane.result(plane.give("older", script("echo old"), epoch=6))["outcome"] == "refused"
+    assert plane.result(plane.give("same", script("echo same"), epoch=7))["outcome"] == "done"
+
+
 @pytest.mark.usefixtures("agent")
 def test_nonsense_answers_do_not_end_the_agent(plane: ControlPlane):
     answers = [

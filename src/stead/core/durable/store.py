@@ -205,7 +205,7 @@ async def claim_next(
         changed = await session.execute(
             update(OperationRow).where(OperationRow.id == operation_id, guard).values(values)
         )
-        if _rows(changed) == 1:
+        if count(changed) == 1:
             fence = await session.scalar(
                 select(OperationRow.fence).where(OperationRow.id == operation_id)
             )
@@ -251,7 +251,7 @@ async def guard(uow: Uow, claim: Claim) -> None:
         )
         .values(fence=claim.fence)
     )
-    if _rows(changed) != 1:
+    if count(changed) != 1:
         raise FencedError(claim.operation_id)
 
 
@@ -301,5 +301,6 @@ async def steps(session: AsyncSession, operation_id: str) -> list[StepRow]:
     return list(rows)
 
 
-def _rows(result: object) -> int:
+def count(result: object) -> int:
+    """Return how many rows a statement changed."""
     return result.rowcount if isinstance(result, CursorResult) else 0

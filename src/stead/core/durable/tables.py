@@ -20,6 +20,8 @@ class State(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     UNDO_FAILED = "undo_failed"
+    INTERRUPTED = "interrupted"
+    SETTLED = "settled"
 
     @property
     def ended(self) -> bool:
