@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from tests.support.incus import ROOT, Incus, running_incus, why_not
 from tests.support.stead import Stead
 
 STATE = Path(os.environ.get("STEAD_TEST_STATE", "/var/lib/stead-test"))
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("any-machine", deadline=None)
+settings.load_profile("any-machine")
 TEST_PACKAGES = ROOT / "tests" / "packages"
 
 
