@@ -23,7 +23,7 @@ from stead.deployments import workflows
 from stead.deployments.public import Deployments
 from stead.entrypoints.api import agent_app, control_app
 from stead.identity import public as identity
-from stead.identity.models import MembershipRow, ProjectRow, UserRow
+from stead.identity.models import ApiTokenRow, MembershipRow, ProjectRow, UserRow
 from stead.infra import public as infra
 from stead.kit import clock, ids
 
@@ -70,10 +70,20 @@ class Platform:
                 )
         return Actor(user.id, name, projects=roles)
 
-    async def token(self, actor: Actor) -> str:
-        """Return an API token of a person."""
+    async def token(
+        self, actor: Actor, *scopes: str, project: str | None = None, expired: bool = False
+    ) -> str:
+        """Return an API token of a person; without scopes it may do all that they may."""
+        asked = identity.TokenRequest("test", scopes or ("admin",), project, days=365)
         async with self.database.write() as uow:
-            return await identity.issue_token(uow, actor.user_id, "test")
+            made = await identity.issue(uow, actor, asked)
+            if expired:
+                await uow.session.execute(
+                    update(ApiTokenRow)
+                    .where(ApiTokenRow.id == made.token.id)
+                    .values(expires_at=clock.utc_now())
+                )
+        return made.secret
 
     async def session(self, actor: Actor) -> str:
         """Return a browser's session of a person."""

@@ -1,7 +1,7 @@
-"""Who may do what: one table of roles and actions, asked by every service.
+"""Decides who may do what, by the policy table, for every service and every endpoint.
 
 Routes name their action with ``@action`` (or ``@public``); the application refuses to
-start when one does not.
+start when one does not, or when it does not ask who is there.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,51 +10,32 @@ from enum import StrEnum
 from typing import Final, TypeVar
 
 from stead.core.errors import Kind, SteadError
+from stead.core.policy import POLICY, Action, PlatformRole, Relation, Role, Scope
 
-
-class Role(StrEnum):
-    """A member's role in one project."""
-
-    OWNER = "owner"
-    DEVELOPER = "developer"
-    VIEWER = "viewer"
-
-
-class Action(StrEnum):
-    """Everything that a route or page can ask for."""
-
-    CATALOG_READ = "catalog.read"
-    DEPLOYMENT_READ = "deployment.read"
-    DEPLOYMENT_CREATE = "deployment.create"
-    DEPLOYMENT_REMOVE = "deployment.remove"
-    DEPLOYMENT_REVEAL = "deployment.reveal"
-    OPERATION_READ = "operation.read"
-    OPERATION_CANCEL = "operation.cancel"
-    SESSION_END = "session.end"
-    PROJECT_READ = "project.read"
-    TOKEN_MANAGE = "token.manage"  # noqa: S105  (the name of an action)
-
-
-_VIEW: Final = frozenset(
-    {
-        Action.CATALOG_READ,
-        Action.DEPLOYMENT_READ,
-        Action.OPERATION_READ,
-        Action.PROJECT_READ,
-    }
-)
-_DEVELOP: Final = _VIEW | {
-    Action.DEPLOYMENT_CREATE,
-    Action.DEPLOYMENT_REMOVE,
-    Action.DEPLOYMENT_REVEAL,
-    Action.OPERATION_CANCEL,
-}
-PROJECT_ACTIONS: Final[Mapping[Role, frozenset[Action]]] = {
-    Role.VIEWER: _VIEW,
-    Role.DEVELOPER: _DEVELOP,
-    Role.OWNER: _DEVELOP,
-}
-OWN_ACTIONS: Final = frozenset({Action.SESSION_END, Action.TOKEN_MANAGE, Action.CATALOG_READ})
+__all__ = [
+    "POLICY",
+    "Action",
+    "Actor",
+    "Cause",
+    "Decision",
+    "ForbiddenError",
+    "NotFoundError",
+    "PlatformRole",
+    "Relation",
+    "Role",
+    "Scope",
+    "ScopeError",
+    "UnauthenticatedError",
+    "action",
+    "action_of",
+    "allows",
+    "decide",
+    "declared",
+    "enter",
+    "public",
+    "require",
+    "where_allowed",
+]
 
 
 class UnauthenticatedError(SteadError):
@@ -65,10 +46,17 @@ class UnauthenticatedError(SteadError):
 
 
 class ForbiddenError(SteadError):
-    """A member's role does not allow this."""
+    """A role does not allow this."""
 
     kind = Kind.FORBIDDEN
     code = "auth.forbidden"
+
+
+class ScopeError(SteadError):
+    """The token's scopes do not allow this, whatever its owner may do."""
+
+    kind = Kind.FORBIDDEN
+    code = "auth.scope"
 
 
 class NotFoundError(SteadError):
@@ -80,21 +68,80 @@ class NotFoundError(SteadError):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: a person, through a session or a token of theirs."""
+    """Who acts: a person, through a session or a token of theirs.
+
+    ``scopes`` is None for a session, which carries all that the person may do. A token
+    that is limited to one project knows no other one, and no platform role.
+    """
 
     user_id: str
     name: str
     admin: bool = False
     projects: Mapping[str, Role] = field(default_factory=dict)
     csrf: str = ""
+    auditor: bool = False
+    scopes: frozenset[Action] | None = None
+    only_project: str | None = None
+    credential: str = ""
+
+    @property
+    def platform_roles(self) -> frozenset[PlatformRole]:
+        """Return the roles on the whole platform."""
+        held = ((self.admin, PlatformRole.ADMIN), (self.auditor, PlatformRole.AUDITOR))
+        return frozenset(role for has, role in held if has)
+
+
+class Cause(StrEnum):
+    """What a decision rests on."""
+
+    OWN = "own"
+    ROLE = "role"
+    PLATFORM_ROLE = "platform_role"
+    UNKNOWN = "unknown"
+    ROLE_LACKS = "role_lacks"
+    PLATFORM_ROLE_LACKS = "platform_role_lacks"
+    SCOPE_LACKS = "scope_lacks"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether somebody may do something, and what decided it."""
+
+    allowed: bool
+    cause: Cause
+    action: Action
+    role: str = ""
+
+
+def decide(actor: Actor, asked: Action, project_id: str | None = None) -> Decision:
+    """Look the policy table up. This is the only place that decides.
+
+    An action on a thing of a project needs the project, except for entering a list.
+    """
+    role = actor.projects.get(project_id) if project_id is not None else None
+    if project_id is not None and role is None and not _sees_everything(actor):
+        return Decision(False, Cause.UNKNOWN, asked)
+    if actor.scopes is not None and asked not in actor.scopes:
+        return Decision(False, Cause.SCOPE_LACKS, asked)
+    if POLICY[asked].relation is Relation.SELF:
+        return Decision(True, Cause.OWN, asked)
+    return _by_roles(actor, asked, role)
+
+
+def _by_roles(actor: Actor, asked: Action, role: Role | None) -> Decision:
+    rule = POLICY[asked]
+    if role in rule.roles:
+        return Decision(True, Cause.ROLE, asked, str(role))
+    granting = sorted(actor.platform_roles & rule.platform)
+    if granting:
+        return Decision(True, Cause.PLATFORM_ROLE, asked, granting[0])
+    cause = Cause.ROLE_LACKS if role is not None else Cause.PLATFORM_ROLE_LACKS
+    return Decision(False, cause, asked, str(role or ""))
 
 
 def allows(actor: Actor, asked: Action, project_id: str) -> bool:
     """Tell whether the actor may do this in this project."""
-    role = actor.projects.get(project_id)
-    if role is None:
-        return False
-    return asked in PROJECT_ACTIONS[role]
+    return decide(actor, asked, project_id).allowed
 
 
 def require(actor: Actor, asked: Action, project_id: str, what: str) -> None:
@@ -102,10 +149,44 @@ def require(actor: Actor, asked: Action, project_id: str, what: str) -> None:
 
     ``what`` lets strangers hear the very words that they hear about what does not exist.
     """
-    if project_id not in actor.projects:
+    decision = decide(actor, asked, project_id)
+    if decision.allowed:
+        return
+    if decision.cause is Cause.UNKNOWN:
         raise NotFoundError(f"There is no such {what}, or it is not yours")
-    if not allows(actor, asked, project_id):
-        raise ForbiddenError(f"Your role in this project does not allow {asked}")
+    if decision.cause is Cause.SCOPE_LACKS:
+        raise _scope_lacks(asked)
+    raise ForbiddenError(f"Your role in this project does not allow {asked}")
+
+
+def enter(actor: Actor, asked: Action) -> None:
+    """Pass the endpoint's door: all that can be decided before a thing is looked up.
+
+    Raises ScopeError, and ForbiddenError for the platform's own actions.
+    """
+    if actor.scopes is not None and asked not in actor.scopes:
+        raise _scope_lacks(asked)
+    if POLICY[asked].relation is Relation.PLATFORM and not decide(actor, asked).allowed:
+        raise ForbiddenError(f"Your role on this platform does not allow {asked}")
+
+
+def where_allowed(actor: Actor, asked: Action) -> frozenset[str] | None:
+    """Return the projects in which the actor may do this; None stands for all of them."""
+    if decide(actor, asked).allowed:
+        return None
+    return frozenset(p for p in actor.projects if decide(actor, asked, p).allowed)
+
+
+def _sees_everything(actor: Actor) -> bool:
+    """Tell whether a platform role lets the actor know of every project."""
+    return bool(actor.platform_roles)
+
+
+def _scope_lacks(asked: Action) -> ScopeError:
+    return ScopeError(
+        f"This token does not allow {asked}",
+        hint=f"Use a token with the scope {POLICY[asked].scope}",
+    )
 
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., object])
@@ -116,7 +197,7 @@ def action(asked: Action) -> Callable[[Endpoint], Endpoint]:
     """Declare the action that an endpoint performs."""
 
     def mark(endpoint: Endpoint) -> Endpoint:
-        setattr(endpoint, _MARK, asked.value)
+        setattr(endpoint, _MARK, asked)
         return endpoint
 
     return mark
@@ -136,3 +217,9 @@ def declared(endpoint: object) -> str | None:
     """Return what an endpoint declared, or None."""
     found = getattr(endpoint, _MARK, None)
     return found if isinstance(found, str) else None
+
+
+def action_of(endpoint: object) -> Action | None:
+    """Return the action that an endpoint declared; None for public ones."""
+    found = declared(endpoint)
+    return found if isinstance(found, Action) else None

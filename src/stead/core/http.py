@@ -6,6 +6,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, Request
 from fastapi.responses import JSONResponse
 
+from stead.core import authz
 from stead.core.authz import Actor, UnauthenticatedError
 from stead.core.db import Database
 from stead.core.errors import HTTP_STATUS, SteadError
@@ -43,10 +44,16 @@ def provided(kind: type[Service]) -> Callable[[Request], Service]:
 
 
 def require_actor(request: Request) -> Actor:
-    """Return who is signed in; raises UnauthenticatedError."""
+    """Return who is signed in and may enter this endpoint.
+
+    Raises UnauthenticatedError, ScopeError and ForbiddenError.
+    """
     actor: Actor | None = getattr(request.state, "actor", None)
     if actor is None:
         raise UnauthenticatedError("Sign in first")
+    asked = authz.action_of(request.scope.get("endpoint"))
+    if asked is not None:
+        authz.enter(actor, asked)
     return actor
 
 

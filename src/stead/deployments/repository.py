@@ -1,6 +1,6 @@
 """All SQL of deployments."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
 from sqlalchemy import delete, select
 
@@ -12,13 +12,12 @@ async def find(uow: Uow, deployment_id: str) -> DeploymentRow | None:
     return await uow.session.get(DeploymentRow, deployment_id)
 
 
-async def list_(uow: Uow, project_ids: Sequence[str]) -> list[DeploymentRow]:
-    rows = await uow.session.scalars(
-        select(DeploymentRow)
-        .where(DeploymentRow.project_id.in_(project_ids))
-        .order_by(DeploymentRow.name)
-    )
-    return list(rows)
+async def list_(uow: Uow, project_ids: Collection[str] | None) -> list[DeploymentRow]:
+    """Return the deployments of these projects, or of all when there is no selection."""
+    query = select(DeploymentRow).order_by(DeploymentRow.name, DeploymentRow.id)
+    if project_ids is not None:
+        query = query.where(DeploymentRow.project_id.in_(project_ids))
+    return list(await uow.session.scalars(query))
 
 
 async def names(uow: Uow, project_id: str) -> set[str]:

@@ -141,7 +141,7 @@ async def remove(
 
 
 async def list_(uow: Uow, actor: Actor, deployments: Deployments) -> list[DeploymentOut]:
-    rows = await repository.list_(uow, list(actor.projects))
+    rows = await repository.list_(uow, authz.where_allowed(actor, Action.DEPLOYMENT_READ))
     return [await _out(uow, deployments, row) for row in rows]
 
 

@@ -109,7 +109,7 @@ def cli_login(user: str = ADMIN) -> None:
     async def make(ground: Ground) -> str:
         user_id = await _user_id(ground, user)
         async with ground.database.write() as uow:
-            return await identity.issue_token(uow, user_id, f"CLI on {os.uname().nodename}")
+            return await identity.issue_for(uow, user_id, f"CLI on {os.uname().nodename}")
 
     known = config.load()
     ca = chosen.server.data_dir / "ca.pem"

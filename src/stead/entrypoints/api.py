@@ -3,18 +3,17 @@
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.types import ASGIApp
 
 from stead import __version__
 from stead.agents import routes as agent_routes
 from stead.catalog import routes as catalog_routes
-from stead.core import authz, log
+from stead.core import log
 from stead.core.errors import SteadError
 from stead.core.http import Provided, problem
 from stead.core.settings import Settings
 from stead.deployments import routes as deployment_routes
-from stead.entrypoints import health, web
+from stead.entrypoints import declarations, health, web
 from stead.entrypoints.guard import BodyLimit, SignIn
 from stead.exposure import routes as exposure_routes
 from stead.identity import routes as identity_routes
@@ -24,12 +23,8 @@ from stead.operations import routes as operation_routes
 logger = log.get(__name__)
 
 
-class UndeclaredActionError(Exception):
-    """A route does not say which action it performs, so nobody can be refused."""
-
-
 def control_app(provided: Provided) -> ASGIApp:
-    """Return console and API; raises UndeclaredActionError."""
+    """Return console and API; raises declarations.UndeclaredActionError."""
     app = FastAPI(
         title="Stead",
         version=__version__,
@@ -66,11 +61,7 @@ def agent_app(provided: Provided) -> ASGIApp:
 def _finish(app: FastAPI) -> None:
     app.add_exception_handler(SteadError, _expected)
     app.add_exception_handler(RequestValidationError, _malformed)
-    # Included routers are not flattened into app.routes, so ask for what they really serve.
-    for route in iter_route_contexts(app.routes):
-        is_ours = isinstance(route.original_route, APIRoute)
-        if is_ours and authz.declared(route.endpoint) is None:
-            raise UndeclaredActionError(route.path)
+    declarations.list_declarations(app)
 
 
 async def _expected(_request: Request, error: Exception) -> Response:

@@ -41,7 +41,7 @@ async def get_ca(settings: SettingsDep) -> FileResponse:
 
 
 @router.get("/about")
-@action(Action.PROJECT_READ)
+@action(Action.ABOUT_READ)
 def show_about(
     request: Request, actor: ActorDep, console: ConsoleDep, settings: SettingsDep
 ) -> Response:

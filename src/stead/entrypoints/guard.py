@@ -98,8 +98,7 @@ class SignIn:
     async def _recognise(self, request: Request) -> tuple[Actor | None, bool]:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme == "Bearer" and token.startswith("stt_"):
-            async with self._database.read() as uow:
-                return await identity.find_actor_by_token(uow, token), False
+            return await identity.recognise_token(self._database, token), False
         session = identity.session_of(request)
         if session is None:
             return None, False

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Boolean, ForeignKey, String
+from sqlalchemy import JSON, Boolean, ForeignKey, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from stead.core.db import SHORT_LIVED, Base, UtcDateTime
@@ -16,6 +16,7 @@ class UserRow(Base):
     id: Mapped[str] = mapped_column(String(26), primary_key=True)
     name: Mapped[str] = mapped_column(String(80), unique=True)
     admin: Mapped[bool] = mapped_column(Boolean)
+    auditor: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
@@ -64,7 +65,7 @@ class SessionRow(Base):
 
 
 class ApiTokenRow(Base):
-    """A token for the CLI or a program."""
+    """A token for the CLI or a program. ``scopes`` holds names of scopes and actions."""
 
     __tablename__ = "api_token"
 
@@ -73,5 +74,8 @@ class ApiTokenRow(Base):
     name: Mapped[str] = mapped_column(String(80))
     prefix: Mapped[str] = mapped_column(String(12))
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    scopes: Mapped[list[str]] = mapped_column(JSON, default=list, server_default='["admin"]')
+    project_id: Mapped[str | None] = mapped_column(ForeignKey("project.id"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -8,7 +8,7 @@ from fastapi.responses import RedirectResponse
 
 from stead.core.authz import Action, Actor, UnauthenticatedError, action, public
 from stead.core.http import ActorDep, DatabaseDep, provided
-from stead.identity import cookies, service
+from stead.identity import cookies, service, tokens
 from stead.ui.console import Console, form_texts
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -67,8 +67,8 @@ async def show_tokens(
     request: Request, actor: ActorDep, console: ConsoleDep, database: DatabaseDep
 ) -> Response:
     async with database.read() as uow:
-        tokens = await service.list_tokens(uow, actor)
-    return _tokens_page(request, console, actor, tokens)
+        known = await tokens.list_tokens(uow, actor)
+    return _tokens_page(request, console, actor, known)
 
 
 @router.post("/tokens")
@@ -81,18 +81,18 @@ async def create_token(
     made = None
     async with database.write() as uow:
         if problem is None:
-            made = await service.issue_token(uow, actor.user_id, name)
-            await uow.session.flush()
-        tokens = await service.list_tokens(uow, actor)
+            asked = tokens.TokenRequest(name)
+            made = (await tokens.issue(uow, actor, asked)).secret
+        known = await tokens.list_tokens(uow, actor)
     kept = name if problem else ""
-    return _tokens_page(request, console, actor, tokens, made=made, name=kept, problem=problem)
+    return _tokens_page(request, console, actor, known, made=made, name=kept, problem=problem)
 
 
 @router.post("/tokens/{token_id}/revoke")
 @action(Action.TOKEN_MANAGE)
 async def revoke_token(token_id: str, actor: ActorDep, database: DatabaseDep) -> Response:
     async with database.write() as uow:
-        await service.revoke_token(uow, actor, token_id)
+        await tokens.revoke_token(uow, actor, token_id)
     return RedirectResponse("/tokens", status_code=303)
 
 
@@ -111,7 +111,7 @@ def _tokens_page(  # noqa: PLR0913  (one argument for each thing that the page s
     request: Request,
     console: Console,
     actor: Actor,
-    tokens: list[service.Token],
+    known: list[tokens.Token],
     *,
     made: str | None = None,
     name: str = "",
@@ -122,7 +122,7 @@ def _tokens_page(  # noqa: PLR0913  (one argument for each thing that the page s
         "identity/tokens.html",
         viewer=actor,
         status=422 if problem else 200,
-        tokens=tokens,
+        tokens=known,
         made=made,
         name=name,
         problem=problem,

@@ -81,6 +81,16 @@ async def find_token(uow: Uow, token_hash: str, now: datetime) -> ApiTokenRow | 
     return row
 
 
+async def get_token(uow: Uow, token_id: str) -> ApiTokenRow:
+    return await uow.session.get_one(ApiTokenRow, token_id)
+
+
+async def note_token_use(uow: Uow, token_id: str, now: datetime) -> None:
+    await uow.session.execute(
+        update(ApiTokenRow).where(ApiTokenRow.id == token_id).values(last_used_at=now)
+    )
+
+
 async def tokens_of(uow: Uow, user_id: str) -> list[ApiTokenRow]:
     rows = await uow.session.scalars(
         select(ApiTokenRow).where(ApiTokenRow.user_id == user_id).order_by(ApiTokenRow.id)

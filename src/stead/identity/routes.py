@@ -4,13 +4,17 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import BaseModel, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from stead.core.authz import Action, action
 from stead.core.http import ActorDep, DatabaseDep
-from stead.identity import service
+from stead.core.policy import Scope
+from stead.identity import service, tokens
 
 router = APIRouter(prefix="/api/v1", tags=["identity"])
+
+
+ScopeName = Annotated[str, StringConstraints(max_length=60)]
 
 
 class ProjectOut(BaseModel):
@@ -34,6 +38,9 @@ class TokenIn(BaseModel):
     """A token to make."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True)]
+    scopes: Annotated[list[ScopeName], Field(min_length=1, max_length=60)] = [Scope.DEPLOY.value]
+    project: str | None = None
+    days: Annotated[int, Field(ge=1, le=tokens.LONGEST_DAYS)] = tokens.DEFAULT_DAYS
 
 
 class TokenOut(BaseModel):
@@ -42,13 +49,16 @@ class TokenOut(BaseModel):
     id: str
     name: str
     prefix: str
+    scopes: list[str]
+    project_id: str | None
     created_at: datetime
     expires_at: datetime | None
+    last_used_at: datetime | None
     token: str | None = None
 
 
 @router.get("/me")
-@action(Action.PROJECT_READ)
+@action(Action.PROFILE_READ)
 async def get_me(actor: ActorDep, database: DatabaseDep) -> MeOut:
     async with database.read() as uow:
         projects = await service.list_projects(uow, actor)
@@ -64,31 +74,35 @@ async def get_me(actor: ActorDep, database: DatabaseDep) -> MeOut:
 @action(Action.TOKEN_MANAGE)
 async def list_tokens(actor: ActorDep, database: DatabaseDep) -> list[TokenOut]:
     async with database.read() as uow:
-        return [_token(token) for token in await service.list_tokens(uow, actor)]
+        return [_token(token) for token in await tokens.list_tokens(uow, actor)]
 
 
 @router.post("/tokens", status_code=201)
 @action(Action.TOKEN_MANAGE)
 async def create_token(body: TokenIn, actor: ActorDep, database: DatabaseDep) -> TokenOut:
+    """Make a token; its secret is in this answer and never again."""
     async with database.write() as uow:
-        secret = await service.issue_token(uow, actor.user_id, body.name)
-        await uow.session.flush()
-        made = (await service.list_tokens(uow, actor))[-1]
-    return _token(made).model_copy(update={"token": secret})
+        project_id = await service.project_id(uow, actor, body.project) if body.project else None
+        asked = tokens.TokenRequest(body.name, tuple(body.scopes), project_id, body.days)
+        made = await tokens.issue(uow, actor, asked)
+    return _token(made.token).model_copy(update={"token": made.secret})
 
 
 @router.delete("/tokens/{token_id}", status_code=204)
 @action(Action.TOKEN_MANAGE)
 async def delete_token(token_id: str, actor: ActorDep, database: DatabaseDep) -> None:
     async with database.write() as uow:
-        await service.revoke_token(uow, actor, token_id)
+        await tokens.revoke_token(uow, actor, token_id)
 
 
-def _token(token: service.Token) -> TokenOut:
+def _token(token: tokens.Token) -> TokenOut:
     return TokenOut(
         id=token.id,
         name=token.name,
         prefix=token.prefix,
+        scopes=list(token.scopes),
+        project_id=token.project_id,
         created_at=token.created_at,
         expires_at=token.expires_at,
+        last_used_at=token.last_used_at,
     )

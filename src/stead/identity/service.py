@@ -3,14 +3,13 @@
 import hashlib
 import hmac
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from stead.core.authz import Actor, NotFoundError, Role, UnauthenticatedError
 from stead.core.db import Uow
 from stead.identity import repository
 from stead.identity.models import (
-    ApiTokenRow,
     MembershipRow,
     ProjectRow,
     SessionRow,
@@ -21,8 +20,6 @@ from stead.kit import clock, ids
 
 LINK_LIFE: Final = timedelta(hours=1)
 SESSION_LIFE: Final = timedelta(hours=12)
-TOKEN_LIFE: Final = timedelta(days=365)
-PREFIX_LENGTH: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +29,6 @@ class Project:
     id: str
     name: str
     role: Role
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """An API token without its secret."""
-
-    id: str
-    name: str
-    prefix: str
-    created_at: datetime
-    expires_at: datetime | None
 
 
 async def ensure_admin(uow: Uow, name: str, project: str) -> str:
@@ -103,18 +89,6 @@ async def redeem_link(uow: Uow, token: str) -> str:
     return session
 
 
-async def find_actor_by_session(uow: Uow, session: str) -> Actor | None:
-    row = await repository.find_session(uow, ids.token_hash(session), clock.utc_now())
-    if row is None:
-        return None
-    return await _actor(uow, row.user_id, csrf=csrf_token(session))
-
-
-async def find_actor_by_token(uow: Uow, token: str) -> Actor | None:
-    row = await repository.find_token(uow, ids.token_hash(token), clock.utc_now())
-    return None if row is None else await _actor(uow, row.user_id)
-
-
 def csrf_token(session: str) -> str:
     """Return the token that forms of this session must carry."""
     return hmac.new(session.encode(), b"stead-csrf-v1", hashlib.sha256).hexdigest()
@@ -122,36 +96,6 @@ def csrf_token(session: str) -> str:
 
 async def end_session(uow: Uow, session: str) -> None:
     await repository.end_session(uow, ids.token_hash(session))
-
-
-async def issue_token(uow: Uow, user_id: str, name: str) -> str:
-    """Return a new API token; this is the only time it is seen."""
-    token = ids.new_token("stt")
-    now = clock.utc_now()
-    uow.session.add(
-        ApiTokenRow(
-            id=ids.new_id(),
-            user_id=user_id,
-            name=name,
-            prefix=token[:PREFIX_LENGTH],
-            token_hash=ids.token_hash(token),
-            created_at=now,
-            expires_at=now + TOKEN_LIFE,
-        )
-    )
-    return token
-
-
-async def list_tokens(uow: Uow, actor: Actor) -> list[Token]:
-    return [
-        Token(row.id, row.name, row.prefix, row.created_at, row.expires_at)
-        for row in await repository.tokens_of(uow, actor.user_id)
-    ]
-
-
-async def revoke_token(uow: Uow, actor: Actor, token_id: str) -> None:
-    if not await repository.delete_token(uow, actor.user_id, token_id):
-        raise NotFoundError("There is no such token, or it is not yours")
 
 
 async def list_projects(uow: Uow, actor: Actor) -> list[Project]:
@@ -171,11 +115,3 @@ async def project_id(uow: Uow, actor: Actor, name: str | None) -> str:
             fields={"project": "Choose one of: " + ", ".join(p.name for p in projects)},
         )
     raise NotFoundError("There is no such project, or it is not yours")
-
-
-async def _actor(uow: Uow, user_id: str, csrf: str = "") -> Actor | None:
-    user = await repository.find_user(uow, user_id)
-    if user is None:
-        return None
-    projects = {p.id: Role(role) for p, role in await repository.projects_of(uow, user_id)}
-    return Actor(user.id, user.name, user.admin, projects, csrf)

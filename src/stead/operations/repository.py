@@ -1,6 +1,6 @@
 """Reads operations, steps and events; writing them is core.durable's."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
 from sqlalchemy import select
 
@@ -12,14 +12,12 @@ async def find(uow: Uow, operation_id: str) -> OperationRow | None:
     return await uow.session.get(OperationRow, operation_id)
 
 
-async def list_(uow: Uow, project_ids: Sequence[str], limit: int) -> list[OperationRow]:
-    rows = await uow.session.scalars(
-        select(OperationRow)
-        .where(OperationRow.project_id.in_(project_ids))
-        .order_by(OperationRow.id.desc())
-        .limit(limit)
-    )
-    return list(rows)
+async def list_(uow: Uow, project_ids: Collection[str] | None, limit: int) -> list[OperationRow]:
+    """Return the newest operations of these projects, or of all when there is no selection."""
+    query = select(OperationRow).order_by(OperationRow.id.desc()).limit(limit)
+    if project_ids is not None:
+        query = query.where(OperationRow.project_id.in_(project_ids))
+    return list(await uow.session.scalars(query))
 
 
 async def steps(uow: Uow, operation_id: str) -> list[StepRow]:

@@ -15,7 +15,7 @@ KEEPALIVE_SECONDS: Final = 15.0
 
 
 async def list_(uow: Uow, actor: Actor, limit: int = 50) -> list[OperationOut]:
-    rows = await repository.list_(uow, list(actor.projects), limit)
+    rows = await repository.list_(uow, authz.where_allowed(actor, Action.OPERATION_READ), limit)
     return [OperationOut.of(row) for row in rows]
 
 

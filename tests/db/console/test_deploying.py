@@ -9,7 +9,7 @@ from tests.db.console.conftest import Site
 from stead.core.durable import OperationRow, State
 from stead.core.durable.store import append_event
 from stead.deployments.models import DeploymentRow
-from stead.identity.models import MembershipRow, ProjectRow
+from stead.identity.models import MembershipRow, ProjectRow, UserRow
 from stead.kit import clock, ids
 
 GOOD = {"name": "cache", "size": "small", "key": "web_1"}
@@ -203,3 +203,4 @@ async def _move_to_another_project(site: Site) -> None:
         uow.session.add(other)
         await uow.session.flush()
         await uow.session.execute(update(MembershipRow).values(project_id=other.id))
+        await uow.session.execute(update(UserRow).values(admin=False))

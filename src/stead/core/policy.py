@@ -1,0 +1,127 @@
+"""The policy table: who may do what to whose things, and which tokens may carry it.
+
+Everything that decides, explains or attacks permissions reads ``POLICY``; nothing else
+grants anything. ``core.authz`` asks it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Role(StrEnum):
+    """A member's role in one project, from the mightiest down."""
+
+    OWNER = "owner"
+    MAINTAINER = "maintainer"
+    DEVELOPER = "developer"
+    VIEWER = "viewer"
+
+
+class PlatformRole(StrEnum):
+    """A person's role on the whole platform, next to their projects."""
+
+    ADMIN = "admin"
+    AUDITOR = "auditor"
+
+
+class Relation(StrEnum):
+    """How the asker must stand to what they ask for."""
+
+    SELF = "self"  # their own account, or what everybody who is signed in shares
+    PROJECT = "project"  # a thing of a project: the role in that project decides
+    PLATFORM = "platform"  # the platform itself: only platform roles decide
+
+
+class Scope(StrEnum):
+    """Named sets of actions for tokens; each holds the ones before it."""
+
+    READ = "read"
+    DEPLOY = "deploy"
+    ADMIN = "admin"
+
+
+class Action(StrEnum):
+    """Everything that a route or page can ask for."""
+
+    ABOUT_READ = "about.read"
+    CATALOG_READ = "catalog.read"
+    DEPLOYMENT_READ = "deployment.read"
+    DEPLOYMENT_CREATE = "deployment.create"
+    DEPLOYMENT_REMOVE = "deployment.remove"
+    DEPLOYMENT_REVEAL = "deployment.reveal"
+    OPERATION_READ = "operation.read"
+    OPERATION_CANCEL = "operation.cancel"
+    PROFILE_READ = "profile.read"
+    SESSION_END = "session.end"
+    TOKEN_MANAGE = "token.manage"  # noqa: S105  (the name of an action)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Who may do one action: members from ``least`` up, these platform roles, these tokens."""
+
+    relation: Relation
+    scope: Scope
+    least: Role | None = None
+    platform: frozenset[PlatformRole] = frozenset()
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        """Return the project roles that the action is granted to."""
+        ladder = list(Role)
+        return frozenset(ladder[: ladder.index(self.least) + 1]) if self.least else frozenset()
+
+
+def _own(scope: Scope) -> Rule:
+    return Rule(Relation.SELF, scope)
+
+
+def _member(least: Role | None, scope: Scope, *platform: PlatformRole) -> Rule:
+    return Rule(Relation.PROJECT, scope, least, frozenset(platform))
+
+
+def _platform(scope: Scope, *platform: PlatformRole) -> Rule:
+    return Rule(Relation.PLATFORM, scope, None, frozenset(platform))
+
+
+# Platform admins see everything and set things up; what projects keep secret stays theirs.
+_SEES: Final = (PlatformRole.ADMIN, PlatformRole.AUDITOR)
+POLICY: Final[Mapping[Action, Rule]] = {
+    Action.ABOUT_READ: _own(Scope.READ),
+    Action.CATALOG_READ: _own(Scope.READ),
+    Action.DEPLOYMENT_READ: _member(Role.VIEWER, Scope.READ, *_SEES),
+    Action.DEPLOYMENT_CREATE: _member(Role.DEVELOPER, Scope.DEPLOY),
+    Action.DEPLOYMENT_REMOVE: _member(Role.DEVELOPER, Scope.DEPLOY),
+    Action.DEPLOYMENT_REVEAL: _member(Role.DEVELOPER, Scope.DEPLOY),
+    Action.OPERATION_READ: _member(Role.VIEWER, Scope.READ, *_SEES),
+    Action.OPERATION_CANCEL: _member(Role.DEVELOPER, Scope.DEPLOY, PlatformRole.ADMIN),
+    Action.PROFILE_READ: _own(Scope.READ),
+    Action.SESSION_END: _own(Scope.ADMIN),
+    Action.TOKEN_MANAGE: _own(Scope.ADMIN),
+}
+_SCOPES: Final = frozenset(scope.value for scope in Scope)
+_ACTIONS: Final = frozenset(action.value for action in Action)
+
+
+def actions_of(scope: Scope) -> frozenset[Action]:
+    """Return what a named scope allows."""
+    held = list(Scope)[: list(Scope).index(scope) + 1]
+    return frozenset(action for action, rule in POLICY.items() if rule.scope in held)
+
+
+def expand(scopes: Iterable[str]) -> frozenset[Action]:
+    """Return the actions behind names of scopes and actions; unknown names allow nothing."""
+    found: set[Action] = set()
+    for name in scopes:
+        if name in _SCOPES:
+            found |= actions_of(Scope(name))
+        elif name in _ACTIONS:
+            found.add(Action(name))
+    return frozenset(found)
+
+
+def is_scope(name: str) -> bool:
+    """Tell whether a token can be given this name as a scope."""
+    return name in _SCOPES or name in _ACTIONS

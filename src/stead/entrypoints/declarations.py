@@ -1,0 +1,104 @@
+"""What every route declares, read from the application itself: for its start, tests and docs."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
+from pydantic import BaseModel
+
+from stead.core import authz
+from stead.core.authz import POLICY, Action, Relation
+from stead.core.http import require_actor
+
+API: Final = "/api/v1/"
+# How things are named in bodies and queries: by id, or a project by its name.
+_NAMES: Final = ("project",)
+
+
+class UndeclaredActionError(Exception):
+    """A route does not say which action it performs, or never asks who performs it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """One route: what it does, to what kind of relation, and where its thing is named.
+
+    ``named_in`` lists places such as ``path.deployment_id`` and ``body.project``.
+    """
+
+    method: str
+    path: str
+    action: Action | None
+    named_in: tuple[str, ...]
+    public: str = ""
+
+    @property
+    def relation(self) -> Relation | None:
+        """Return how the asker must stand to the thing; None for public routes."""
+        return POLICY[self.action].relation if self.action is not None else None
+
+    @property
+    def page(self) -> bool:
+        """Tell whether browsers rather than programs ask for it."""
+        return not self.path.startswith(API)
+
+
+def list_declarations(app: FastAPI) -> list[Declaration]:
+    """Return one entry per route and method. Raises UndeclaredActionError."""
+    found = [one for route in _ours(app) for one in _declarations(route)]
+    return sorted(found, key=lambda one: (one.path, one.method))
+
+
+def _ours(app: FastAPI) -> Iterator[RouteContext]:
+    # Included routers are not flattened into app.routes, so ask for what they really serve.
+    for route in iter_route_contexts(app.routes):
+        if isinstance(route.original_route, APIRoute):
+            yield route
+
+
+def _declarations(route: RouteContext) -> Iterator[Declaration]:
+    said = authz.declared(route.endpoint)
+    path = route.path or ""
+    if said is None:
+        raise UndeclaredActionError(f"{path} declares no action")
+    asked = authz.action_of(route.endpoint)
+    dependant: Dependant = route.dependant
+    if asked is not None and require_actor not in _calls(dependant):
+        raise UndeclaredActionError(f"{path} declares {asked} and never asks who is there")
+    reason = "" if asked is not None else said.removeprefix("public: ")
+    for method in sorted(route.methods or ()):
+        yield Declaration(method, path, asked, tuple(_named_in(dependant)), reason)
+
+
+def _calls(dependant: Dependant) -> Iterator[Callable[..., object] | None]:
+    yield dependant.call
+    for below in dependant.dependencies:
+        yield from _calls(below)
+
+
+def _named_in(dependant: Dependant) -> Iterator[str]:
+    for one in dependant.path_params:
+        yield f"path.{one.name}"
+    for one in dependant.query_params:
+        if _names_a_thing(one.name):
+            yield f"query.{one.name}"
+    for one in dependant.body_params:
+        yield from _inside(one.field_info.annotation, "body")
+    for below in dependant.dependencies:
+        yield from _named_in(below)
+
+
+def _inside(model: object, where: str) -> Iterator[str]:
+    if not isinstance(model, type) or not issubclass(model, BaseModel):
+        return
+    for name, field in model.model_fields.items():
+        if _names_a_thing(name):
+            yield f"{where}.{name}"
+        yield from _inside(field.annotation, f"{where}.{name}")
+
+
+def _names_a_thing(name: str) -> bool:
+    return name in _NAMES or name.endswith("_id")
