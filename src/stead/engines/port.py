@@ -4,7 +4,8 @@ Contract for all mutations: they return as soon as the engine accepted the work,
 key asks for the same result, and an object that is absent counts as deleted. The guest carries
 its key, so that a repeated call finds what the first one made even when its answer was lost.
 A task's native id is known before anybody waits: whoever was interrupted while settling
-settles again with the same id. Failures are raised as one of ``engines.errors``.
+settles again with the same id. A guest that is busy with another task makes a call wait its
+turn or raises Locked. Failures are raised as one of ``engines.errors``.
 """
 
 from typing import Protocol, runtime_checkable
