@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from stead_agent import requirements
 from stead_agent.job import Order, RefusedError
 from stead_agent.transport import Line
 
@@ -79,6 +80,7 @@ def read_manifest(folder: Path, order: Order) -> Package:
         raise RefusedError("The package's manifest is not an object.")
     if (manifest.get("id"), manifest.get("version")) != (order.package_id, order.package_version):
         raise RefusedError("The package's manifest names another package or version.")
+    _refuse_unfit(manifest.get("systems"))
     scripts, inputs = manifest.get("scripts"), manifest.get("inputs", [])
     if not isinstance(scripts, list) or order.script not in scripts:
         raise RefusedError(f"The package's manifest does not list {order.script}.")
@@ -89,6 +91,12 @@ def read_manifest(folder: Path, order: Order) -> Package:
     if not isinstance(inputs, list) or not all(isinstance(one, dict) for one in inputs):
         raise RefusedError("The package's manifest declares inputs that cannot be read.")
     return Package(folder, tuple(inputs))
+
+
+def _refuse_unfit(systems: object) -> None:
+    unfit = requirements.system_problem(systems, requirements.read_release())
+    if unfit is not None:
+        raise RefusedError(unfit)
 
 
 def _unpack_members(members: tarfile.TarFile, folder: Path) -> None:

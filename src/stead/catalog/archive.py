@@ -36,6 +36,7 @@ def describe(manifest: Manifest) -> dict[str, object]:
     return {
         "id": manifest.id,
         "version": manifest.version,
+        "systems": manifest.os_requirements.lowest,
         "scripts": list(manifest.scripts),
         "inputs": [declaration(one) for one in manifest.inputs],
     }

@@ -3,44 +3,70 @@
 import difflib
 import re
 from collections.abc import Iterator
+from typing import Final, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from stead.catalog import rules
+from stead.catalog import demands, rules
 from stead.catalog.declarations import declaration
 from stead.catalog.document import Document, Where
 from stead.catalog.errors import PackageError, Problem
-from stead.catalog.schemas import NUMBER_TYPES, TEXT_TYPES, Input, Manifest, PortOf
+from stead.catalog.schemas import NUMBER_TYPES, TEXT_TYPES, Input, Manifest, PortOf, Proof
 from stead_agent import inputs as agent_inputs
 
 _Fault = tuple[Where, str, str]
-_GENERATED = "x" * 24
+_GENERATED: Final = "x" * 24
+_Shape = TypeVar("_Shape", bound=BaseModel)
 
 
 def parse(document: Document) -> Manifest:
     """Turn a document into a manifest; raises PackageError with every fault found."""
-    try:
-        manifest = Manifest.model_validate(document.value)
-    except ValidationError as error:
-        details = error.errors(include_url=False, include_context=False)
-        raise PackageError(*(_shape_problem(document, one) for one in details)) from error
-    faults = [*_inputs(manifest), *_services(manifest), *_outputs(manifest)]
+    manifest = _shaped(document, Manifest)
+    faults = [
+        *_inputs(manifest),
+        *_services(manifest),
+        *_outputs(manifest),
+        *demands.faults(manifest),
+    ]
     if faults:
         raise PackageError(*(document.problem(*fault) for fault in faults))
     return manifest
 
 
-def _shape_problem(document: Document, detail: ErrorDetails) -> Problem:
+def parse_proof(document: Document, manifest: Manifest) -> Proof:
+    """Turn ``proof.yml`` into a proof for this manifest; raises PackageError."""
+    proof = _shaped(document, Proof)
+    faults = [
+        ((group, name), f"{name} is no input of the manifest", "name one of its inputs")
+        for group, given in (("inputs", proof.inputs), ("change", proof.change))
+        for name in given
+        if manifest.input(name) is None
+    ]
+    if faults:
+        raise PackageError(*(document.problem(*fault) for fault in faults))
+    return proof
+
+
+def _shaped(document: Document, shape: type[_Shape]) -> _Shape:
+    try:
+        return shape.model_validate(document.value)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_context=False)
+        problems = (_shape_problem(document, shape, one) for one in details)
+        raise PackageError(*problems) from error
+
+
+def _shape_problem(document: Document, shape: type[BaseModel], detail: ErrorDetails) -> Problem:
     where = tuple(part for part in detail["loc"] if not _is_branch(part))
     name = ".".join(str(part) for part in where) or "the document"
     kind = detail["type"]
     if kind == "missing":
         return document.problem(where, f"{name} is missing", f"add {where[-1]}")
     if kind == "extra_forbidden":
-        near = difflib.get_close_matches(str(where[-1]), _keys(), 1)
+        near = difflib.get_close_matches(str(where[-1]), _keys(shape), 1)
         fix = f"write {near[0]}" if near else "remove it"
-        return document.problem(where, f"{name} is not a key of a manifest", fix)
+        return document.problem(where, f"{name} is not a key of a {shape.__name__.lower()}", fix)
     if kind == "string_type":
         return document.problem(where, f"{name} is not text", "put the value in quotes")
     reason = detail["msg"].removeprefix("Value error, ")
@@ -49,12 +75,14 @@ def _shape_problem(document: Document, detail: ErrorDetails) -> Problem:
 
 def _is_branch(part: str | int) -> bool:
     """Tell whether a part of pydantic's location names a branch of a union, not a key."""
-    return part in ("int", "str", "bool", "PortOf") or str(part).startswith("constrained-")
+    branches = ("int", "str", "bool", "PortOf")
+    return part in branches or str(part).startswith(("constrained-", "dict["))
 
 
-def _keys() -> list[str]:
-    shapes = [Manifest.model_json_schema(), *Manifest.model_json_schema()["$defs"].values()]
-    return [key for shape in shapes for key in shape.get("properties", {})]
+def _keys(shape: type[BaseModel]) -> list[str]:
+    schema = shape.model_json_schema()
+    parts = [schema, *schema.get("$defs", {}).values()]
+    return [key for part in parts for key in part.get("properties", {})]
 
 
 def _inputs(manifest: Manifest) -> Iterator[_Fault]:
@@ -82,6 +110,9 @@ def _input(one: Input, earlier: dict[str, Input]) -> Iterator[tuple[str, str, st
 def _input_secret(one: Input) -> Iterator[tuple[str, str, str]]:
     if one.is_secret and one.default is not None:
         yield "default", "has a default secret", "remove it; say generate: true instead"
+    if one.default is not None and not one.is_secret and rules.names_a_secret(one.name):
+        fix = "make it a password with generate: true"
+        yield "default", "sounds like a secret and has a default", fix
     if one.is_secret and one.type not in ("string", "password"):
         yield "sensitive", "is sensitive but no text", "make it a string or a password"
     if one.generate and one.type != "password":

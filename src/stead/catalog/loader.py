@@ -3,20 +3,23 @@
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from stead.catalog import archive, document, folders, lint, rules
+from stead.catalog import archive, document, folders, lint, records, rules
 from stead.catalog.errors import PackageError, Problem, UnknownPackageError
-from stead.catalog.schemas import Manifest
+from stead.catalog.records import Record
+from stead.catalog.schemas import Manifest, Proof
 
 BUILT_IN: Final = Path(__file__).parent / "packages"
 MANIFEST: Final = "manifest.yml"
 MANIFEST_LIMIT: Final = 256 * 1024
 LIBRARY: Final = "stead.sh"
-_FOR_PEOPLE: Final = frozenset({MANIFEST, "README.md", "icon.svg"})
+PROOF: Final = "proof.yml"
+PROOF_FOLDER: Final = "proof/"
+_NOT_SENT: Final = frozenset({MANIFEST, PROOF, "README.md", "icon.svg"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,23 @@ class Package:
     archive: bytes = field(repr=False)
     readme: str = field(repr=False)
     icon: str | None = field(repr=False)
+    proof: "PackageProof | None" = field(repr=False)
+    record: Record | None = None
+
+    @property
+    def tested(self) -> Record | None:
+        """Return the record that these very scripts passed their proof, if there is one."""
+        found = self.record
+        return found if found is not None and found.result == "proven" else None
+
+
+@dataclass(frozen=True, slots=True)
+class PackageProof:
+    """What the prover needs; guests of people who deploy never see it."""
+
+    terms: Proof
+    files: Mapping[str, bytes] = field(repr=False)
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +88,10 @@ def load(places: Sequence[Path]) -> Catalog:
             )
             broken.append(BrokenPackage(place, (problem,)))
             continue
+        proven = records.latest(records.read(place))
         for folder in found:
             try:
-                _add(packages, load_package(folder))
+                _add(packages, with_record(load_package(folder), proven))
             except PackageError as error:
                 broken.append(BrokenPackage(folder, error.problems))
     return Catalog(MappingProxyType(dict(sorted(packages.items()))), tuple(broken))
@@ -80,10 +101,14 @@ def load_package(folder: Path) -> Package:
     """Read one package; raises PackageError with everything that is wrong with it."""
     files = folders.read(folder)
     manifest = _manifest(folder, files)
-    problems = [*_script_problems(manifest, files), *_icon_problems(files)]
+    problems = [
+        *_script_problems(manifest, files),
+        *_secret_problems(files),
+        *_icon_problems(files),
+    ]
     if problems:
         raise PackageError(*problems)
-    content = {name: data for name, data in files.items() if name not in _FOR_PEOPLE}
+    content = {name: data for name, data in files.items() if _is_sent(name)}
     packed = archive.build(manifest, {**content, LIBRARY: _library()})
     return Package(
         manifest=manifest,
@@ -91,7 +116,33 @@ def load_package(folder: Path) -> Package:
         archive=packed,
         readme=_text(files, "README.md") or "",
         icon=_text(files, "icon.svg"),
+        proof=_proof(manifest, files),
     )
+
+
+def with_record(package: Package, proven: Mapping[tuple[str, str], Record]) -> Package:
+    """Return a package with what the prover last found about these very files."""
+    proof = package.proof.digest if package.proof else ""
+    return replace(package, record=proven.get((package.digest, proof)))
+
+
+def _is_sent(name: str) -> bool:
+    return name not in _NOT_SENT and not name.startswith(PROOF_FOLDER)
+
+
+def _proof(manifest: Manifest, files: Mapping[str, bytes]) -> PackageProof | None:
+    if PROOF not in files:
+        return None
+    terms = lint.parse_proof(document.read(PROOF, files[PROOF]), manifest)
+    own = {name: data for name, data in files.items() if name.startswith(PROOF_FOLDER)}
+    wanted = ["changed.sh"] if terms.stateless else ["changed.sh", "write.sh", "read.sh"]
+    scripts = {*(f"{PROOF_FOLDER}{name}" for name in wanted), *(n for n in own if ".sh" in n)}
+    problems = _faults_of_scripts(sorted(scripts), files)
+    if problems:
+        raise PackageError(*problems)
+    parts = sorted([(PROOF, files[PROOF]), *own.items()])
+    told = b"".join(b"%s %d\n%s" % (name.encode(), len(data), data) for name, data in parts)
+    return PackageProof(terms, MappingProxyType(own), hashlib.sha256(told).hexdigest())
 
 
 def _package_folders(place: Path) -> list[Path]:
@@ -126,8 +177,23 @@ def _manifest(folder: Path, files: Mapping[str, bytes]) -> Manifest:
 
 
 def _script_problems(manifest: Manifest, files: Mapping[str, bytes]) -> list[Problem]:
+    return _faults_of_scripts(manifest.scripts, files)
+
+
+def _secret_problems(files: Mapping[str, bytes]) -> list[Problem]:
+    """Find passwords that everybody would know; prose may speak of them."""
+    fix = "take it from an input of type password with generate: true"
+    return [
+        Problem(name, line, f"sets a secret that everybody can read: {words}", fix)
+        for name, data in files.items()
+        if _is_sent(name) and b"\0" not in data
+        for line, words in rules.fixed_secrets(data.decode("utf-8", errors="replace"))
+    ]
+
+
+def _faults_of_scripts(scripts: Sequence[str], files: Mapping[str, bytes]) -> list[Problem]:
     problems = []
-    for script in manifest.scripts:
+    for script in scripts:
         text = _text(files, script)
         fault = "is missing" if text is None else rules.script_problem(text)
         if fault:

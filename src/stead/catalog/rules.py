@@ -26,6 +26,13 @@ _DRAWING = re.compile(
     "svg|g|path|circle|ellipse|rect|line|polyline|polygon|title|desc|defs|linearGradient|"
     "radialGradient|stop|clipPath"
 )
+_SECRET_NAME = re.compile(r"(.*_)?(password|passwd|passphrase|secret|token|apikey|api_key)")
+# A word given to something that is named like a secret: neither a variable nor a switch.
+_FIXED_SECRET = re.compile(
+    r"""(?i)(?:^|[\s;'"{_-])(?:password|passwd|passphrase|rootpw|secret|token|api_?key)["']?"""
+    r"""\s*(?:=|:=|:-|:(?=\s))\s*["']?(?!(?:true|false|yes|no|none|null|empty)\b)"""
+    r"""[A-Za-z0-9!@#%^&*._-]{3,}"""
+)
 _PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 
 
@@ -43,6 +50,18 @@ def pattern_problem(pattern: str) -> str | None:
     except patterns.PatternError as error:
         return str(error)
     return None
+
+
+def names_a_secret(name: str) -> bool:
+    """Tell whether an input is named like something that nobody else may know."""
+    return _SECRET_NAME.fullmatch(name) is not None
+
+
+def fixed_secrets(text: str) -> Iterator[tuple[int, str]]:
+    """Yield line and text of every place where a script or a file sets a password itself."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.lstrip().startswith("#") and (match := _FIXED_SECRET.search(line)):
+            yield number, match[0].strip()[:60]
 
 
 def placeholders(template: str) -> Iterator[str]:

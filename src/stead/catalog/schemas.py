@@ -18,6 +18,17 @@ FileName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,60}
 HttpPath = Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9/._~?&=%-]{0,200}$")]
 HexBytes = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{2}){1,512}$")]
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
+OsVersion = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,4}(\.[0-9]{1,4}){0,2}$")]
+VersionRange = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(\*|(>=|<=|==|!=|>|<)[0-9A-Za-z.+~-]{1,40}"
+        r"( (>=|<=|==|!=|>|<)[0-9A-Za-z.+~-]{1,40}){0,4})$"
+    ),
+]
+DataPath = Annotated[
+    str, StringConstraints(max_length=200, pattern=r"^(/[A-Za-z0-9_][A-Za-z0-9_.@+-]*){2,12}$")
+]
 
 TEXT_TYPES: Final = frozenset({"string", "password", "select", "email"})
 NUMBER_TYPES: Final = frozenset({"integer", "port"})
@@ -28,10 +39,20 @@ class _Shape(BaseModel):
 
 
 class OsRequirements(_Shape):
-    """Systems on which the scripts were seen to work."""
+    """Systems on which the scripts were seen to work.
+
+    A plain ``min_version`` counts for the first family; a mapping says it for each.
+    """
 
     family: Annotated[list[Name], Field(min_length=1, max_length=8)]
-    min_version: str | None = None
+    min_version: OsVersion | dict[Name, OsVersion] | None = None
+
+    @property
+    def lowest(self) -> dict[str, str]:
+        """Return the families with the lowest version of each, or nothing where any will do."""
+        given = self.min_version
+        named = {self.family[0]: given} if isinstance(given, str) else given or {}
+        return {family: named.get(family, "") for family in self.family}
 
 
 class ResourceRequirements(_Shape):
@@ -100,11 +121,13 @@ class Service(_Shape):
     protocol: Literal["http", "tcp"]
     port: PortNumber | PortOf
     path: HttpPath | None = None
+    health_path: HttpPath | None = None
+    exposure: Literal["public", "private"] = "public"
     probe: Probe | None = None
 
     @model_validator(mode="after")
     def _fits_protocol(self) -> Self:
-        if self.protocol == "tcp" and self.path is not None:
+        if self.protocol == "tcp" and (self.path or self.health_path):
             message = "a tcp service has no path"
             raise ValueError(message)
         if self.protocol == "http" and self.probe is not None:
@@ -121,6 +144,20 @@ class OutputTemplate(_Shape):
     value: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
 
+class Metrics(_Shape):
+    """Where a service tells its figures in the text format of Prometheus."""
+
+    service: Name
+    path: HttpPath = "/metrics"
+
+
+class Dependency(_Shape):
+    """Another app that must be there first, in a version within a range such as ``>=1.2 <2``."""
+
+    package: Name
+    version: VersionRange = "*"
+
+
 class Manifest(_Shape):
     """A package as its author describes it."""
 
@@ -132,13 +169,22 @@ class Manifest(_Shape):
     category: Name
     author: Line
     notes: Prose | None = None
+    tags: Annotated[list[Name], Field(max_length=16)] = []
     os_requirements: OsRequirements
     resource_requirements: ResourceRequirements = ResourceRequirements()
+    nesting: bool = False
+    dependencies: Annotated[list[Dependency], Field(max_length=16)] = []
+    conflicts: Annotated[list[Dependency], Field(max_length=16)] = []
     inputs: Annotated[list[Input], Field(max_length=100)] = []
     services: Annotated[list[Service], Field(max_length=16)] = []
     outputs: Annotated[list[OutputTemplate], Field(max_length=32)] = []
+    metrics: Metrics | None = None
+    data: Annotated[list[DataPath], Field(max_length=16)] = []
     install_script: FileName = "install.sh"
+    upgrade_script: FileName | None = None
     check_script: FileName | None = None
+    backup_script: FileName | None = None
+    restore_script: FileName | None = None
     uninstall_script: FileName | None = None
     timeout_seconds: Annotated[int, Field(ge=10, le=86400)]
     idempotent: bool
@@ -146,7 +192,14 @@ class Manifest(_Shape):
     @property
     def scripts(self) -> tuple[str, ...]:
         """The only files of the package that an agent runs."""
-        named = (self.install_script, self.check_script, self.uninstall_script)
+        named = (
+            self.install_script,
+            self.upgrade_script,
+            self.check_script,
+            self.backup_script,
+            self.restore_script,
+            self.uninstall_script,
+        )
         return tuple(script for script in named if script is not None)
 
     def input(self, name: str) -> Input | None:
@@ -158,3 +211,21 @@ class Manifest(_Shape):
         if isinstance(service.port, int):
             return service.port
         return int(values[service.port.input])
+
+    def service(self, name: str) -> Service | None:
+        """Return the service of that name, if there is one."""
+        return next((one for one in self.services if one.name == name), None)
+
+
+class Proof(_Shape):
+    """How the prover shows that a package does what it says (``proof.yml``).
+
+    ``proof/changed.sh`` succeeds once ``change`` is in effect, ``proof/write.sh`` writes $MARKER
+    through the app's own protocol and ``proof/read.sh`` succeeds where it can be read.
+    """
+
+    inputs: dict[SnakeName, Value] = {}
+    change: Annotated[dict[SnakeName, Value], Field(min_length=1, max_length=1)]
+    stop: Annotated[list[FileName], Field(min_length=1, max_length=8)]
+    stateless: Line | None = None
+    leftovers: Annotated[list[Line], Field(max_length=40)] = []

@@ -150,6 +150,16 @@ def test_manifest_that_does_not_fit_is_refused(tmp_path: Path, parts: dict[str, 
         packages.read_manifest(manifest(tmp_path, **parts), ORDER)
 
 
+def test_package_for_another_system_is_refused_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    release = {"ID": "debian", "VERSION_ID": "11", "PRETTY_NAME": "Debian 11"}
+    monkeypatch.setattr(packages.requirements, "read_release", lambda: release)
+    manifest(tmp_path, systems={"debian": "12"})
+    with pytest.raises(RefusedError, match="needs debian 12 or newer; this is Debian 11"):
+        packages.read_manifest(tmp_path, ORDER)
+
+
 @pytest.mark.parametrize("raw", [b"", b"[]", b"{", b"[" * 100_000, b"\xff"])
 def test_manifest_that_cannot_be_read_is_refused(tmp_path: Path, raw: bytes):
     manifest(tmp_path)

@@ -92,6 +92,7 @@ def test_the_archive_holds_what_an_agent_needs(tmp_path: Path):
         assert json.load(source) == {
             "id": "demo",
             "version": "1.0.0",
+            "systems": {"debian": "12"},
             "scripts": ["install.sh"],
             "inputs": [
                 {
@@ -193,3 +194,34 @@ def test_an_icon_is_a_plain_drawing(tmp_path: Path, drawing: str):
     icon = f'<svg xmlns="http://www.w3.org/2000/svg">{drawing}</svg>'
     (folder(tmp_path) / "icon.svg").write_text(icon)
     assert "icon.svg: " in only_fault(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "password=hunter2",
+        'DB_PASSWORD="${PASSWORD:-changeme}"',
+        "  admin_token: s3cret-word",
+        'say \'{"password": "hunter2"}\'',
+        "rootpw = secret",
+    ],
+)
+def test_a_secret_that_everybody_can_read_is_refused(tmp_path: Path, line: str):
+    (folder(tmp_path) / "install.sh").write_text(f"{SCRIPT}\n{line}\n")
+    assert "install.sh:4: sets a secret that everybody can read" in only_fault(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "password=$PASSWORD",
+        "# password=hunter2",
+        "password_encryption = 'scram-sha-256'",
+        "PGPASSWORD=${PASSWORD:?} psql",
+        "needs_token=true",
+        "echo the password is kept by reference",
+    ],
+)
+def test_speaking_of_secrets_is_no_fault(tmp_path: Path, line: str):
+    (folder(tmp_path) / "install.sh").write_text(f"{SCRIPT}\n{line}\n")
+    assert not load([tmp_path]).broken

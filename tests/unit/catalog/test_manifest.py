@@ -62,6 +62,8 @@ def test_a_script_is_a_file_of_the_package(script: str):
         (asked("port", "port"), "reserved"),
         (asked(kind="password", default="hunter2hunter2"), "default secret"),
         (asked(sensitive=True, default="hunter2"), "default secret"),
+        (asked("admin_password", default="hunter2"), "sounds like a secret"),
+        (asked("api_token", default="hunter2"), "sounds like a secret"),
         (asked(kind="integer", sensitive=True), "no text"),
         (asked(generate=True), "no password"),
         (asked(kind="password", generate=True, validation={"max_length": 8}), "24 letters"),
@@ -131,3 +133,35 @@ def test_the_port_of_a_service_may_come_from_an_input():
         services=[{"name": "web", "protocol": "http", "port": {"input": "listen"}}],
     )
     assert made.service_port(made.services[0], {"listen": 8081}) == 8081
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"os_requirements": {"family": ["debian"], "min_version": "twelve"}}, "min_version"),
+        (
+            {"os_requirements": {"family": ["debian"], "min_version": {"ubuntu": "20.04"}}},
+            "family",
+        ),
+        ({"id": "schema"}, "word of the catalog"),
+        ({"dependencies": [{"package": "demo"}]}, "names the app itself"),
+        ({"dependencies": [{"package": "redis"}, {"package": "redis"}]}, "names redis twice"),
+        ({"dependencies": [{"package": "redis", "version": "about 1"}]}, "version"),
+        ({"metrics": {"service": "missing"}}, "serves no figures"),
+        ({"data": ["/var/lib"]}, "belongs to the system"),
+        ({"data": ["/var/lib/../x"]}, "data"),
+        ({"data": ["/var/lib/demo"]}, "never backed up"),
+        ({"backup_script": "backup.sh"}, "restore_script is missing"),
+        ({"restore_script": "restore.sh"}, "backup_script is missing"),
+    ],
+)
+def test_a_wrong_demand_is_refused(change: dict[str, object], words: str):
+    assert words in fault(**change)
+
+
+def test_systems_may_be_named_as_the_first_platform_did():
+    both = {"family": ["ubuntu", "debian"], "min_version": "20.04"}
+    assert manifest(os_requirements=both).os_requirements.lowest == {
+        "ubuntu": "20.04",
+        "debian": "",
+    }

@@ -14,6 +14,9 @@ readonly APT_OPTIONS=(
     -o DPkg::Options::=--force-confold
 )
 
+# What backup.sh fills and restore.sh reads. Whoever asked for it carries it away and brings it back.
+readonly BACKUP=/var/lib/stead-backup
+
 # progress PERCENT TEXT: tell the person who waits how far this is.
 progress() { echo "::progress $1 $2"; }
 
@@ -114,6 +117,39 @@ wait_for() {
         [ $SECONDS -lt $until ] || return 1
         sleep 0.1
     done
+}
+
+# begin_backup: an empty folder that nobody else reads; what an earlier run left is gone.
+begin_backup() {
+    rm -rf "$BACKUP"
+    install -d -m 0700 "$BACKUP"
+}
+
+# need_backup FILE...: give up unless restore.sh was given these.
+need_backup() {
+    local name
+    for name in "$@"; do
+        [ -e "$BACKUP/$name" ] || fail 1 "the backup has no $name in $BACKUP"
+    done
+}
+
+# http_get PORT PATH [HOST]: the whole answer of a server on this machine, headers first.
+http_get() {
+    local ask='exec 3<>"/dev/tcp/127.0.0.1/$1" && printf "GET %s HTTP/1.0\r\nHost: %s\r\n\r\n" "$2" "${3:-localhost}" >&3 && cat <&3'
+    timeout 10 bash -c "$ask" http_get "$@" 2>/dev/null | tr -d '\0'
+}
+
+# http_status PORT PATH [HOST]: the answer's code, or nothing.
+http_status() {
+    local answer
+    answer=$(http_get "$@") || true
+    [[ $answer =~ ^HTTP/1\.[01]\ ([0-9]{3}) ]] && printf '%s' "${BASH_REMATCH[1]}"
+}
+
+# remove_account USER [GROUP]: what a package leaves behind when it is purged.
+remove_account() {
+    if getent passwd "$1" >/dev/null; then userdel "$1" 2>/dev/null || true; fi
+    if getent group "${2:-$1}" >/dev/null; then groupdel "${2:-$1}" 2>/dev/null || true; fi
 }
 
 # escape_html TEXT

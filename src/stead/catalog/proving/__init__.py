@@ -1,0 +1,1 @@
+"""The prover: takes packages through their whole lives in fresh containers and writes down how."""
