@@ -49,6 +49,8 @@ NAMING = {
 # what was used, ended or revoked since the copy was taken must not be good again.
 SHORT_LIVED: Final = {"info": {"short_lived": True}}
 _SPARE: Final = 28
+# After this long a writer asks for the lock anew; see sqlite._begin.
+_TURN_MS: Final = 10
 # What connecting to a server raises before SQLAlchemy has anything to wrap.
 _NO_CONNECTION = (ConnectionError, TimeoutError)
 
@@ -129,8 +131,8 @@ class Database:
         self._writer_lock = asyncio.Lock()
         if self.sqlite:
             _make_private(Path(make_url(url).database or ""))
-            self._writer = _sqlite_engine(url, begin="BEGIN IMMEDIATE", size=1)
-            self._reader = _sqlite_engine(url, begin="BEGIN", size=4)
+            self._writer = _sqlite_engine(url, begin="BEGIN IMMEDIATE", size=1, wait_ms=_TURN_MS)
+            self._reader = _sqlite_engine(url, begin="BEGIN", size=4, wait_ms=30_000)
         else:
             self._writer = self._reader = create_async_engine(
                 url, pool_size=10, pool_pre_ping=True, connect_args={"timeout": 5}
@@ -220,7 +222,7 @@ def _translate(error: Exception) -> Exception:
     return error
 
 
-def _sqlite_engine(url: str, *, begin: str, size: int) -> AsyncEngine:
+def _sqlite_engine(url: str, *, begin: str, size: int, wait_ms: int) -> AsyncEngine:
     engine = create_async_engine(
         url,
         pool_size=size,
@@ -232,12 +234,9 @@ def _sqlite_engine(url: str, *, begin: str, size: int) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-        # The driver must not open transactions by itself: it would choose deferred ones,
-        # and two readers that turn into writers then fail instead of waiting.
-        connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in (
-            "busy_timeout=30000",
+            f"busy_timeout={wait_ms}",
             "journal_mode=wal",
             "synchronous=full",
             "foreign_keys=on",
@@ -248,6 +247,8 @@ def _sqlite_engine(url: str, *, begin: str, size: int) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "begin")
     def start(connection: Any) -> None:  # noqa: ANN401  (the event passes a driver's object)
-        connection.exec_driver_sql(begin)
+        # The driver opens no transactions by itself: it would choose deferred ones, and
+        # two readers that turn into writers then fail instead of waiting.
+        connection.connection.driver_connection.begin = begin
 
     return engine

@@ -241,3 +241,30 @@ async def test_a_database_that_cannot_be_opened_is_unavailable(tmp_path: Path):
                 await uow.session.scalar(text("select 1"))
         assert caught.value.retryable, "a step may try again"
     await database.close()
+
+
+async def test_a_writer_is_let_in_between_those_of_a_busy_process(database_file: Path):
+    """Looks for the lock stay frequent, however long the wait has been."""
+    async with opened(database_file) as busy, opened(database_file) as other:
+        ready, written = asyncio.Event(), 0
+
+        async def hog() -> None:
+            nonlocal written
+            while not ready.is_set():
+                await _count_up(busy)
+                written += 1
+
+        hogs = [asyncio.create_task(hog()) for _ in range(4)]
+        for _ in range(5):
+            await _count_up(other)
+        ready.set()
+        await asyncio.gather(*hogs)
+        async with other.read() as uow:
+            found = await uow.session.scalar(text("select max(version) from edge_snapshot"))
+    assert found == written + 5
+
+
+async def test_a_unit_that_does_nothing_takes_no_lock(database_file: Path):
+    async with opened(database_file) as one, opened(database_file) as two, one.write():
+        await add(two, "a")
+        assert await names(two) == {"a"}
