@@ -22,6 +22,10 @@ class Blobs:
             draft.replace(target)
         return digest
 
+    def digests(self) -> list[str]:
+        """Return everything that is kept, damaged or not."""
+        return sorted(path.name for path in self._folder.iterdir() if path.name[0] != ".")
+
     def find(self, digest: str) -> bytes | None:
         """Return the content of a digest, or None.
 

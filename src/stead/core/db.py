@@ -21,7 +21,7 @@ from sqlalchemy import (
     make_url,
 )
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase
@@ -36,6 +36,8 @@ from stead.core.bus import Bus
 from stead.core.errors import Kind, SteadError
 from stead.core.notices import announce
 
+# What copies and migrations are handed; no other module names the library.
+Connection = AsyncConnection
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -167,9 +169,17 @@ class Database:
         except (DBAPIError, *_NO_CONNECTION) as error:
             raise _translate(error) from error
 
-    async def connection(self) -> AsyncConnection:
-        """Return a plain connection for migrations."""
-        return await self._writer.connect()
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """Open a connection that sees one moment of everything, however long it is read."""
+        try:
+            async with self._reader.connect() as connection:
+                if not self.sqlite:
+                    # SQLite's transactions are like that by themselves.
+                    await connection.execution_options(isolation_level="REPEATABLE READ")
+                yield connection
+        except (DBAPIError, *_NO_CONNECTION) as error:
+            raise _translate(error) from error
 
     async def close(self) -> None:
         """Close all connections."""
@@ -217,7 +227,9 @@ def _make_private(path: Path) -> None:
 
 def _translate(error: Exception) -> Exception:
     gone = not isinstance(error, DBAPIError) or error.connection_invalidated
-    if gone or isinstance(error, OperationalError | InterfaceError):
+    # SQLite says of a file that is damaged nothing more special than this.
+    damaged = type(error) is DatabaseError
+    if gone or damaged or isinstance(error, OperationalError | InterfaceError):
         return DatabaseUnavailableError("The database cannot be reached; try again in a moment")
     return error
 

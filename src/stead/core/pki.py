@@ -1,6 +1,5 @@
 """The internal certificate authority: one root, limited to our own names and networks."""
 
-import os
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv4Address, IPv4Network
@@ -12,6 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from stead.core.files import write_private
 from stead.kit import clock
 
 ROOT_DAYS: Final = 3650
@@ -95,17 +95,6 @@ def load(folder: Path) -> Authority:
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise TypeError("the root key is not an elliptic curve key")
     return Authority(certificate, key)
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Write a file that only its owner can read, all or nothing."""
-    draft = path.with_suffix(path.suffix + ".new")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
 
 
 _ROOT_USAGE = x509.KeyUsage(

@@ -1,14 +1,19 @@
 """Secrets at rest: encrypted with a key that lies beside the database, never in it."""
 
+import hashlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, MultiFernet
 from sqlalchemy import LargeBinary, String, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from stead.core.db import Base, Uow
-from stead.core.pki import write_private
+from stead.core.files import write_private
 from stead.kit.secrets import Secret
+
+_PURPOSE: Final = b"stead-vault-key-v1"
 
 
 class SecretRow(Base):
@@ -24,8 +29,8 @@ class SecretRow(Base):
 class Vault:
     """Puts secrets away and gives them back by reference (owner and name)."""
 
-    def __init__(self, key: bytes) -> None:
-        self._cipher = Fernet(key)
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        self._cipher = MultiFernet([Fernet(key) for key in keys])
 
     async def put(self, uow: Uow, owner: str, name: str, secret: Secret) -> None:
         """Store a secret under its reference, replacing what was there."""
@@ -57,5 +62,15 @@ def ensure_key(path: Path) -> None:
 
 
 def open_vault(path: Path) -> Vault:
-    """Return the vault whose key lies in this file."""
-    return Vault(path.read_bytes())
+    """Return the vault whose keys lie in this file."""
+    return Vault(read_keys(path))
+
+
+def read_keys(path: Path) -> list[bytes]:
+    """Return the keys in a file, the one that encrypts first; the others still decrypt."""
+    return path.read_bytes().split()
+
+
+def fingerprints(path: Path) -> tuple[str, ...]:
+    """Return what tells keys apart without giving them away."""
+    return tuple(hashlib.sha256(_PURPOSE + key).hexdigest()[:16] for key in read_keys(path))

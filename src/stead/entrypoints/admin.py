@@ -1,34 +1,32 @@
 """Verbs that run on the machine itself: serve, edge, and admin for what has no API yet."""
 
-import asyncio
 import os
 import shutil
-import sys
-from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Final, Never, TypeVar
+from typing import Annotated, Final
 
 import typer
 
-from stead.core import epoch, log, pki, settings as process_settings, vault
-from stead.core.errors import SteadError
-from stead.core.settings import Settings, SettingsError
+from stead.core import epoch, files, log, pki, vault
 from stead.edge import loop as edge_loop
-from stead.edge.state import StateError
-from stead.entrypoints import config
-from stead.entrypoints.plant import VAULT_KEY, Ground, lay_ground
-from stead.entrypoints.serve import AlreadyRunningError, Assemble, serve
+from stead.entrypoints import config, copies
+from stead.entrypoints.local import (
+    fail as _fail,
+    run as _run,
+    say as _say,
+    settings as _settings,
+    with_ground as _with_ground,
+)
+from stead.entrypoints.plant import VAULT_KEY, Ground
+from stead.entrypoints.serve import Assemble, serve
 from stead.exposure import public as exposure
 from stead.identity import public as identity
 from stead.infra import public as infra
 from stead.kit import ids
-from stead.kit.process import ProcessError
 
 ADMIN: Final = "admin"
 PROJECT: Final = "main"
 LOCAL_EDGE: Final = "local"
-FAILED: Final = 1
-Result = TypeVar("Result")
 
 
 def application(assemble: Assemble) -> typer.Typer:
@@ -59,6 +57,7 @@ def application(assemble: Assemble) -> typer.Typer:
 
 
 admin_commands = typer.Typer(no_args_is_help=True, help="Set up and look after this server.")
+copies.add_to(admin_commands)
 
 
 @admin_commands.command()
@@ -78,7 +77,7 @@ def init(
     pki.ensure_root(folder, chosen.server.domain, chosen.network.range)
     token_file = chosen.edge.token_file
     if not token_file.exists():
-        pki.write_private(token_file, ids.new_token("edg").encode())
+        files.write_private(token_file, ids.new_token("edg").encode())
     _run(_with_ground(chosen, _populate))
     if owner:
         _hand_over(folder, owner)
@@ -152,42 +151,6 @@ async def _user_id(ground: Ground, name: str) -> str:
     return found
 
 
-async def _with_ground(
-    chosen: Settings, work: Callable[[Ground], Coroutine[None, None, Result]]
-) -> Result:
-    ground = await lay_ground(chosen)
-    try:
-        return await work(ground)
-    finally:
-        await ground.database.close()
-
-
-def _run(work: Coroutine[None, None, Result]) -> Result:
-    try:
-        return asyncio.run(work)
-    except (SteadError, AlreadyRunningError, StateError, ProcessError) as error:
-        _fail(str(error))
-    except FileNotFoundError as error:
-        missing = error.filename or "a certificate or key that the configuration names"
-        _fail(f"{missing} is missing; run: stead admin init")
-
-
-def _settings() -> Settings:
-    try:
-        return process_settings.load()
-    except SettingsError as error:
-        _fail(str(error))
-
-
 def _hand_over(folder: Path, owner: str) -> None:
     for path in (folder, *folder.rglob("*")):
         shutil.chown(path, user=owner, group=owner)
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-
-
-def _fail(text: str) -> Never:
-    sys.stderr.write(f"stead: {text}\n")
-    raise typer.Exit(FAILED)

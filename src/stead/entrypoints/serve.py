@@ -14,13 +14,14 @@ import uvicorn
 from starlette.types import ASGIApp
 from typing_extensions import override
 
-from stead.core import log, notices, pki
+from stead.core import files, log, notices
 from stead.core.durable import Checkpoint
 from stead.core.settings import Settings
 from stead.entrypoints.api import agent_app, control_app
 from stead.entrypoints.plant import Plant
 from stead.exposure import public as exposure
 from stead.network import public as network
+from stead.platform import public as platform
 
 IP_FREEBIND: Final = 15
 GRACE_SECONDS: Final = 3
@@ -62,8 +63,8 @@ class Gateways:
             return
         leaf = self._plant.ground.authority.issue(ips=(address,))
         chain, key = self._folder / f"{address}.crt", self._folder / f"{address}.key"
-        pki.write_private(chain, leaf.chain.encode())
-        pki.write_private(key, leaf.key.encode())
+        files.write_private(chain, leaf.chain.encode())
+        files.write_private(key, leaf.key.encode())
         listener = _listen(str(address), self._port)
         server = Server(_config(self._app, ssl_certfile=chain, ssl_keyfile=key))
         self._servers[address] = server
@@ -97,7 +98,8 @@ async def serve(
 ) -> None:
     """Run until SIGTERM or SIGINT. Raises AlreadyRunningError."""
     folder = settings.server.data_dir
-    with _only_one(folder / "serve.lock"):
+    with only_one(folder / "serve.lock"):
+        platform.finish(folder)
         tls = folder / "agent-tls"
         tls.mkdir(mode=0o700, exist_ok=True)
         gateways = Gateways(settings.server.agent_port, tls)
@@ -191,7 +193,8 @@ def _listen(address: str, port: int) -> socket.socket:
 
 
 @contextlib.contextmanager
-def _only_one(path: Path) -> Iterator[None]:
+def only_one(path: Path) -> Iterator[None]:
+    """Hold a data folder for this process alone. Raises AlreadyRunningError."""
     with path.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

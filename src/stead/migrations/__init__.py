@@ -5,22 +5,36 @@ from typing import Final
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stead.core.db import Database
 
 MIGRATIONS: Final = Path(__file__).parent
+HEAD: Final = "head"
 
 
 async def upgrade(database: Database) -> None:
     """Apply every migration that is missing."""
     async with database.engine.connect() as connection:
-        await connection.run_sync(_upgrade)
+        await upgrade_to(connection, HEAD)
         await connection.commit()
 
 
-def _upgrade(connection: Connection) -> None:
+async def upgrade_to(connection: AsyncConnection, revision: str) -> None:
+    """Apply migrations up to a revision, in the caller's transaction."""
+    await connection.run_sync(_upgrade, revision)
+
+
+def knows(revision: str) -> bool:
+    """Tell whether a revision is one of ours; a newer version's is not."""
+    script = ScriptDirectory(str(MIGRATIONS))
+    return revision in {found.revision for found in script.walk_revisions()}
+
+
+def _upgrade(connection: Connection, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)

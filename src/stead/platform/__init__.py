@@ -1,0 +1,1 @@
+"""The platform as a whole: copies of it, restoring one, and what to decide afterwards."""

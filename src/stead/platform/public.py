@@ -1,0 +1,24 @@
+"""The platform domain's door."""
+
+from stead.platform.backup import Place, Taken, take
+from stead.platform.recovery import Keeper, RecoveryKey, load, new_key, parse, save
+from stead.platform.restore import Restored, Schema, Wish, restore
+from stead.platform.swap import finish, pending
+
+__all__ = [
+    "Keeper",
+    "Place",
+    "RecoveryKey",
+    "Restored",
+    "Schema",
+    "Taken",
+    "Wish",
+    "finish",
+    "load",
+    "new_key",
+    "parse",
+    "pending",
+    "restore",
+    "save",
+    "take",
+]
