@@ -1,0 +1,155 @@
+"""The least that the control plane may do on a cluster, created by an administrator once.
+
+Nothing here needs root: the API token holds one role, and consoles are opened by throw-away
+users of a group that itself has no rights. The check goes privilege by privilege.
+"""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from typing_extensions import override
+
+from stead.engines import errors
+from stead.engines.capabilities import Ability
+from stead.engines.drivers.proxmox import calls
+from stead.engines.drivers.proxmox.client import ProxmoxClient, table
+from stead.engines.drivers.proxmox.mapping import Site
+
+ROLE: Final = "SteadControl"
+CONSOLE_ROLE: Final = "SteadConsole"
+USERS_ROLE: Final = "SteadUsers"
+CONSOLE_GROUP: Final = "stead-console"
+INJECTION: Final = "agent_injection"
+SAFE_DELETE: Final = "safe_delete"
+FENCE: Final = str(Ability.ADDRESS_FILTER)
+
+_GUEST, _POOL, _STORE, _NET, _NODE, _ROOT = "guest", "pool", "store", "net", "node", "root"
+_GROUP, _REALM = "group", "realm"
+_LIFE: Final = str(Ability.CONTAINERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One privilege, where it is needed, and what does not work without it."""
+
+    privilege: str
+    place: str
+    features: tuple[str, ...]
+
+
+NEEDS: Final = (
+    Need("VM.Audit", _GUEST, (_LIFE, Ability.METRICS)),
+    Need("VM.Allocate", _GUEST, (_LIFE, Ability.IMAGES)),
+    Need("VM.Clone", _GUEST, (_LIFE, Ability.CLONE)),
+    Need("VM.Config.Disk", _GUEST, (_LIFE, Ability.RESIZE)),
+    Need("VM.Config.CPU", _GUEST, (_LIFE, Ability.RESIZE)),
+    Need("VM.Config.Memory", _GUEST, (_LIFE, Ability.RESIZE)),
+    Need("VM.Config.Network", _GUEST, (_LIFE, FENCE)),
+    Need("VM.Config.Options", _GUEST, (_LIFE, INJECTION, Ability.RESIZE)),
+    Need("VM.PowerMgmt", _GUEST, (_LIFE,)),
+    Need("VM.Snapshot", _GUEST, (Ability.SNAPSHOTS,)),
+    Need("VM.Snapshot.Rollback", _GUEST, (Ability.SNAPSHOTS,)),
+    Need("VM.Backup", _GUEST, ("stored_backups",)),
+    Need("VM.Console", _GUEST, (INJECTION,)),
+    Need("Pool.Audit", _POOL, ("pools",)),
+    Need("Pool.Allocate", _POOL, ("pools",)),
+    Need("Datastore.AllocateSpace", _STORE, (_LIFE, "stored_backups")),
+    Need("Datastore.Audit", _STORE, (_LIFE, Ability.IMAGES)),
+    Need("SDN.Use", _NET, (_LIFE,)),
+    Need("Sys.Audit", _NODE, (Ability.BOOT_LOG,)),
+    Need("Sys.Audit", _ROOT, (SAFE_DELETE, FENCE)),
+)
+INJECTION_NEEDS: Final = (
+    Need("User.Modify", _GROUP, (INJECTION,)),
+    Need("Realm.AllocateUser", _REALM, (INJECTION,)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A privilege that our token lacks."""
+
+    need: Need
+    path: str
+
+    @override
+    def __str__(self) -> str:
+        """Say it the way an administrator can act on it."""
+        return f"{self.need.privilege} on {self.path}"
+
+
+async def check(client: ProxmoxClient, site: Site, storage: str = "") -> tuple[Missing, ...]:
+    """Return what is missing, judged by what Proxmox says of our own token."""
+    needs = (*NEEDS, *INJECTION_NEEDS)
+    paths = {need.place: _path(need.place, site, storage) for need in needs}
+    held = dict(
+        zip(paths, await asyncio.gather(*(_held(client, p) for p in paths.values())), strict=True)
+    )
+    return tuple(
+        Missing(need, paths[need.place])
+        for need in needs
+        if need.privilege not in held[need.place]
+    )
+
+
+def lacking(missing: tuple[Missing, ...], feature: str) -> str:
+    """Return what a feature lacks in words, or nothing when it may work."""
+    told = [str(one) for one in missing if feature in one.need.features]
+    return "The token lacks " + ", ".join(told) if told else ""
+
+
+def privileges() -> str:
+    """Return the privileges of the token's role."""
+    return ",".join(sorted({need.privilege for need in NEEDS}))
+
+
+async def create_roles(admin: ProxmoxClient) -> None:
+    """Create or correct the three roles, with an administrator's session; twice is fine."""
+    for role, held in (
+        (ROLE, privileges()),
+        (CONSOLE_ROLE, "VM.Console"),
+        (USERS_ROLE, ",".join(need.privilege for need in INJECTION_NEEDS)),
+    ):
+        with suppress(errors.ExistsError):
+            await admin.call(calls.ROLE_CREATE, "create a role", {"roleid": role, "privs": held})
+            continue
+        await admin.call(calls.ROLE_UPDATE, "correct a role", {"privs": held}, roleid=role)
+
+
+async def grant(admin: ProxmoxClient, user: str, site: Site) -> None:
+    """Give the roles to the token's user; the token itself must not separate privileges."""
+    places = [_path(place, site, "") for place in (_POOL, _STORE, _NET, _NODE)]
+    roles = dict.fromkeys((_guests(site), *places), ROLE)
+    roles |= dict.fromkeys((_path(_GROUP, site, ""), _path(_REALM, site, "")), USERS_ROLE)
+    for path, role in roles.items():
+        await admin.call(
+            calls.ACL_UPDATE,
+            "grant a role",
+            {"path": path, "roles": role, "users": user, "propagate": True},
+        )
+
+
+async def _held(client: ProxmoxClient, path: str) -> set[str]:
+    answer = await client.call(calls.PERMISSIONS, "show its permissions", {"path": path})
+    # The number beside a privilege says whether it is inherited, not whether it is held.
+    return {name for held in table(answer).values() for name in table(held)}
+
+
+def _guests(site: Site) -> str:
+    return f"/pool/{site.pool}" if site.pool else "/vms"
+
+
+def _path(place: str, site: Site, storage: str) -> str:
+    if place == _GUEST:
+        return f"/pool/{site.pool}" if site.pool else f"/vms/{site.vmids[0]}"
+    return {
+        _POOL: f"/pool/{site.pool}" if site.pool else "/pool",
+        _STORE: f"/storage/{storage or site.storage}".rstrip("/"),
+        _NET: f"/sdn/zones/localnetwork/{site.bridge}",
+        _NODE: "/nodes",
+        _ROOT: "/",
+        _GROUP: f"/access/groups/{CONSOLE_GROUP}",
+        _REALM: "/access/realm/pve",
+    }[place]

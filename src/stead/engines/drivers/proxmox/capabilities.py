@@ -1,0 +1,99 @@
+"""What a cluster can do with one of its storages, from what it tells and what we may."""
+
+import asyncio
+from typing import Final
+
+from stead.engines import errors
+from stead.engines.capabilities import Ability, Capabilities, Capability, limited, no, yes
+from stead.engines.drivers.proxmox import access, calls, placing
+from stead.engines.drivers.proxmox.access import Missing
+from stead.engines.drivers.proxmox.client import number, rows, table
+from stead.engines.drivers.proxmox.engine import Engine
+
+_OLDEST: Final = 8
+# Kinds of storage on which a container's disk can be frozen, or shared with its template.
+_SNAPSHOTS: Final = frozenset({"btrfs", "lvmthin", "rbd", "zfspool"})
+
+_FIXED: Final = (
+    limited(Ability.VMS, "Clones of templates with cloud-init; checked against schema only"),
+    yes(Ability.CPU_LIMIT),
+    yes(Ability.MEMORY_LIMIT),
+    no(Ability.PROCESS_LIMIT, "Proxmox has no setting for the number of processes"),
+    no(Ability.NEIGHBOUR_ISOLATION, "Guests on one bridge reach each other"),
+    no(Ability.PROJECT_ISOLATION, "Projects share the bridges that an administrator made"),
+    no(Ability.NETWORKS, "Bridges are made by an administrator of the cluster"),
+    no(Ability.FILES, "Proxmox has no access to the files of a container"),
+    no(Ability.EXEC, "Proxmox has no way of running a program in a container"),
+    no(Ability.CONSOLE, "Consoles ask for a password that guests here do not have"),
+    no(Ability.BACKUPS, "Proxmox keeps backups on its own storages and does not hand them out"),
+    no(Ability.EVENTS, "Proxmox tells nothing by itself; it is asked every few seconds"),
+)
+_LIMITS: Final = {
+    Ability.METRICS: "Processor time is summed up from the load at each question",
+    Ability.BOOT_LOG: "Only the log of the start; Proxmox keeps nothing of a guest's console",
+}
+
+
+async def record(engine: Engine, pool: str) -> Capabilities:
+    """Return the record for a storage, the default one if none is named. Raises NotFound."""
+    version = table(await engine.client.call(calls.VERSION, "describe itself"))
+    storage, kind = await _storage(engine, pool or engine.site.storage)
+    missing, filters = await asyncio.gather(
+        access.check(engine.client, engine.site, storage), _filters(engine)
+    )
+    release = number(str(version.get("version", "0")).partition(".")[0])
+    old = "" if release >= _OLDEST else f"Proxmox VE {release} is older than {_OLDEST}"
+    entries = [
+        *_FIXED,
+        _judge(Ability.CONTAINERS, missing, old),
+        _judge(Ability.DISK_LIMIT, (), ""),
+        filters
+        if not access.lacking(missing, access.FENCE)
+        else _judge(Ability.ADDRESS_FILTER, missing, ""),
+        _judge(Ability.SNAPSHOTS, missing, _frozen(storage, kind)),
+        _judge(Ability.RESIZE, missing, ""),
+        _judge(Ability.CLONE, missing, ""),
+        _judge(Ability.IMAGES, missing, ""),
+        _judge(Ability.METRICS, missing, ""),
+        _judge(Ability.BOOT_LOG, (), ""),
+    ]
+    return Capabilities(tuple(entries), pool=storage)
+
+
+def _judge(ability: Ability, missing: tuple[Missing, ...], reason: str) -> Capability:
+    against = reason or access.lacking(missing, ability)
+    if against:
+        return no(ability, against)
+    return limited(ability, _LIMITS[ability]) if ability in _LIMITS else yes(ability)
+
+
+def _frozen(storage: str, kind: str) -> str:
+    if kind in _SNAPSHOTS:
+        return ""
+    return f"The storage {storage} is of kind {kind}, which cannot take snapshots of containers"
+
+
+async def _storage(engine: Engine, wanted: str) -> tuple[str, str]:
+    kinds: dict[str, str] = {}
+    node = (await placing.online_nodes(engine.client, engine.site))[0]
+    answer = await engine.client.call(calls.STORAGES, "list its storages", node=node)
+    for row in rows(answer):
+        kinds[str(row.get("storage"))] = str(row.get("type", ""))
+    if wanted and wanted not in kinds:
+        raise errors.NotFoundError(f"This cluster has no storage {wanted} that we may see")
+    if not wanted:
+        with_room = await placing.disk_storage(engine.client, node, "")
+        return with_room, kinds.get(with_room, "")
+    return wanted, kinds[wanted]
+
+
+async def _filters(engine: Engine) -> Capability:
+    if not engine.site.filtered:
+        return no(Ability.ADDRESS_FILTER, "Filtering is switched off for this cluster")
+    try:
+        options = table(await engine.client.call(calls.DC_FW_OPTIONS, "show its firewall"))
+    except errors.ForbiddenError:
+        return no(Ability.ADDRESS_FILTER, "The token lacks Sys.Audit on /")
+    if number(options.get("enable")):
+        return yes(Ability.ADDRESS_FILTER)
+    return no(Ability.ADDRESS_FILTER, "The firewall of the datacenter is switched off")
