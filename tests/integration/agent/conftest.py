@@ -24,12 +24,12 @@ def zipapp(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def make_certificate() -> tuple[str, str]:
+def make_certificate(address: str = ADDRESS) -> tuple[str, str]:
     """Return a private key and a certificate that is its own CA."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "control plane")])
     now = clock.utc_now()
-    san = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(ADDRESS))])
+    san = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
     cert = (
         x509.CertificateBuilder()
         .subject_name(name)

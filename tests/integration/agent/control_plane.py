@@ -40,8 +40,9 @@ def until(holds: Callable[[], T], what: str, seconds: float = 10) -> T:
 class ControlPlane:
     """The server's half of the protocol, in memory; what an agent does wrong is a violation."""
 
-    def __init__(self, certificate: Path, ca: str) -> None:
+    def __init__(self, certificate: Path, ca: str, address: str = ADDRESS) -> None:
         self.ca = ca
+        self.address = address
         self._certificate = certificate
         self._server: Server | None = None
         self.port = 0
@@ -59,9 +60,10 @@ class ControlPlane:
         self.calls: list[str] = []
         self.violations: list[str] = []
         self.nonces: set[str] = set()
-        self.given: dict[str, float] = {}
         self.waiting = 0
         self.alter_packages = False
+        self.lost_packages = False
+        self.ahead = 0.0
         self.nonsense: list[bytes] = []
 
     # Life
@@ -69,7 +71,7 @@ class ControlPlane:
     def start(self) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self._certificate)
-        self._server = Server((ADDRESS, self.port), self, context)
+        self._server = Server((self.address, self.port), self, context)
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
@@ -85,10 +87,15 @@ class ControlPlane:
 
     @property
     def bootstrap(self) -> dict[str, str]:
-        return {"server": f"https://{ADDRESS}:{self.port}", "ca": self.ca, "token": "ste_first"}
+        return {
+            "server": f"https://{self.address}:{self.port}",
+            "ca": self.ca,
+            "token": "ste_first",
+        }
 
     def now(self) -> float:
-        return clock.utc_now().timestamp()
+        """Return unix seconds; ``ahead`` of the machine that the agent runs on."""
+        return clock.utc_now().timestamp() + self.ahead
 
     # Jobs
 
@@ -104,7 +111,6 @@ class ControlPlane:
             "expires": int(self.now()) + 60,
         }
         secrets = wishes.pop("secrets", {})
-        self.given[job] = self.now()
         with self.changed:
             self.jobs[job] = {
                 "payload": {**payload, "secrets": list(secrets), **wishes},
@@ -251,6 +257,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return 401, {}
         if self.path.startswith("/agent/v1/packages/"):
             package = plane.packages.get(self.path.rsplit("/", 1)[1])
+            package = None if plane.lost_packages else package
             if package is not None and plane.alter_packages:
                 package = package.replace(b"touch", b"thump")
             return (404, {}) if package is None else (200, package)

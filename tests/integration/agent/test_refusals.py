@@ -72,6 +72,36 @@ def test_package_with_another_digest_is_refused(plane: ControlPlane, tmp_path: P
 
 
 @pytest.mark.usefixtures("agent")
+def test_package_that_the_control_plane_does_not_have_is_refused(
+    plane: ControlPlane, tmp_path: Path
+):
+    marker = tmp_path / "ran"
+    plane.lost_packages = True
+    result = plane.result(plane.give("unknown", script(f"touch {marker}")))
+    assert (result["outcome"], "HTTP 404" in result["reason"]) == ("refused", True)
+    plane.lost_packages = False
+    assert plane.result(plane.give("known", script("exit 0")))["outcome"] == "done"
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("ahead", [600, -600])
+def test_wrong_clock_of_a_guest_neither_refuses_a_job_nor_lets_an_expired_one_run(
+    plane: ControlPlane, new_agent: AgentProcess, tmp_path: Path, ahead: int
+):
+    plane.ahead = ahead
+    marker = tmp_path / "ran"
+    new_agent.start()
+    late = int(plane.now()) - 1
+    expired = plane.result(plane.give("late", script(f"touch {marker}"), expires=late))
+    assert (expired["outcome"], "expired" in expired["reason"]) == ("refused", True)
+    soon = int(plane.now()) + 60
+    result = plane.result(plane.give("soon", script("echo ran"), expires=soon))
+    assert (result["outcome"], plane.text("soon")) == ("done", ["ran"])
+    assert abs(result["finished"] - plane.now()) < 60
+    assert not marker.exists()
+
+
+@pytest.mark.usefixtures("agent")
 def test_package_altered_in_the_cache_is_fetched_again(plane: ControlPlane, agent: AgentProcess):
     package = script("echo right")
     plane.result(plane.give("first", package))

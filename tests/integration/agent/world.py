@@ -22,11 +22,11 @@ def spawn(*command: str, log: IO[bytes] | None = None) -> subprocess.Popen[bytes
 class AgentProcess:
     """The zipapp with its state folder."""
 
-    def __init__(self, zipapp: Path, state: Path) -> None:
+    def __init__(self, zipapp: Path, state: Path, *, within: Sequence[str] = ()) -> None:
         self.zipapp = zipapp
         self.state = state
         self.log = state.with_suffix(".log")
-        self._command = [sys.executable, "-I", "-B", str(zipapp), "run"]
+        self._command = [*within, sys.executable, "-I", "-B", str(zipapp), "run"]
         self._command += ["--state-dir", str(state), "--heartbeat", "0.2", "--grace", "0.5"]
         self.process: subprocess.Popen[bytes] | None = None
 
