@@ -72,7 +72,7 @@ class Script:
 
     def end(self, grace: float) -> bool:
         """Send TERM, then KILL, to everything it started; False when something remains."""
-        gone = sessions.end(self.session.members, time.sleep, grace)
+        gone = sessions.end(self.session, self.session.members, time.sleep, grace)
         for thread in self._threads:
             thread.join(DRAIN_SECONDS * 3)
         return gone
@@ -80,7 +80,7 @@ class Script:
 
 def end_leftovers(session: sessions.Session, grace: float) -> bool:
     """End what a killed agent left running; False when something remains."""
-    gone = sessions.end(session.leftovers, time.sleep, grace)
+    gone = sessions.end(session, session.leftovers, time.sleep, grace)
     cgroups.remove(session.group)
     return gone
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from stead_agent import cgroups
 PROC = Path("/proc")
 _MARK = b"PROVISIONING_JOB=true"
 _DEAD = ("Z", "X", "x")
+_LOOK_SECONDS = 0.02
+_KILL_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -62,16 +65,24 @@ def parse(record: Mapping[str, object] | None) -> Session | None:
     return Session(pid, start, boot, Path(group) if isinstance(group, str) else None)
 
 
-def end(find: Callable[[], set[int]], pause: Callable[[float], object], grace: float) -> bool:
+def end(
+    session: Session,
+    find: Callable[[], set[int]],
+    pause: Callable[[float], object],
+    grace: float,
+) -> bool:
     """Send TERM to what `find` returns, and KILL after the grace; False when something remains."""
-    waited = 0.0
     _signal(find(), signal.SIGTERM)
-    while (found := find()) and waited < grace:
-        waited += _pause(pause, waited)
-    waited = 0.0
-    while (found := find()) and waited < grace + 5:
+    deadline = time.monotonic() + grace
+    while (found := find()) and time.monotonic() < deadline:
+        pause(_LOOK_SECONDS)
+    if found:
+        # Otherwise what forks faster than it is killed would outlive every round.
+        cgroups.seal(session.group)
+    deadline = time.monotonic() + grace + _KILL_SECONDS
+    while (found := find()) and time.monotonic() < deadline:
         _signal(found, signal.SIGKILL)
-        waited += _pause(pause, waited)
+        pause(_LOOK_SECONDS)
     return not found
 
 
@@ -81,12 +92,6 @@ def boot_id() -> str:
         return (PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
         return ""
-
-
-def _pause(pause: Callable[[float], object], waited: float) -> float:
-    step = 0.02 if waited < 1 else 0.2
-    pause(step)
-    return step
 
 
 def _signal(pids: set[int], number: signal.Signals) -> None:
