@@ -8,10 +8,15 @@ from stead.engines.errors import UnsupportedError
 
 
 class Ability(StrEnum):
-    """Everything that a cluster may or may not be able to do."""
+    """Everything that a cluster may or may not be able to do.
+
+    Confinement means that a container is unprivileged with users of its own on the host, cannot
+    nest others, and has no way to talk to its engine.
+    """
 
     CONTAINERS = "containers"
     VMS = "vms"
+    CONFINEMENT = "confinement"
     CPU_LIMIT = "cpu_limit"
     MEMORY_LIMIT = "memory_limit"
     PROCESS_LIMIT = "process_limit"

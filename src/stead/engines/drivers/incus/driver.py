@@ -26,6 +26,7 @@ _NO_VMS: Final = "This driver makes containers only"
 _ALWAYS: Final = (
     yes(Ability.CONTAINERS),
     no(Ability.VMS, _NO_VMS),
+    yes(Ability.CONFINEMENT),
     yes(Ability.CPU_LIMIT),
     yes(Ability.MEMORY_LIMIT),
     yes(Ability.PROCESS_LIMIT),

@@ -1,0 +1,135 @@
+"""Runs behaviours on a target and adds up how it kept its promises."""
+
+import asyncio
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from stead.engines.capabilities import Ability, Capabilities
+from stead.engines.conformance.trial import Behaviour, BrokenError, Target, Trial
+from stead.engines.errors import EngineError
+from stead.kit import clock
+
+LIMIT_SECONDS = 300.0
+
+
+class Outcome(StrEnum):
+    """How a behaviour ended. ``not_declared``: the cluster says that it cannot, and why."""
+
+    KEPT = "kept"
+    BROKEN = "broken"
+    NOT_DECLARED = "not_declared"
+    NOT_TRIED = "not_tried"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One behaviour's outcome; ``words`` say what broke or why it was left out."""
+
+    behaviour: Behaviour
+    outcome: Outcome
+    words: str = ""
+    seconds: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Scorecard:
+    """What a cluster declared and how it kept it."""
+
+    title: str
+    record: Capabilities
+    results: tuple[Result, ...]
+    required: tuple[Ability, ...]
+
+    @property
+    def lacking(self) -> tuple[Ability, ...]:
+        """Return what the driver must declare and does not."""
+        return tuple(each for each in self.required if not self.record.of(each).usable)
+
+    @property
+    def passed(self) -> bool:
+        """Tell whether everything declared is kept and enough is declared."""
+        return not self.lacking and not self.of(Outcome.BROKEN)
+
+    def of(self, outcome: Outcome) -> list[Result]:
+        """Return the results with an outcome."""
+        return [result for result in self.results if result.outcome is outcome]
+
+    def text(self) -> str:
+        """Return the card for people."""
+        lines = [self.title, "", "declared"]
+        for ability in Ability:
+            entry = self.record.of(ability)
+            lines.append(f"  {entry.verdict:<8} {ability:<20} {entry.reason}".rstrip())
+        lines += ["", "behaviours"]
+        for result in self.results:
+            words = f"\n{'':15}{result.words}" if result.words else ""
+            lines.append(f"  {result.outcome:<12} {result.behaviour.promise}{words}")
+        lines += ["", *(f"must be declared: {ability}" for ability in self.lacking)]
+        counts = ", ".join(f"{len(self.of(outcome))} {outcome}" for outcome in Outcome)
+        return "\n".join([*lines, f"{'PASSED' if self.passed else 'FAILED'}: {counts}"])
+
+    def json(self) -> str:
+        """Return the card for programs, in one line."""
+        return json.dumps(
+            {
+                "title": self.title,
+                "passed": self.passed,
+                "lacking": self.lacking,
+                "record": {each: self.record.of(each).verdict for each in Ability},
+                "behaviours": {r.behaviour.name: r.outcome for r in self.results},
+            }
+        )
+
+
+async def run_all(
+    target: Target, behaviours: Iterable[Behaviour], required: Sequence[Ability]
+) -> Scorecard:
+    """Try the behaviours one after the other."""
+    health = await target.driver.health()
+    record = await target.driver.capabilities()
+    for network in (target.network, target.other):
+        await target.driver.ensure_network(network)
+    results = [await run_one(target, behaviour) for behaviour in behaviours]
+    title = f"{health.engine} {health.version} on {', '.join(health.nodes)}"
+    if health.simulated:
+        title += " (a simulator: no guest of it runs anything)"
+    return Scorecard(title, record, tuple(results), tuple(required))
+
+
+async def run_one(target: Target, behaviour: Behaviour) -> Result:
+    """Try one behaviour and take its guests away; never raises but when cancelled."""
+    began = clock.monotonic()
+    try:
+        reason = await _left_out(target, behaviour)
+        if reason is not None:
+            return reason
+        async with asyncio.timeout(LIMIT_SECONDS):
+            trial = Trial(target)
+            try:
+                await behaviour.run(trial)
+            finally:
+                await trial.clean()
+    except BrokenError as error:
+        words = str(error)
+    except EngineError as error:
+        words = f"{type(error).__name__}: {error.message}"
+    except TimeoutError:
+        words = f"not ended after {LIMIT_SECONDS:g} seconds"
+    except Exception as error:  # noqa: BLE001  (whatever a driver does, the next one is tried)
+        words = f"it crashes with {error!r}"
+    else:
+        return Result(behaviour, Outcome.KEPT, "", clock.monotonic() - began)
+    return Result(behaviour, Outcome.BROKEN, words, clock.monotonic() - began)
+
+
+async def _left_out(target: Target, behaviour: Behaviour) -> Result | None:
+    record = await target.driver.capabilities()
+    for need in behaviour.needs:
+        entry = record.of(need)
+        if not entry.usable:
+            return Result(behaviour, Outcome.NOT_DECLARED, f"{need}: {entry.reason}")
+    if behaviour.loses_answers and target.lose_answer is None:
+        return Result(behaviour, Outcome.NOT_TRIED, "answers cannot be lost on purpose here")
+    return None
