@@ -1,2 +1,3 @@
 #!/bin/bash
+set -euo pipefail
 exit 3

