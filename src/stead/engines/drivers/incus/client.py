@@ -62,6 +62,19 @@ class IncusClient:
         if response.status_code >= _FAILED:
             _raise(response, doing)
 
+    async def download(
+        self, path: str, /, doing: str, limit_bytes: int, **query: str
+    ) -> tuple[bytes, int]:
+        """Read a guest's file and its mode. Raises Invalid for a folder or one that is larger."""
+        response = await self._request("GET", path, doing, query=query)
+        if response.status_code >= _FAILED:
+            _raise(response, doing)
+        if response.headers.get("X-Incus-type") != "file":
+            raise errors.InvalidError(f"{query['path']} is not a file")
+        if len(response.content) > limit_bytes:
+            raise errors.InvalidError(f"{query['path']} is larger than {limit_bytes} bytes")
+        return response.content, int(response.headers.get("X-Incus-mode", "0600"), 8)
+
     async def wait(self, operation: str, doing: str) -> bool:
         """Wait a while for an operation; True when it ended or is no longer known."""
         query = {"timeout": str(_WAIT_SECONDS)}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from stead.engines import errors, limits
-from stead.engines.capabilities import Ability, Capabilities, Capability, limited, no, yes
+from stead.engines.capabilities import Ability, Capabilities, Capability, no, yes
 from stead.engines.drivers.incus import mapping
 from stead.engines.drivers.incus.client import IncusClient, Json, connect
 from stead.engines.values import (
@@ -35,7 +35,7 @@ _ALWAYS: Final = (
     yes(Ability.PROJECT_ISOLATION),
     yes(Ability.NETWORKS),
     yes(Ability.BOOT_LOG),
-    limited(Ability.FILES, "Files can be put into a guest, not yet read"),
+    yes(Ability.FILES),
 )
 
 
@@ -150,6 +150,12 @@ class IncusDriver:
         except errors.NotFoundError:
             await self._make_folders(name, file.path)
             await self._push(name, file.path, file.content, headers)
+
+    async def pull_file(self, name: str, path: str, *, limit_bytes: int) -> GuestFile:
+        content, mode = await self._client.download(
+            f"/instances/{name}/files", "read a file", limit_bytes, path=path
+        )
+        return GuestFile(path, content, mode)
 
     async def ensure_network(self, spec: NetworkSpec) -> None:
         """Create what is missing; a restricted certificate may create networks, not change them.
