@@ -1,6 +1,7 @@
 """What the shape of a manifest cannot say: rules between its parts, each with line and fix."""
 
 import difflib
+import functools
 import re
 from collections.abc import Iterator
 from typing import Final, TypeVar
@@ -79,6 +80,7 @@ def _is_branch(part: str | int) -> bool:
     return part in branches or str(part).startswith(("constrained-", "dict["))
 
 
+@functools.cache
 def _keys(shape: type[BaseModel]) -> list[str]:
     schema = shape.model_json_schema()
     parts = [schema, *schema.get("$defs", {}).values()]

@@ -31,7 +31,7 @@ _SECRET_NAME = re.compile(r"(.*_)?(password|passwd|passphrase|secret|token|apike
 _FIXED_SECRET = re.compile(
     r"""(?i)(?:^|[\s;'"{_-])(?:password|passwd|passphrase|rootpw|secret|token|api_?key)["']?"""
     r"""\s*(?:=|:=|:-|:(?=\s))\s*["']?(?!(?:true|false|yes|no|none|null|empty)\b)"""
-    r"""[A-Za-z0-9!@#%^&*._-]{3,}"""
+    r"""[A-Za-z0-9!@#%^&*._-]{3,}(?![A-Za-z0-9!@#%^&*._-]*[\[(])"""
 )
 _PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 

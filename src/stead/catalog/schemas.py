@@ -15,8 +15,9 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9]
 SnakeName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Version = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+~-]{0,39}$")]
 FileName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,60}$")]
+UnitName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9@_.:-]{0,79}$")]
 HttpPath = Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9/._~?&=%-]{0,200}$")]
-HexBytes = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{2}){1,512}$")]
+HexBytes = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{2}){0,512}$")]
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
 OsVersion = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,4}(\.[0-9]{1,4}){0,2}$")]
 VersionRange = Annotated[
@@ -108,9 +109,9 @@ class PortOf(_Shape):
 
 
 class Probe(_Shape):
-    """Bytes to send to a TCP service and what its answer (as latin-1) looks like."""
+    """Bytes to send to a TCP service, none where it speaks first, and its answer (as latin-1)."""
 
-    send: HexBytes
+    send: HexBytes = ""
     expect: Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
@@ -226,6 +227,6 @@ class Proof(_Shape):
 
     inputs: dict[SnakeName, Value] = {}
     change: Annotated[dict[SnakeName, Value], Field(min_length=1, max_length=1)]
-    stop: Annotated[list[FileName], Field(min_length=1, max_length=8)]
+    stop: Annotated[list[UnitName], Field(min_length=1, max_length=8)]
     stateless: Line | None = None
     leftovers: Annotated[list[Line], Field(max_length=40)] = []

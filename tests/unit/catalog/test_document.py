@@ -1,7 +1,7 @@
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 from tests.unit.catalog.builders import described
 
 from stead.catalog import document, lint
@@ -88,6 +88,7 @@ _values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(described(inputs=1, services=1, outputs=1))), _values)
 def test_a_key_of_any_value_is_accepted_or_explained(key: str, value: object):
     read = document.Document("m", described(**{key: value}))

@@ -35,6 +35,7 @@ ALLOWED: Final = (
     "file /etc/machine-id",
     "file /etc/resolv.conf",
     "file /usr/share/info/dir*",
+    "file /usr/share/man/*",
     "file */__pycache__*",
 )
 

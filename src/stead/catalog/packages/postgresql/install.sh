@@ -1,6 +1,7 @@
 #!/bin/bash
 set -euo pipefail
 . ./stead.sh
+. ./database.sh
 
 [[ ${DATABASE:-} =~ ^[a-z][a-z0-9_]*$ ]] || fail 1 "a database is needed"
 [[ ${USERNAME:-} =~ ^[a-z][a-z0-9_]*$ ]] || fail 1 "a user is needed"
@@ -9,11 +10,6 @@ set -euo pipefail
 case $DATABASE in
     postgres | template0 | template1) fail 1 "PostgreSQL keeps the database $DATABASE for itself" ;;
 esac
-
-# Words travel by environment: arguments can be seen by everyone, and nothing is pasted into SQL.
-sql() {
-    runuser -u postgres -- psql -X -q -At -v ON_ERROR_STOP=1 -d postgres
-}
 
 settings() {
     cat <<CONF
@@ -33,22 +29,6 @@ host    all         postgres    all     reject
 host    replication all         all     reject
 host    all         all         all     scram-sha-256
 CONF
-}
-
-create_user_and_database() {
-    sql <<'SQL'
-\set username `printf %s "$USERNAME"`
-\set password `printf %s "$PASSWORD"`
-\set database `printf %s "$DATABASE"`
-SET log_statement TO none;
-SET log_min_error_statement TO panic;
-SELECT format('CREATE ROLE %I LOGIN', :'username')
-  WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'username') \gexec
-SELECT format('ALTER ROLE %I LOGIN PASSWORD %L', :'username', :'password') \gexec
-SELECT format('CREATE DATABASE %I OWNER %I', :'database', :'username')
-  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'database') \gexec
-SELECT format('ALTER DATABASE %I OWNER TO %I', :'database', :'username') \gexec
-SQL
 }
 
 # An installation that was killed may leave half a cluster. One that never ran as a server has no

@@ -3,13 +3,15 @@ set -euo pipefail
 . ./stead.sh
 
 progress 10 "Stopping PostgreSQL"
-if command -v pg_lsclusters >/dev/null; then
+if [ -n "$(brought postgresql-common)" ] && command -v pg_lsclusters >/dev/null; then
     pg_lsclusters -h | while read -r version name _; do
         pg_dropcluster --stop "$version" "$name" || fail 2 "cannot remove the cluster $name"
     done
 fi
 progress 40 "Removing packages"
-mapfile -t packages < <(dpkg-query -W -f '${Package}\n' 'postgresql*' 2>/dev/null || true)
-if [ ${#packages[@]} -gt 0 ]; then remove_packages "${packages[@]}"; fi
-rm -rf /etc/postgresql /etc/postgresql-common /var/lib/postgresql /var/log/postgresql
+mapfile -t packages < <(brought 'postgresql*')
+remove_packages "${packages[@]}"
+remove_data postgresql-common /etc/postgresql /etc/postgresql-common /var/lib/postgresql /var/log/postgresql
+is_installed postgresql-common || remove_account postgres
+is_installed ssl-cert || remove_account ssl-cert
 progress 100 "Done"

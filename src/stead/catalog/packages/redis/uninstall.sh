@@ -6,5 +6,5 @@ progress 10 "Stopping redis"
 if is_installed redis-server; then service stop redis-server || true; fi
 progress 40 "Removing packages and data"
 remove_packages redis-server redis-tools
-rm -rf /etc/redis /var/lib/redis
+remove_data redis-server /etc/redis /var/lib/redis
 progress 100 "Done"

@@ -7,4 +7,6 @@ if is_installed nginx; then service stop nginx || true; fi
 rm -rf /var/www/stead-site /etc/nginx/sites-enabled/stead-site /etc/nginx/sites-available/stead-site
 progress 40 "Removing packages"
 remove_packages nginx nginx-common
+rm -f /var/www/html/index.nginx-debian.html
+remove_if_empty /var/www/html /var/www
 progress 100 "Done"

@@ -1,0 +1,5 @@
+#!/bin/bash
+set -euo pipefail
+. ./stead.sh
+
+[[ $(http_get_as "$USERNAME" "$PASSWORD" 8001 '/data/marker.json?_shape=array') == *"$MARKER"* ]]

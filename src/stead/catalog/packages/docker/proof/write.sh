@@ -1,0 +1,6 @@
+#!/bin/bash
+set -euo pipefail
+. ./proof/image.sh
+
+make_image
+docker run --rm --network none -v marker:/data proof /bin/sh -c "echo '$MARKER' >/data/marker"

@@ -1,0 +1,4 @@
+#!/bin/bash
+set -euo pipefail
+
+./proof/client.sh "CREATE TABLE marker AS SELECT '$MARKER' AS word"
