@@ -2,15 +2,15 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from sqlalchemy import text
 
 from stead import migrations
 from stead.core.bus import Bus
-from stead.core.db import Base, Database, sqlite_url
+from stead.core.db import Base, Database, Uow, sqlite_url
 
 
 def make_template(path: Path) -> Path:
@@ -38,6 +38,25 @@ async def opened(path: Path) -> AsyncIterator[Database]:
 def copy(template: Path, folder: Path) -> Path:
     """Return a fresh database file."""
     return Path(shutil.copy(template, folder / "stead.db"))
+
+
+@contextmanager
+def rehearsed(database: Database) -> Iterator[None]:
+    """Let a database forget what is written, so that one caller's deed is not the next one's."""
+    real = database._unit
+
+    @asynccontextmanager
+    async def forgetful() -> AsyncIterator[Uow]:
+        async with real() as uow:
+            yield uow
+            await uow.session.flush()
+            await uow.session.rollback()
+
+    database._unit = forgetful  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        database._unit = real  # type: ignore[method-assign]
 
 
 async def rows(database: Database) -> dict[str, list[tuple[object, ...]]]:

@@ -162,12 +162,17 @@ def require(actor: Actor, asked: Action, project_id: str, what: str) -> None:
 def enter(actor: Actor, asked: Action) -> None:
     """Pass the endpoint's door: all that can be decided before a thing is looked up.
 
-    Raises ScopeError, and ForbiddenError for the platform's own actions.
+    Raises ScopeError, and ForbiddenError for the platform's own actions and for what the
+    actor may do in none of their projects.
     """
     if actor.scopes is not None and asked not in actor.scopes:
         raise _scope_lacks(asked)
-    if POLICY[asked].relation is Relation.PLATFORM and not decide(actor, asked).allowed:
+    relation = POLICY[asked].relation
+    if relation is Relation.PLATFORM and not decide(actor, asked).allowed:
         raise ForbiddenError(f"Your role on this platform does not allow {asked}")
+    somewhere = bool(actor.projects or actor.platform_roles)
+    if relation is Relation.PROJECT and somewhere and where_allowed(actor, asked) == frozenset():
+        raise ForbiddenError(f"Your role does not allow {asked} in any project")
 
 
 def where_allowed(actor: Actor, asked: Action) -> frozenset[str] | None:

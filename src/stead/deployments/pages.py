@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 
+from stead.core import authz
 from stead.core.authz import Action, Actor, NotFoundError, action
 from stead.core.db import Database, Uow
 from stead.core.errors import Kind, SteadError
@@ -109,6 +110,7 @@ async def reveal(deployment_id: str, desk: DeskDep) -> Response:
 async def confirm_removal(deployment_id: str, desk: DeskDep) -> Response:
     async with desk.database.read() as uow:
         found = await service.get_(uow, desk.actor, desk.deployments, deployment_id)
+    authz.require(desk.actor, Action.DEPLOYMENT_REMOVE, found.project_id, "deployment")
     return desk.page("deployments/remove.html", deployment=found)
 
 

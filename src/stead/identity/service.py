@@ -99,8 +99,13 @@ async def end_session(uow: Uow, session: str) -> None:
 
 
 async def list_projects(uow: Uow, actor: Actor) -> list[Project]:
+    """Return the actor's projects; a token that is limited to one sees no other."""
     rows = await repository.projects_of(uow, actor.user_id)
-    return [Project(project.id, project.name, Role(role)) for project, role in rows]
+    return [
+        Project(project.id, project.name, Role(role))
+        for project, role in rows
+        if project.id in actor.projects
+    ]
 
 
 async def project_id(uow: Uow, actor: Actor, name: str | None) -> str:

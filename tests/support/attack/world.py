@@ -1,0 +1,101 @@
+"""Two projects that know nothing of each other: one is attacked, one the attackers come from."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from tests.factories.platform import Platform, end_operations
+
+from stead.core.authz import Actor, PlatformRole, Role
+from stead.deployments import public as deployments
+from stead.deployments.public import DeploymentIn
+from stead.identity import public as identity
+from stead.identity.models import UserRow
+from stead.kit import ids
+
+# Ids of what belongs to one person; the others belong to all members.
+PERSONAL: Final = frozenset({"token_id"})
+
+
+@dataclass(frozen=True)
+class World:
+    """One of each thing of a project, by the name that routes have for its id."""
+
+    ids: dict[str, str]
+    owner: Actor
+    members: dict[Role | PlatformRole, Actor]
+    worldly: dict[Role | PlatformRole, Actor]
+    secret: str
+    names: frozenset[str]
+    private: frozenset[str]
+
+    @property
+    def marks(self) -> frozenset[str]:
+        """Return what nobody outside may ever read; ``private`` is for the owner alone."""
+        return frozenset(self.ids.values()) | self.names | {self.secret}
+
+
+async def populate(platform: Platform, project: str, elsewhere: str = "") -> World:
+    """Make a project with people of every role and one of each thing.
+
+    A new kind of thing is made here, and its id told under the name that paths, queries and
+    bodies call it by; every route that takes one is then attacked with it. Worldly members
+    also own a project elsewhere: what they may there must not help them here.
+    """
+    project_id = await platform.project(project)
+    members: dict[Role | PlatformRole, Actor] = {}
+    worldly: dict[Role | PlatformRole, Actor] = {}
+    for role in PlatformRole:
+        members[role] = worldly[role] = await _platform_person(platform, role, project)
+    for role in Role:
+        members[role] = await platform.person(f"{role}-of-{project}", **{project_id: role})
+        both = {project_id: role} | ({elsewhere: Role.OWNER} if elsewhere else {})
+        worldly[role] = await platform.person(f"worldly-{role}-{project_id[-8:]}", **both)
+    owner = members[Role.OWNER]
+    async with platform.database.write() as uow:
+        secret = {"password": _secret(project)}
+        asked = DeploymentIn(app="redis", name=f"cache-{project}", inputs=secret)
+        accepted = await deployments.create(uow, owner, platform.deployments, asked)
+        wanted = identity.TokenRequest(f"token-of-{project}", ("admin",), None, days=365)
+        token = (await identity.issue(uow, owner, wanted)).token
+        # Streams of what has ended end too; whatever still ran would be followed for ever.
+        await end_operations(uow)
+    return World(
+        ids={
+            "project": project,
+            "project_id": project_id,
+            "deployment_id": accepted.deployment_id,
+            "operation_id": accepted.operation_id,
+            "token_id": token.id,
+            "token": ids.new_token("stl"),
+            # What somebody would look for.
+            "q": f"cache-{project}",
+            "search": f"cache-{project}",
+        },
+        owner=owner,
+        members=members,
+        worldly=worldly,
+        secret=_secret(project),
+        names=frozenset({f"cache-{project}", owner.name}),
+        private=frozenset({token.id, token.name}),
+    )
+
+
+async def _platform_person(platform: Platform, role: PlatformRole, project: str) -> Actor:
+    person = await platform.person(f"{role}-near-{project}")
+    async with platform.database.write() as uow:
+        user = await uow.session.get_one(UserRow, person.user_id)
+        user.admin, user.auditor = role is PlatformRole.ADMIN, role is PlatformRole.AUDITOR
+    return replace(person, admin=user.admin, auditor=user.auditor)
+
+
+def absent(world: World) -> dict[str, str]:
+    """Return ids of the same shape that nothing has."""
+    return {name: _unknown(value) for name, value in world.ids.items()}
+
+
+def _unknown(value: str) -> str:
+    return ids.new_id() if len(value) == len(ids.new_id()) else value[::-1]
+
+
+def _secret(project: str) -> str:
+    return f"hunter2{project}hunter2"
