@@ -45,6 +45,7 @@ async def one_name_at_once_is_one_guest(trial: Trial) -> None:
     await trial.patiently(lambda: trial.driver.create(spec))
     found = await _named(trial, spec)
     expect([guest.key for guest in found] == [spec.key], f"there are {found}")
+    await trial.start(spec.name)
 
 
 async def several_keys_at_once_have_one_winner(trial: Trial) -> None:
@@ -54,6 +55,7 @@ async def several_keys_at_once_have_one_winner(trial: Trial) -> None:
     won = await _all_end(trial, specs)
     found = await trial.guest(spec.name)
     expect([each.key for each in won] == [found.key], f"winners {won}, the guest {found}")
+    await trial.start(spec.name)
 
 
 async def different_names_at_once_all_come(trial: Trial) -> None:

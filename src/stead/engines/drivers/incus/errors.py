@@ -19,12 +19,14 @@ _BY_STATUS: Final[dict[int, type[errors.EngineError]]] = {
 _BY_WORDS: Final[tuple[tuple[str, type[errors.EngineError]], ...]] = (
     (r"reached maximum (aggregate|number)", errors.QuotaError),
     (r"no space left|disk quota exceeded", errors.QuotaError),
-    (r"already exists", errors.ExistsError),
+    (r"already exists|unique constraint failed", errors.ExistsError),
     (r"already in use|already defined", errors.ConflictError),
+    (r"instance is (not )?running|currently (running|stopped)", errors.ConflictError),
+    (r"unsupported compression|not a valid (image|tar)", errors.InvalidError),
     (r"is busy running|busy deleting|in progress", errors.LockedError),
     (r"not authorized|certificate is restricted", errors.ForbiddenError),
     (r"forbidden|not allowed", errors.ForbiddenError),
-    (r"not found", errors.NotFoundError),
+    (r"not found|image not provided", errors.NotFoundError),
 )
 
 

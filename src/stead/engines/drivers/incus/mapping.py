@@ -1,13 +1,23 @@
 """Pure translation between the port's values and Incus's JSON."""
 
+import re
 from collections.abc import Mapping
 from ipaddress import IPv4Network
 
 from stead.engines.drivers.incus.client import Json
-from stead.engines.values import Guest, GuestSpec, GuestState, NetworkSpec
+from stead.engines.values import (
+    Guest,
+    GuestSize,
+    GuestSpec,
+    GuestState,
+    GuestUsage,
+    Image,
+    NetworkSpec,
+)
 
 KEY = "user.stead.key"
 OWNER = "user.stead.owner"
+TAGS = "user.stead.tags"
 
 
 def instance_body(spec: GuestSpec, pool: str) -> dict[str, Json]:
@@ -15,11 +25,11 @@ def instance_body(spec: GuestSpec, pool: str) -> dict[str, Json]:
     return {
         "name": spec.name,
         "type": "container",
+        "description": spec.note,
         "profiles": [],
         "source": {"type": "image", "alias": spec.image},
         "config": {
-            "limits.cpu.allowance": f"{spec.cores * 100}ms/100ms",
-            "limits.memory": f"{spec.memory_mb}MiB",
+            **size_config(GuestSize(spec.cores, spec.memory_mb, spec.disk_gb)),
             "limits.processes": "2000",
             "security.idmap.isolated": "true",
             "security.guestapi": "false",
@@ -28,6 +38,7 @@ def instance_body(spec: GuestSpec, pool: str) -> dict[str, Json]:
             "boot.autostart": "true",
             KEY: spec.key,
             OWNER: spec.owner,
+            TAGS: ",".join(spec.tags),
         },
         "devices": {
             "root": {
@@ -36,19 +47,37 @@ def instance_body(spec: GuestSpec, pool: str) -> dict[str, Json]:
                 "pool": spec.pool or pool,
                 "size": f"{spec.disk_gb}GiB",
             },
-            "eth0": {
-                "type": "nic",
-                "name": "eth0",
-                "network": spec.network,
-                "ipv4.address": str(spec.address),
-                "hwaddr": spec.mac,
-                "security.mac_filtering": "true",
-                "security.ipv4_filtering": "true",
-                "security.ipv6_filtering": "true",
-                "security.port_isolation": "true",
-            },
+            "eth0": _interface(spec),
         },
     }
+
+
+def size_config(size: GuestSize) -> dict[str, Json]:
+    """Return the limits that are settings; the disk's belongs to its device.
+
+    Only a share of a period limits processors for certain; a percentage gives way.
+    """
+    return {
+        "limits.cpu.allowance": f"{size.cores * 100}ms/100ms",
+        "limits.memory": f"{size.memory_mb}MiB",
+    }
+
+
+def _interface(spec: GuestSpec) -> dict[str, Json]:
+    interface: dict[str, Json] = {
+        "type": "nic",
+        "name": "eth0",
+        "network": spec.network,
+        "security.mac_filtering": "true",
+        "security.ipv4_filtering": "true",
+        "security.ipv6_filtering": "true",
+        "security.port_isolation": "true",
+    }
+    if spec.address is not None:
+        interface["ipv4.address"] = str(spec.address)
+    if spec.mac:
+        interface["hwaddr"] = spec.mac
+    return interface
 
 
 def network_config(spec: NetworkSpec) -> dict[str, Json]:
@@ -91,14 +120,55 @@ def acl_body(spec: NetworkSpec) -> dict[str, Json]:
 
 def guest(raw: Mapping[str, Json]) -> Guest:
     """Return a guest from Incus's description, with its state when that was asked for."""
-    config = raw.get("config")
-    settings = config if isinstance(config, dict) else {}
+    settings = _part(raw, "config")
+    devices = _part(raw, "devices")
+    node = str(raw.get("location", ""))
     return Guest(
         name=str(raw.get("name", "")),
         key=str(settings.get(KEY, "")),
         owner=str(settings.get(OWNER, "")),
         state=_state(str(raw.get("status", ""))),
-        addresses=_addresses(raw),
+        addresses=_addresses(devices),
+        # Outside a cluster Incus says that there is no location.
+        node=node if node not in {"", "none"} else "local",
+        mac=str(_part(devices, "eth0").get("hwaddr") or settings.get("volatile.eth0.hwaddr", "")),
+        note=str(raw.get("description", "")),
+        tags=tuple(tag for tag in str(settings.get(TAGS, "")).split(",") if tag),
+        size=GuestSize(
+            cores=_number(settings.get("limits.cpu.allowance"), r"(\d+)00ms/100ms"),
+            memory_mb=_number(settings.get("limits.memory"), r"(\d+)MiB"),
+            disk_gb=_number(_part(devices, "root").get("size"), r"(\d+)GiB"),
+        ),
+    )
+
+
+def images(raw: Mapping[str, Json]) -> list[Image]:
+    """Return an image under each of its names."""
+    key = str(_part(raw, "properties").get(KEY, ""))
+    size = raw.get("size")
+    aliases = raw.get("aliases")
+    return [
+        Image(str(alias.get("name", "")), key, size if isinstance(size, int) else 0)
+        for alias in (aliases if isinstance(aliases, list) else [])
+        if isinstance(alias, dict)
+    ]
+
+
+def usage(raw: Mapping[str, Json]) -> GuestUsage:
+    """Return what a running guest uses; its memory is with what the kernel caches for it."""
+    state = _part(raw, "state")
+    counters = [
+        _part(each, "counters")
+        for name, each in _part(state, "network").items()
+        if isinstance(each, dict) and name != "lo"
+    ]
+    return GuestUsage(
+        name=str(raw.get("name", "")),
+        cpu_seconds=_count(_part(state, "cpu").get("usage")) / 1e9,
+        memory_bytes=_count(_part(state, "memory").get("usage")),
+        disk_bytes=_count(_part(_part(state, "disk"), "root").get("usage")),
+        received_bytes=sum(_count(each.get("bytes_received")) for each in counters),
+        sent_bytes=sum(_count(each.get("bytes_sent")) for each in counters),
     )
 
 
@@ -111,10 +181,23 @@ def _state(status: str) -> GuestState:
     return known.get(status, GuestState.BUSY)
 
 
-def _addresses(raw: Mapping[str, Json]) -> tuple[str, ...]:
-    devices = raw.get("devices")
-    if not isinstance(devices, dict):
-        return ()
+def _part(raw: Mapping[str, Json], name: str) -> dict[str, Json]:
+    part = raw.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def _number(value: Json, pattern: str) -> int:
+    """Return the number in one of our own settings; 0 for what somebody else wrote there."""
+    found = re.fullmatch(pattern, str(value))
+    return int(found[1]) if found is not None else 0
+
+
+def _count(value: Json) -> int:
+    """Return a counter; some are below zero when the kernel does not account for them."""
+    return max(0, value) if isinstance(value, int) else 0
+
+
+def _addresses(devices: Mapping[str, Json]) -> tuple[str, ...]:
     found = [d.get("ipv4.address") for d in devices.values() if isinstance(d, dict)]
     return tuple(address for address in found if isinstance(address, str))
 

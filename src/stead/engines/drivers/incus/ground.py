@@ -1,0 +1,98 @@
+"""What the parts of the Incus driver stand on: its client, its pool, tasks, and JSON as tables."""
+
+import asyncio
+
+from stead.engines import errors
+from stead.engines.capabilities import Ability, Capabilities, Capability, no, yes
+from stead.engines.drivers.incus import mapping
+from stead.engines.drivers.incus.client import IncusClient, Json
+from stead.engines.values import EngineTask, Guest, GuestState
+
+DONE = EngineTask("", done=True)
+NO_VMS = "This driver makes containers only"
+
+
+class Ground:
+    """The state of the driver and what every part of it needs."""
+
+    def __init__(self, client: IncusClient, pool: str) -> None:
+        self._client = client
+        self._pool = pool
+
+    async def capabilities(self, pool: str = "") -> Capabilities:
+        chosen = pool or self._pool
+        answer = table(await self._client.get(f"/storage-pools/{chosen}", "show its storage"))
+        cannot = {Ability.VMS: NO_VMS, **_lacks(str(answer.get("driver", "")))}
+        return Capabilities(tuple(_entry(ability, cannot) for ability in Ability), chosen)
+
+    async def find(self, name: str) -> Guest | None:
+        try:
+            return mapping.guest(table(await self._client.get(f"/instances/{name}", "look it up")))
+        except errors.NotFoundError:
+            return None
+
+    async def settle(self, task: EngineTask, limit_seconds: float) -> None:
+        if task.done or not task.native_id:
+            return
+        try:
+            async with asyncio.timeout(limit_seconds):
+                while not await self._client.wait(task.native_id, "finish a task"):
+                    pass
+        except TimeoutError as error:
+            raise errors.OutcomeUnknownError(
+                f"Incus has not finished within {limit_seconds:g} seconds"
+            ) from error
+
+    async def _guest(self, name: str, *, running: bool | None = None) -> Guest:
+        """Return a guest that runs or not as asked for. Raises NotFound or Conflict."""
+        found = await self.find(name)
+        if found is None:
+            raise errors.NotFoundError(f"The container {name} is not there")
+        if running is not None and (found.state is GuestState.RUNNING) is not running:
+            state = "stopped" if running else "running"
+            raise errors.ConflictError(f"The container {name} is {state}")
+        return found
+
+    async def _quiet(self, name: str) -> None:
+        """Wait for whatever Incus is still doing with this instance, for us or for a former us."""
+        task = await self._running_task(name)
+        if task.native_id:
+            try:
+                await self.settle(task, limit_seconds=120)
+            except errors.EngineError as error:
+                # How that task ended is not our concern, only that it has.
+                if error.retryable:
+                    raise
+
+    async def _running_task(self, name: str) -> EngineTask:
+        groups = table(await self._client.get("/operations", "list its tasks", recursion="1"))
+        for row in rows(groups.get("running")):
+            touched = table(row.get("resources")).get("instances")
+            names = [
+                str(path).rsplit("/", 1)[-1].split("?")[0]
+                for path in (touched if isinstance(touched, list) else [])
+            ]
+            # A session of somebody in the guest may last for days and holds up nothing.
+            if name in names and row.get("class") != "websocket":
+                return EngineTask(str(row.get("id", "")))
+        return DONE
+
+
+def table(value: Json) -> dict[str, Json]:
+    """Return a JSON object, or an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def rows(value: Json) -> list[dict[str, Json]]:
+    """Return the objects of a JSON list, or nothing."""
+    return [table(row) for row in value] if isinstance(value, list) else []
+
+
+def _entry(ability: Ability, cannot: dict[Ability, str]) -> Capability:
+    return no(ability, cannot[ability]) if ability in cannot else yes(ability)
+
+
+def _lacks(pool_driver: str) -> dict[Ability, str]:
+    if pool_driver != "dir":
+        return {}
+    return {Ability.DISK_LIMIT: "A pool of kind dir cannot limit disks; use btrfs"}
