@@ -1,14 +1,24 @@
 """What an app and its control plane go through on a bad day, in real containers."""
 
+import base64
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 from tests.support.incus import Incus
 from tests.support.stead import Stead
 from tests.support.waiting import until
 
+MARK = "marked-4f1c9b-secret"
+ENCODED = base64.b64encode(MARK.encode()).decode()
+# A class of one character keeps the mark itself off the command lines of the search.
+PATTERN = f"{MARK.replace('-', '[-]')}|[{ENCODED[0]}]{ENCODED[1:-4]}"
+HOLDERS = f"grep -lsaE '{PATTERN}' /proc/[0-9]*/environ | cut -d/ -f3"
+ELSEWHERE = f"""grep -lsaE '{PATTERN}' /proc/[0-9]*/cmdline
+grep -rlsaE '{PATTERN}' / --exclude-dir=proc --exclude-dir=sys --exclude-dir=dev --exclude-dir=usr
+true"""
 CGROUPS = Path("/sys/fs/cgroup")
 PROCESS_LIMIT = 2000
 OPERATION_FAILED = 9
@@ -89,3 +99,25 @@ def test_a_control_plane_killed_in_the_middle_of_a_script_loses_no_line(
 
 STARTED = "cat /var/lib/stead-agent/jobs/*/output.jsonl 2>/dev/null || true"
 PAGE = "ls /srv/patient 2>/dev/null || true"
+
+
+def test_a_secret_is_in_a_guest_only_in_the_environment_of_its_script(
+    signed_in: Stead, incus: Incus
+):
+    body = {"app": "patient", "name": "secretive", "inputs": {"password": MARK}}
+    with signed_in.api() as api:
+        accepted = api.post("/api/v1/deployments", json=body)
+    assert accepted.status_code == httpx.codes.ACCEPTED, accepted.text
+    guest = guest_of(incus, "secretive")
+    until("the script", lambda: "before" in inside(incus, guest, STARTED), 90)
+    holders = inside(incus, guest, HOLDERS).split()
+    names = {inside(incus, guest, f"cat /proc/{pid}/comm || true").strip() for pid in holders}
+    assert {"install.sh"} <= names <= {"install.sh", "sleep", ""}
+    assert inside(incus, guest, ELSEWHERE) == ""
+    inside(incus, guest, "touch /root/go")
+    operation = f"/api/v1/operations/{accepted.json()['operation_id']}"
+    with signed_in.api() as api:
+        until("its end", lambda: api.get(operation).json()["ended"], 60)
+    assert inside(incus, guest, HOLDERS + "; true") == ""
+    assert inside(incus, guest, ELSEWHERE) == ""
+    signed_in.cli("remove", "secretive", "--yes")
