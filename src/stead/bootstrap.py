@@ -14,12 +14,13 @@ from stead.core.blobs import Blobs
 from stead.core.durable import Checkpoint, Worker
 from stead.core.http import Provided
 from stead.core.settings import Settings
-from stead.deployments import public as deployments, workflows
+from stead.deployments import adoption, public as deployments, workflows
 from stead.engines import registry
 from stead.engines.errors import UnsupportedError
 from stead.engines.port import ContainerEngine
 from stead.entrypoints import admin
 from stead.entrypoints.plant import Plant, lay_ground
+from stead.platform import public as platform, workflows as platform_workflows
 
 
 async def assemble(
@@ -49,6 +50,8 @@ async def assemble(
         open_gateway=open_gateway,
     )
     deploy, remove = workflows.deploy_plan(tools), workflows.remove_plan(tools)
+    adopt, forget = adoption.adopt_plan(tools), adoption.forget_plan(tools)
+    look = platform_workflows.look_plan(base.database, engine)
     services = Provided()
     services.add(base.database)
     services.add(base.vault)
@@ -67,9 +70,11 @@ async def assemble(
             remove_plan=remove,
         )
     )
+    services.add(adoption.Adoption(adopt, forget))
+    services.add(platform.Platform(look))
     worker = Worker(
         base.database,
-        [deploy, remove],
+        [deploy, remove, adopt, forget, look],
         owner=f"{socket.gethostname()}:{os.getpid()}",
         checkpoint=checkpoint,
     )

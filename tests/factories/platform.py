@@ -19,13 +19,16 @@ from stead.core.durable import OperationRow
 from stead.core.http import Provided
 from stead.core.settings import ServerSettings, Settings
 from stead.core.vault import Vault
-from stead.deployments import workflows
+from stead.deployments import adoption, workflows
+from stead.deployments.adoption import Adoption
 from stead.deployments.public import Deployments
 from stead.entrypoints.api import agent_app, control_app
 from stead.identity import public as identity
 from stead.identity.models import ApiTokenRow, MembershipRow, ProjectRow, UserRow
 from stead.infra import public as infra
 from stead.kit import clock, ids
+from stead.platform.public import Platform as PlatformPlans
+from stead.platform.workflows import look_plan
 
 ORIGIN = "https://console.stead.localhost"
 RANGE = IPv4Network("10.90.0.0/16")
@@ -69,6 +72,13 @@ class Platform:
                     MembershipRow(user_id=user.id, project_id=project, role=role.value)
                 )
         return Actor(user.id, name, projects=roles)
+
+    async def admin(self, name: str) -> Actor:
+        """Create a platform admin who is a member of nothing."""
+        async with self.database.write() as uow:
+            user = UserRow(id=ids.new_id(), name=name, admin=True, created_at=clock.utc_now())
+            uow.session.add(user)
+        return Actor(user.id, name, admin=True)
 
     async def token(
         self, actor: Actor, *scopes: str, project: str | None = None, expired: bool = False
@@ -124,6 +134,8 @@ async def make_platform(database: Database, folder: Path) -> Platform:
         remove_plan=workflows.remove_plan(Mock()),
     )
     services = Provided()
+    services.add(Adoption(adoption.adopt_plan(Mock()), adoption.forget_plan(Mock())))
+    services.add(PlatformPlans(look_plan(database, Mock())))
     for service in (database, safe, blobs, known, settings, deployments):
         services.add(service)
     async with database.write() as uow:

@@ -53,6 +53,9 @@ class Action(StrEnum):
     DEPLOYMENT_REVEAL = "deployment.reveal"
     OPERATION_READ = "operation.read"
     OPERATION_CANCEL = "operation.cancel"
+    OPERATION_DECIDE = "operation.decide"
+    PLATFORM_READ = "platform.read"
+    PLATFORM_MANAGE = "platform.manage"
     PROFILE_READ = "profile.read"
     SESSION_END = "session.end"
     TOKEN_MANAGE = "token.manage"  # noqa: S105  (the name of an action)
@@ -97,6 +100,9 @@ POLICY: Final[Mapping[Action, Rule]] = {
     Action.DEPLOYMENT_REVEAL: _member(Role.DEVELOPER, Scope.DEPLOY),
     Action.OPERATION_READ: _member(Role.VIEWER, Scope.READ, *_SEES),
     Action.OPERATION_CANCEL: _member(Role.DEVELOPER, Scope.DEPLOY, PlatformRole.ADMIN),
+    Action.OPERATION_DECIDE: _member(Role.DEVELOPER, Scope.DEPLOY, PlatformRole.ADMIN),
+    Action.PLATFORM_READ: _platform(Scope.READ, *_SEES),
+    Action.PLATFORM_MANAGE: _platform(Scope.ADMIN, PlatformRole.ADMIN),
     Action.PROFILE_READ: _own(Scope.READ),
     Action.SESSION_END: _own(Scope.ADMIN),
     Action.TOKEN_MANAGE: _own(Scope.ADMIN),

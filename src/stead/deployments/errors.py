@@ -15,3 +15,10 @@ class InvalidRequestError(SteadError):
 
     kind = Kind.INVALID
     code = "deployment.invalid"
+
+
+class NothingToAdoptError(SteadError):
+    """There is nothing on record that a guest could be adopted into."""
+
+    kind = Kind.CONFLICT
+    code = "deployment.nothing_to_adopt"

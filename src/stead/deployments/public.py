@@ -2,7 +2,15 @@
 
 from stead.deployments.errors import BusyError, InvalidRequestError
 from stead.deployments.schemas import AcceptedOut, DeploymentIn, DeploymentOut, OutputOut
-from stead.deployments.service import Deployments, create, get_, list_, remove, reveal
+from stead.deployments.service import (
+    Deployments,
+    create,
+    find_by_instance,
+    get_,
+    list_,
+    remove,
+    reveal,
+)
 
 __all__ = [
     "AcceptedOut",
@@ -13,6 +21,7 @@ __all__ = [
     "InvalidRequestError",
     "OutputOut",
     "create",
+    "find_by_instance",
     "get_",
     "list_",
     "remove",

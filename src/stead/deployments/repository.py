@@ -28,5 +28,12 @@ async def names(uow: Uow, project_id: str) -> set[str]:
     )
 
 
+async def find_by_instance(uow: Uow, instance_id: str) -> DeploymentRow | None:
+    row: DeploymentRow | None = await uow.session.scalar(
+        select(DeploymentRow).where(DeploymentRow.instance_id == instance_id)
+    )
+    return row
+
+
 async def delete_(uow: Uow, deployment_id: str) -> None:
     await uow.session.execute(delete(DeploymentRow).where(DeploymentRow.id == deployment_id))

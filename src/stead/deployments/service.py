@@ -140,6 +140,20 @@ async def remove(
     return AcceptedOut(operation_id=row.operation_id, deployment_id=row.id, name=row.name)
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A deployment, for those who only point to it."""
+
+    id: str
+    name: str
+
+
+async def find_by_instance(uow: Uow, instance_id: str) -> Named | None:
+    """Return whose guest this is. The caller may know of every deployment."""
+    row = await repository.find_by_instance(uow, instance_id)
+    return Named(row.id, row.name) if row is not None else None
+
+
 async def list_(uow: Uow, actor: Actor, deployments: Deployments) -> list[DeploymentOut]:
     rows = await repository.list_(uow, authz.where_allowed(actor, Action.DEPLOYMENT_READ))
     return [await _out(uow, deployments, row) for row in rows]

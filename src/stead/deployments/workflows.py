@@ -59,7 +59,7 @@ class Tools:
 
 def deploy_plan(tools: Tools) -> Plan:
     """Return the plan that makes a deployment live, or leaves nothing behind."""
-    flow = _Flow(tools)
+    flow = Flow(tools)
     return Plan(
         kind="deployment.deploy",
         version=1,
@@ -80,7 +80,7 @@ def deploy_plan(tools: Tools) -> Plan:
 
 def remove_plan(tools: Tools) -> Plan:
     """Return the plan that takes a deployment away; it does not turn back half-way."""
-    flow = _Flow(tools)
+    flow = Flow(tools)
     return Plan(
         kind="deployment.remove",
         version=1,
@@ -95,7 +95,7 @@ def remove_plan(tools: Tools) -> Plan:
     )
 
 
-class _Flow:
+class Flow:
     """The steps; each is named after what it makes true."""
 
     def __init__(self, tools: Tools) -> None:
@@ -106,7 +106,7 @@ class _Flow:
     async def reserve(self, context: StepContext) -> None:
         """Make sure that what the request reserved is still there."""
         async with self._database.read() as uow:
-            await _instance(uow, context)
+            await instance_of(uow, context)
 
     async def release(self, context: StepContext) -> None:
         deployment_id = context.text("deployment_id")
@@ -118,7 +118,7 @@ class _Flow:
 
     async def ensure_network(self, context: StepContext) -> None:
         async with self._database.read() as uow:
-            instance = await _instance(uow, context)
+            instance = await instance_of(uow, context)
             net = await network.get_network(uow, instance.network_id)
         spec = NetworkSpec(
             name=net.native_name,
@@ -132,7 +132,7 @@ class _Flow:
 
     async def create(self, context: StepContext) -> None:
         async with self._database.read() as uow:
-            instance = await _instance(uow, context)
+            instance = await instance_of(uow, context)
             net = await network.get_network(uow, instance.network_id)
         spec = GuestSpec(
             name=instance.native_name,
@@ -168,7 +168,7 @@ class _Flow:
 
     async def inject(self, context: StepContext) -> None:
         async with self._database.write() as uow:
-            instance = await _instance(uow, context)
+            instance = await instance_of(uow, context)
             net = await network.get_network(uow, instance.network_id)
             token = await agents.issue_enrolment(uow, instance.id)
         bootstrap = {
@@ -185,12 +185,12 @@ class _Flow:
 
     async def start(self, context: StepContext) -> None:
         async with self._database.read() as uow:
-            instance = await _instance(uow, context)
+            instance = await instance_of(uow, context)
         await self._settle(await self._engine.start(instance.native_name))
 
     async def wait_for_agent(self, context: StepContext) -> None:
         async with self._database.read() as uow:
-            instance = await _instance(uow, context)
+            instance = await instance_of(uow, context)
 
         async def look(uow: Uow) -> bool | None:
             return await agents.is_enrolled(uow, instance.id) or None
@@ -350,7 +350,7 @@ class _Flow:
         )
 
 
-async def _instance(uow: Uow, context: StepContext) -> instances.Instance:
+async def instance_of(uow: Uow, context: StepContext) -> instances.Instance:
     found = await instances.find(uow, context.text("instance_id"))
     if found is None:
         raise StepError("The instance's record is gone")

@@ -19,6 +19,7 @@ from stead.exposure import routes as exposure_routes
 from stead.identity import routes as identity_routes
 from stead.kit.text import sendable
 from stead.operations import routes as operation_routes
+from stead.platform import routes as platform_routes
 
 logger = log.get(__name__)
 
@@ -41,6 +42,7 @@ def control_app(provided: Provided) -> ASGIApp:
         operation_routes.router,
         identity_routes.router,
         exposure_routes.router,
+        platform_routes.router,
     ):
         app.include_router(router)
     web.add_pages(app, provided)

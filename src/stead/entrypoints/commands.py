@@ -10,7 +10,7 @@ import typer
 from stead.entrypoints import config
 from stead.entrypoints.client import Client, CommandError
 from stead.entrypoints.config import Login
-from stead.entrypoints.follow import follow
+from stead.entrypoints.follow import follow, follow_undo
 from stead.kit import ids
 
 NOT_SIGNED_IN: Final = 3
@@ -163,6 +163,49 @@ def cancel(operation_id: str) -> None:
     client = _client()
     client.post(f"/api/v1/operations/{operation_id}/cancel")
     _say("Cancelling; what was made is taken away again")
+
+
+@app.command()
+def restored(*, look: Annotated[bool, typer.Option(help="Ask the engine first.")] = False) -> None:
+    """Show what a restore left to decide, and where guests and records disagree."""
+    client = _client()
+    if look:
+        follow(client, client.post("/api/v1/platform/look")["operation_id"], quiet=True)
+    found = client.get("/api/v1/platform/restore")
+    _say(f"Epoch {found['epoch']}, from {found['copied_at'] or 'the beginning'}")
+    for one in found["decisions"]:
+        guest = (
+            f"{one['guest']} {one['presence'].replace('_', ' ')}" if one["guest"] else "no guest"
+        )
+        _say(f"{one['operation_id']}  {one['title']} ({guest}): {', '.join(one['choices'])}")
+    for one in found["unknown"]:
+        _say(f"unknown guest  {one['guest']}  {one['state']}  {', '.join(one['addresses'])}")
+    for one in found["missing"]:
+        _say(f"missing guest  {one['guest']}  of {one['deployment'] or 'no deployment'}")
+    if found["looked_at"] is None:
+        _say("Nobody has looked yet which guests there are: stead restored --look")
+    elif not (found["decisions"] or found["unknown"] or found["missing"]):
+        _say("Nothing to decide; records and guests agree")
+
+
+@app.command()
+def decide(
+    operation_id: str,
+    choice: Annotated[str, typer.Argument(help="adopt, undo or forget")],
+    *,
+    watch: Watch = True,
+) -> None:
+    """Decide about an operation that a restore interrupted."""
+    if choice not in {"adopt", "undo", "forget"}:
+        _wrong("Choose adopt, undo or forget")
+    client = _client()
+    acting = client.post(f"/api/v1/operations/{operation_id}/decision", {"choice": choice})
+    if not watch or acting["state"] == "settled":
+        _say(f"{choice}: operation {acting['id']}")
+    elif choice == "undo":
+        follow_undo(client, acting["id"])
+    else:
+        follow(client, acting["id"])
 
 
 def _client() -> Client:

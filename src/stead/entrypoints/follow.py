@@ -76,6 +76,17 @@ def follow(client: Client, operation_id: str, *, quiet: bool = False) -> dict[st
     return ended
 
 
+def follow_undo(client: Client, operation_id: str) -> None:
+    """Print events until everything was taken back; raises CommandError when it was not."""
+    try:
+        follow(client, operation_id)
+    except CommandError:
+        # Taking back ends in "failed", which is what was asked for here.
+        if client.get(f"/api/v1/operations/{operation_id}")["state"] != "failed":
+            raise
+        _say("Everything that had been made was taken away again.")
+
+
 def _drain(client: Client, path: str, view: _View) -> bool:
     try:
         with client.events(path, view.seq) as events:

@@ -155,6 +155,7 @@ async def _prepare(plant: Plant, gateways: Gateways) -> None:
             settings.server.console_name,
             settings.server.console_port,
         )
+        await platform.look_after_restore(uow, plant.provided.get(platform.Platform))
         networks = await network.list_networks(uow)
     for net in networks:
         await gateways.open(net.gateway)

@@ -18,11 +18,12 @@ from stead.catalog import pages as catalog_pages
 from stead.core.authz import Actor, ForbiddenError
 from stead.core.http import Provided, provided
 from stead.core.settings import Settings
-from stead.deployments import pages as deployment_pages
+from stead.deployments import adoption, pages as deployment_pages
 from stead.entrypoints import console as console_pages
 from stead.identity import pages as identity_pages
 from stead.operations import pages as operation_pages
-from stead.operations.public import Subjects
+from stead.operations.public import Recoveries, Subjects
+from stead.platform import pages as platform_pages
 from stead.ui.assets import Assets
 from stead.ui.console import CSRF_FIELD, Console
 from stead.ui.headers import SECURITY_HEADERS
@@ -32,6 +33,7 @@ PAGES: Final = {
     "catalog": catalog_pages,
     "deployments": deployment_pages,
     "operations": operation_pages,
+    "platform": platform_pages,
     "identity": identity_pages,
     "console": console_pages,
 }
@@ -70,6 +72,7 @@ def add_pages(app: FastAPI, services: Provided) -> None:
     folders = {name: module.TEMPLATES for name, module in PAGES.items()}
     services.add(Console(folders, Assets()))
     services.add(Subjects({"deployment": deployment_pages.find_subject}))
+    services.add(Recoveries({"deployment": adoption.RECOVERY}))
     for module in PAGES.values():
         app.include_router(
             module.router, include_in_schema=False, dependencies=[Depends(check_form)]

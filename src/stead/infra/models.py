@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import JSON, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from stead.core.db import Base, UtcDateTime
@@ -17,6 +17,20 @@ class ClusterRow(Base):
     name: Mapped[str] = mapped_column(String(40), unique=True)
     engine: Mapped[str] = mapped_column(String(20))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    looked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class SightingRow(Base):
+    """A guest as the last look at a cluster found it, ours or not."""
+
+    __tablename__ = "sighting"
+
+    cluster_id: Mapped[str] = mapped_column(ForeignKey("cluster.id"), primary_key=True)
+    native_name: Mapped[str] = mapped_column(String(63), primary_key=True)
+    key: Mapped[str] = mapped_column(String(120))
+    owner: Mapped[str] = mapped_column(String(60))
+    state: Mapped[str] = mapped_column(String(16))
+    addresses: Mapped[list[str]] = mapped_column(JSON)
 
 
 class ClaimRow(Base):

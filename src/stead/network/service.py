@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
 from stead.core.db import Uow
+from stead.infra import public as infra
 from stead.kit import clock, ids
 from stead.network import repository, rules
 from stead.network.errors import NoFreeAddressError, NoFreeNetworkError
@@ -41,6 +42,8 @@ async def reserve_address(
     if network is None:
         network = await _reserve_network(uow, within, project_id, cluster_id)
     used = await repository.used_ips(uow, network.id)
+    # After a restore there may be guests that this copy does not know.
+    used |= await infra.foreign_addresses(uow, cluster_id)
     ip = rules.next_address(IPv4Network(network.cidr), used)
     if ip is None:
         raise NoFreeAddressError("All addresses of the project's network are in use")

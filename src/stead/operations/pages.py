@@ -9,9 +9,10 @@ from fastapi.responses import RedirectResponse
 from stead.core.authz import Action, Actor, action
 from stead.core.db import Database
 from stead.core.http import ActorDep, DatabaseDep, Provided, provided
-from stead.operations import service, views
+from stead.operations import recovery, service, views
+from stead.operations.errors import NoSuchChoiceError
 from stead.operations.views import Subjects
-from stead.ui.console import Console
+from stead.ui.console import Console, form_texts
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 LIST_LENGTH: Final = 100
@@ -58,6 +59,20 @@ async def cancel_operation(operation_id: str, actor: ActorDep, database: Databas
     return RedirectResponse(f"/operations/{operation_id}", status_code=303)
 
 
+@router.post("/{operation_id}/decision")
+@action(Action.OPERATION_DECIDE)
+async def decide(
+    operation_id: str, request: Request, actor: ActorDep, database: DatabaseDep
+) -> Response:
+    chosen = (await form_texts(request)).get("choice", "")
+    if chosen not in set(recovery.Choice):
+        raise NoSuchChoiceError("Choose adopt, undo or forget")
+    services: Provided = request.app.state.provided
+    async with database.write() as uow:
+        acting = await recovery.decide(uow, actor, services, operation_id, recovery.Choice(chosen))
+    return RedirectResponse(f"/operations/{acting}", status_code=303)
+
+
 async def _show(
     request: Request, actor: Actor, database: Database, subjects: Subjects, operation_id: str
 ) -> Response:
@@ -66,6 +81,9 @@ async def _show(
         operation = await service.get_(uow, actor, operation_id)
         events = await service.history(uow, actor, operation_id, LOG_LENGTH)
         subject = await subjects.find(services, uow, actor, operation.subject)
+        decision = await recovery.find_decision(
+            uow, actor, services.get(recovery.Recoveries), operation_id
+        )
     return services.get(Console).page(
         request,
         "operations/show.html",
@@ -78,4 +96,5 @@ async def _show(
         seq=events[-1].seq if events else 0,
         subject=subject,
         outcome=views.outcome(operation, subject),
+        decision=decision if decision.waiting else None,
     )

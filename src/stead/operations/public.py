@@ -1,12 +1,25 @@
 """The operations domain's door."""
 
+from stead.operations.recovery import (
+    Choice,
+    DecisionOut,
+    Recoveries,
+    Recovery,
+    Situation,
+    list_decisions,
+)
 from stead.operations.schemas import EventOut, OperationOut, StepOut
 from stead.operations.service import cancel, follow, get_, history, list_
 from stead.operations.views import Subject, Subjects
 
 __all__ = [
+    "Choice",
+    "DecisionOut",
     "EventOut",
     "OperationOut",
+    "Recoveries",
+    "Recovery",
+    "Situation",
     "StepOut",
     "Subject",
     "Subjects",
@@ -15,4 +28,5 @@ __all__ = [
     "get_",
     "history",
     "list_",
+    "list_decisions",
 ]

@@ -3,18 +3,20 @@
 from collections.abc import AsyncIterator
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import StreamingResponse
 
 from stead.core.authz import Action, action
 from stead.core.bus import StoppingError
 from stead.core.db import Database
-from stead.core.http import ActorDep, DatabaseDep
-from stead.operations import service
+from stead.core.http import ActorDep, DatabaseDep, Provided, provided
+from stead.operations import recovery, service
+from stead.operations.recovery import DecisionIn, DecisionOut, Recoveries
 from stead.operations.schemas import OperationOut
 
 router = APIRouter(prefix="/api/v1/operations", tags=["operations"])
 LAST: Final = 2**63 - 1
+RecoveriesDep = Annotated[Recoveries, Depends(provided(Recoveries))]
 
 
 @router.get("")
@@ -61,6 +63,28 @@ async def cancel_operation(
     async with database.write() as uow:
         await service.cancel(uow, actor, operation_id)
         return await service.get_(uow, actor, operation_id)
+
+
+@router.get("/{operation_id}/decision")
+@action(Action.OPERATION_READ)
+async def get_decision(
+    operation_id: str, actor: ActorDep, database: DatabaseDep, recoveries: RecoveriesDep
+) -> DecisionOut:
+    """Say what the inventory knows about an operation that a restore interrupted."""
+    async with database.read() as uow:
+        return await recovery.find_decision(uow, actor, recoveries, operation_id)
+
+
+@router.post("/{operation_id}/decision", status_code=202)
+@action(Action.OPERATION_DECIDE)
+async def decide(
+    operation_id: str, body: DecisionIn, request: Request, actor: ActorDep, database: DatabaseDep
+) -> OperationOut:
+    """Adopt, undo or forget what was interrupted; answers with the operation that does."""
+    services: Provided = request.app.state.provided
+    async with database.write() as uow:
+        acting = await recovery.decide(uow, actor, services, operation_id, body.choice)
+        return await service.get_(uow, actor, acting)
 
 
 async def _lines(database: Database, operation_id: str, after: int) -> AsyncIterator[str]:

@@ -119,7 +119,7 @@ def lines(operation: OperationOut, events: Sequence[EventOut]) -> list[Line]:
 
 def outcome(operation: OperationOut, subject: Subject | None) -> Outcome | None:
     """Return how an operation ended, or None while it goes on."""
-    if not operation.ended:
+    if not operation.ended or operation.state in {State.INTERRUPTED, State.SETTLED}:
         return None
     error = operation.error or {}
     message, hint = str(error.get("message") or ""), str(error.get("hint") or "")
@@ -183,6 +183,8 @@ def _line(event: EventOut, titles: Mapping[str, str]) -> Line | None:
             line = Line("step", titles.get(event.step or "", event.step or ""))
         case "state" if state == "undoing":
             line = Line("step", UNDOING)
+        case "choice":
+            line = Line("note", f"{event.data.get('by')} decided: {event.data.get('choice')}")
         case _:
             line = None
     return line

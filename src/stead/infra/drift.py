@@ -1,0 +1,123 @@
+"""What the last look at a cluster found, held against the claims on its guests."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from stead.core.db import Uow
+from stead.engines.values import Guest
+from stead.infra import repository, service
+from stead.infra.models import SightingRow
+from stead.kit import clock
+
+
+class Presence(StrEnum):
+    """What is known about a guest that we claim."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    OTHER = "other"
+    ABSENT = "absent"
+    FOREIGN = "foreign"
+    NOT_LOOKED = "not_looked"
+
+
+_GONE: Final = frozenset({Presence.ABSENT, Presence.FOREIGN})
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownGuest:
+    """A guest on the cluster that nobody here claims; it is left alone."""
+
+    name: str
+    owner: str
+    state: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MissingGuest:
+    """A claimed guest that the cluster does not have, or has under another key."""
+
+    name: str
+    owner: str
+    presence: Presence
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Where the cluster and our claims disagree, as of the last look."""
+
+    looked_at: datetime | None
+    unknown: tuple[UnknownGuest, ...]
+    missing: tuple[MissingGuest, ...]
+
+
+async def record_sightings(uow: Uow, cluster_id: str, guests: Iterable[Guest]) -> None:
+    """Replace what was known about a cluster's guests by what it has now."""
+    await repository.delete_sightings(uow, cluster_id)
+    uow.session.add_all(
+        SightingRow(
+            cluster_id=cluster_id,
+            native_name=guest.name,
+            key=guest.key,
+            owner=guest.owner[:60],
+            state=guest.state,
+            addresses=list(guest.addresses),
+        )
+        for guest in guests
+    )
+    cluster = await repository.get_cluster(uow, cluster_id)
+    cluster.looked_at = clock.utc_now()
+
+
+async def find_drift(uow: Uow) -> Drift:
+    """Compare the local cluster with our claims."""
+    cluster_id = await service.local_cluster_id(uow)
+    cluster = await repository.get_cluster(uow, cluster_id)
+    if cluster.looked_at is None:
+        return Drift(None, (), ())
+    seen = {row.native_name: row for row in await repository.sightings(uow, cluster_id)}
+    claims = {row.native_name: row for row in await repository.claims(uow, cluster_id)}
+    unknown = tuple(
+        UnknownGuest(row.native_name, row.owner, row.state, tuple(row.addresses))
+        for name, row in seen.items()
+        if name not in claims
+    )
+    missing = tuple(
+        MissingGuest(name, claim.owner, presence)
+        for name, claim in sorted(claims.items())
+        if (presence := _presence(seen.get(name), claim.key)) in _GONE
+    )
+    return Drift(cluster.looked_at, unknown, missing)
+
+
+async def find_presence(uow: Uow, owner: str) -> tuple[str, Presence, datetime | None]:
+    """Return an owner's guest, whether the last look found it, and when that was."""
+    claim = await repository.claim_of(uow, owner)
+    if claim is None:
+        return "", Presence.ABSENT, None
+    cluster = await repository.get_cluster(uow, claim.cluster_id)
+    if cluster.looked_at is None:
+        return claim.native_name, Presence.NOT_LOOKED, None
+    rows = await repository.sightings(uow, claim.cluster_id)
+    row = next((one for one in rows if one.native_name == claim.native_name), None)
+    return claim.native_name, _presence(row, claim.key), cluster.looked_at
+
+
+async def foreign_addresses(uow: Uow, cluster_id: str) -> set[str]:
+    """Return addresses in use by guests that nobody here claims, as of the last look."""
+    claimed = await service.claimed_names(uow, cluster_id)
+    rows = await repository.sightings(uow, cluster_id)
+    return {ip for row in rows if row.native_name not in claimed for ip in row.addresses}
+
+
+def _presence(row: SightingRow | None, key: str) -> Presence:
+    if row is None:
+        return Presence.ABSENT
+    if row.key != key:
+        return Presence.FOREIGN
+    known = {"running": Presence.RUNNING, "stopped": Presence.STOPPED}
+    return known.get(row.state, Presence.OTHER)
