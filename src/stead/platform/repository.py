@@ -20,8 +20,10 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    literal,
     select,
     text,
+    tuple_,
 )
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -66,10 +68,15 @@ async def lines(connection: AsyncConnection, table: Table) -> AsyncIterator[str]
     yield json.dumps([column.name for column in columns])
     writers = [_writer(column) for column in columns]
     order = list(table.primary_key.columns)
-    rows = await connection.stream(select(table).order_by(*order))
-    async for row in rows:
-        cells = [write(value) for write, value in zip(writers, row, strict=True)]
-        yield json.dumps(cells, ensure_ascii=False, allow_nan=False)
+    query = select(table).order_by(*order).limit(BATCH)
+    rows = (await connection.execute(query)).all()
+    while rows:
+        for row in rows:
+            cells = [write(value) for write, value in zip(writers, row, strict=True)]
+            yield json.dumps(cells, ensure_ascii=False, allow_nan=False)
+        last = rows[-1]._mapping  # noqa: SLF001  (its documented name)
+        after = tuple_(*order) > tuple_(*(literal(last[c.name], c.type) for c in order))
+        rows = (await connection.execute(query.where(after))).all()
 
 
 async def load(connection: AsyncConnection, table: Table, source: Iterable[bytes]) -> int:

@@ -102,6 +102,21 @@ async def test_a_copy_is_one_moment_while_others_write(copies: Copies):
     assert steps == 3 * len(found["operation"])
 
 
+async def test_tables_of_many_rows_are_copied_whole(copies: Copies):
+    world = World()
+    for number in range(3):
+        await submit(copies.database, world.plan("abcdefghij" * 50), f"thing:{number}")
+    path = await copies.take()
+    place = _place(path.parent / "many")
+    url = sqlite_url(place.folder / "stead.db")
+    await restore(place, url, path, key=copies.key)
+    found = await databases.rows(restored := opened(url))
+    await restored.close()
+    before = await databases.rows(copies.database)
+    assert found["operation_step"] == before["operation_step"]
+    assert len(found["operation_step"]) == 1500
+
+
 async def test_nothing_that_lets_somebody_in_for_a_while_is_restored(
     copies: Copies, platform: Platform
 ):
