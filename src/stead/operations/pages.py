@@ -10,7 +10,6 @@ from stead.core.authz import Action, Actor, action
 from stead.core.db import Database
 from stead.core.http import ActorDep, DatabaseDep, Provided, provided
 from stead.operations import recovery, service, views
-from stead.operations.errors import NoSuchChoiceError
 from stead.operations.views import Subjects
 from stead.ui.console import Console, form_texts
 
@@ -65,11 +64,9 @@ async def decide(
     operation_id: str, request: Request, actor: ActorDep, database: DatabaseDep
 ) -> Response:
     chosen = (await form_texts(request)).get("choice", "")
-    if chosen not in set(recovery.Choice):
-        raise NoSuchChoiceError("Choose adopt, undo or forget")
     services: Provided = request.app.state.provided
     async with database.write() as uow:
-        acting = await recovery.decide(uow, actor, services, operation_id, recovery.Choice(chosen))
+        acting = await recovery.decide(uow, actor, services, operation_id, chosen)
     return RedirectResponse(f"/operations/{acting}", status_code=303)
 
 

@@ -95,21 +95,23 @@ async def list_decisions(uow: Uow, recoveries: Recoveries) -> list[DecisionOut]:
 
 
 async def decide(
-    uow: Uow, actor: Actor, services: Provided, operation_id: str, choice: Choice
+    uow: Uow, actor: Actor, services: Provided, operation_id: str, choice: str
 ) -> str:
     """Act on a decision; return the operation that does. Raises NotInterruptedError."""
     row = await _get(uow, actor, operation_id, Action.OPERATION_DECIDE)
+    if choice not in set(Choice):
+        raise NoSuchChoiceError("Choose adopt, undo or forget")
     if row.state != State.INTERRUPTED:
         raise interrupted.NotInterruptedError("This operation does not wait for a decision")
-    if choice is Choice.UNDO:
+    if choice == Choice.UNDO:
         await interrupted.take_back(uow, operation_id, actor.name)
         return operation_id
     known = services.get(Recoveries).find(row)
-    if known is None and choice is Choice.ADOPT:
+    if known is None and choice == Choice.ADOPT:
         raise NoSuchChoiceError("Nothing of this operation can be adopted; undo or forget it")
     successor = operation_id
     if known is not None:
-        act = known.adopt if choice is Choice.ADOPT else known.forget
+        act = known.adopt if choice == Choice.ADOPT else known.forget
         successor = await act(services, uow, actor, row)
     await interrupted.settle(uow, operation_id, choice, actor.name, successor)
     return successor

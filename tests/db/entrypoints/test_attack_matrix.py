@@ -12,7 +12,15 @@ from dataclasses import replace
 import pytest
 from fastapi import Request
 from tests.factories.platform import Platform
-from tests.support.attack.attackers import ATTACKERS, RULES, Attacker, Credential, Standing, send
+from tests.support.attack.attackers import (
+    ATTACKERS,
+    RULES,
+    Attacker,
+    Credential,
+    Standing,
+    rightful,
+    send,
+)
 from tests.support.attack.filling import Forms, fill
 from tests.support.attack.matrix import Matrix, comparable
 from tests.support.attack.surface import Target, served, targets
@@ -43,9 +51,10 @@ async def matrix(platform: Platform) -> Matrix:
     own = await populate(platform, "attacks")
     victim = await populate(platform, "victims", own.ids["project_id"])
     forms = Forms()
-    session = Credential(session=await platform.session(victim.owner))
     for target in everything(platform):
         if target.is_page and not target.writes and not target.is_public:
+            person = rightful(victim, target.declared)
+            session = Credential(session=await platform.session(person))
             answer = await send(platform, fill(target, {}, victim.ids), session)
             forms.read(answer.text)
     return Matrix(platform, victim, own, forms)
@@ -60,7 +69,8 @@ async def test_rightful_callers_get_through(platform: Platform, matrix: Matrix):
     for target in everything(platform):
         if target.is_public:
             continue
-        credential = Credential(session=await platform.session(matrix.victim.owner))
+        person = rightful(matrix.victim, target.declared)
+        credential = Credential(session=await platform.session(person))
         request = fill(target, {}, matrix.victim.ids, matrix.forms)
         answer = await replace(matrix, rehearsing=True).send(request, credential)
         # What does not fit the current state was looked at and allowed.
@@ -121,14 +131,14 @@ async def noticed(matrix: Matrix, chosen: list[Target], who: Iterable[Attacker])
 
 
 def let_in(platform: Platform, action: Action, victim: World, *, strangers: bool) -> None:
-    """Take whoever asks for the owner of the attacked project, where this action is asked for."""
+    """Take whoever asks for who may do it, where this action is asked for."""
 
     def mistaken(request: Request) -> Actor:
         actor: Actor | None = request.state.actor
         if authz.declared(request.scope["endpoint"]) != action or (actor and not strangers):
             return require_actor(request)
         csrf = actor.csrf if actor is not None else ""
-        return replace(victim.owner, csrf=csrf)
+        return replace(rightful(victim, action), csrf=csrf)
 
     served(platform.control).dependency_overrides[require_actor] = mistaken
 

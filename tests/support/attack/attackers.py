@@ -13,6 +13,7 @@ from tests.support.attack.filling import Attack
 from tests.support.attack.surface import Target
 from tests.support.attack.world import World
 
+from stead.core.authz import Actor
 from stead.core.policy import POLICY, Action, PlatformRole, Relation, Role
 from stead.identity import public as identity
 from stead.identity.models import ApiTokenRow, SessionRow
@@ -119,6 +120,12 @@ async def send(platform: Platform, attack: Attack, credential: Credential) -> ht
         )
 
 
+def rightful(world: World, declared: str) -> Actor:
+    """Return who may do an action: the platform's are its admin's, all others the owner's."""
+    platform = {one for one, rule in RULES.items() if rule.relation is Relation.PLATFORM}
+    return world.members[PlatformRole.ADMIN] if declared in platform else world.owner
+
+
 async def _nothing(_scene: Scene) -> Credential:
     return Credential()
 
@@ -175,7 +182,8 @@ def _person(role: Role | PlatformRole | None, *, by_token: bool) -> Way:
 
 async def _without_the_scope(scene: Scene) -> Credential:
     others = [one for one in Action if one != scene.target.declared]
-    return Credential(token=await scene.platform.token(scene.victim.owner, *others))
+    person = rightful(scene.victim, scene.target.declared)
+    return Credential(token=await scene.platform.token(person, *others))
 
 
 async def _for_another_project(scene: Scene) -> Credential:

@@ -20,6 +20,7 @@ WORDS: Final[dict[str, Any]] = {
     "app": "redis",
     "key": "0" * 64,
     "version": "1",
+    "choice": "undo",
     "edge": "local",
     "epoch": "0",
     "nonce": "0" * 32,
