@@ -95,6 +95,8 @@ async def perform(world: World, request: Request, route: Route) -> object:
     if endpoint is None:
         raise RefusedError(501, f"Method '{request.method} {route.path}' not implemented")
     raw = {**given, **route.values}
+    if raw.get("node") == "localhost":
+        raw["node"] = world.local
     call = Call(world, who, raw, raw, route.path)
     if "notoken" in endpoint.flags and not who.ticket:
         raise RefusedError(
@@ -126,9 +128,10 @@ async def identify(world: World, request: Request, route: Route) -> Identity:
 
 async def reach(world: World, endpoint: Endpoint, raw: dict[str, Any]) -> None:
     """Refuse what another process or node must do that does not answer."""
-    if raw.get("node") == "localhost":
-        raw["node"] = world.local
     name = str(raw.get("node", world.local))
+    if name in world.unreachable:
+        await world.clock.sleep(3)
+        raise RefusedError(595, "No route to host", bare=True)
     if "proxied" in endpoint.flags and name not in world.nodes:
         lookup = f"failed to get address info for: {name}: Name or service not known"
         raise died(f"hostname lookup '{name}' failed - {lookup}")

@@ -1,7 +1,8 @@
 """The parameters of a request: query, form, JSON or upload, with the complaints about each."""
 
 import json
-from typing import Any
+import secrets
+from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from tests.proxmox.call import RefusedError
@@ -9,6 +10,17 @@ from tests.proxmox.wire import DroppedError, Request
 
 FORM = "application/x-www-form-urlencoded"
 UPLOAD_ORDER = ("content", "checksum-algorithm", "checksum", "filename")
+
+
+class Uploaded(str):
+    """The name of the file that an upload was put into, with what is in it."""
+
+    __slots__ = ("content",)
+
+    def __new__(cls, content: bytes) -> Self:
+        made = super().__new__(cls, f"/var/tmp/pveupload-{secrets.token_hex(16)}")  # noqa: S108 -- its name
+        made.content = content
+        return made
 
 
 def multipart(request: Request) -> bool:
@@ -76,7 +88,7 @@ def upload(request: Request) -> dict[str, Any]:
             raise RefusedError(400, "Bad Request", bare=True)
         if 'filename="' in disposition:
             found["filename"] = disposition.partition('filename="')[2].partition('"')[0]
-            found["tmpfilename"] = content.removesuffix(b"\r\n")
+            found["tmpfilename"] = Uploaded(content.removesuffix(b"\r\n"))
         else:
             found[name] = content.removesuffix(b"\r\n").decode()
     return found

@@ -37,10 +37,8 @@ def died(text: str) -> RefusedError:
 
 
 def invalid(**errors: str) -> RefusedError:
-    """Return a refusal of parameters; ``_`` in names stands for ``-``."""
-    return RefusedError(
-        400, VERIFY, {name.replace("_", "-"): text for name, text in errors.items()}
-    )
+    """Return a refusal of parameters."""
+    return RefusedError(400, VERIFY, errors)
 
 
 def forbidden(detail: str = "") -> RefusedError:

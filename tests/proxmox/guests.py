@@ -95,7 +95,7 @@ def root_bytes(guest: Guest) -> int:
 
 def status(world: World, guest: Guest) -> dict[str, Any]:
     """Return what the list of containers says of one."""
-    config, live = guest.config, guest.running
+    config, live = guest.config, guest.running and not guest.paused
     swap = int(config.get("swap", 512))
     row: dict[str, Any] = {
         "vmid": guest.vmid,

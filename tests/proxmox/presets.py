@@ -7,7 +7,7 @@ from typing import Any
 from tests.proxmox.access import Grant, Token, User
 from tests.proxmox.clock import Clock
 from tests.proxmox.settings import Settings
-from tests.proxmox.world import GIB, Guest, Node, Storage, Volume, World
+from tests.proxmox.world import GIB, Guest, Node, Snapshot, Storage, Volume, World
 
 ARCHIVE = "local:vztmpl/debian-12-standard_12.0-1_amd64.tar.zst"
 ROLE = "ControlPlane"
@@ -119,3 +119,12 @@ def control_plane(world: World) -> str:
     for path in ROLE_PATHS:
         world.access.acl[Grant(path, "user", "ctl@pve", ROLE)] = 1
     return made
+
+
+def snapshot(world: World, guest: Guest, name: str) -> None:
+    """Add a snapshot, as if it had been taken long ago."""
+    kept = {key: value for key, value in guest.config.items() if key != "parent"}
+    guest.snapshots[name] = Snapshot(
+        kept, "", int(world.clock.now()) - 60, str(guest.config.get("parent", ""))
+    )
+    guest.config["parent"] = name

@@ -26,10 +26,10 @@ class Settings:
     reload: float = 0.6
     volume: float = 0.15
     migrate: float = 8.0
-    template: float = 0.02
+    template: float = 0.06
     hotplug: float = 0.2
     quick: float = 0.1
-    address: float = 0.6
+    address: float = 0.4
     check: float = 0.015
     flock: float = 10.0
     proxy_timeout: float = 30.0

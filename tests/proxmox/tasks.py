@@ -140,10 +140,10 @@ def row(task: Task, *, active: bool = False) -> dict[str, object]:
         "upid": task.upid,
         "user": user,
     }
-    if token:
-        listed["tokenid"] = token
     if task.running:
         return (
             listed | {"status": "RUNNING", "saved": "0", "user": task.user} if active else listed
         )
+    if token:
+        listed["tokenid"] = token
     return listed | {"status": task.status, "endtime": task.end}

@@ -67,6 +67,7 @@ class Guest:
     console: Any = None
     mode: str = "tty"
     stubborn: bool = False
+    paused: bool = False
     stranded: set[str] = dataclasses.field(default_factory=set)
 
     @property
@@ -122,6 +123,7 @@ class Node:
     number: int
     online: bool = True
     unreachable: int = 0
+    statistics: int = 2
     fingerprint: str = ":".join(["3F"] * 32)
     interfaces: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     staged: dict[str, dict[str, Any]] | None = None
@@ -159,6 +161,8 @@ class World:
         self.cluster = ""
         self.config_version = 2
         self.peer: Peer | None = None
+        self.membership: list[Node] | None = None
+        self.unreachable: set[str] = set()
         self.version = {"release": "8.4", "version": "8.4.1", "repoid": "2a5fa54a8503f96d"}
         self.quorate = True
         self.down = ""
@@ -178,6 +182,7 @@ class World:
         self.stale: dict[int, dict[str, Any]] = {}
         self.pids = itertools.count(2000)
         self.booted = clock.now() - 3600
+        self.executed: list[tuple[int, list[str], str]] = []
         self.background: set[asyncio.Task[None]] = set()
 
     def guest(self, node: str, kind: str, vmid: int) -> Guest:

@@ -3,22 +3,48 @@
 from tests.proxmox.api import (
     access,
     accounts,
+    backup,
     cluster,
+    content,
+    firewall,
+    firewall_sets,
     lxc,
     lxc_clone,
     lxc_config,
     lxc_create,
     lxc_disk,
     lxc_power,
+    network,
     nodes,
     pools,
+    qemu,
+    qemu_work,
+    storage,
     tasks,
 )
 from tests.proxmox.call import HANDLERS
 
 MODULES = (
-    access, accounts, cluster, lxc, lxc_clone, lxc_config, lxc_create, lxc_disk, lxc_power,
-    nodes, pools, tasks,
-)  # fmt: skip
+    access,
+    accounts,
+    backup,
+    cluster,
+    content,
+    firewall,
+    firewall_sets,
+    lxc,
+    lxc_clone,
+    lxc_config,
+    lxc_create,
+    lxc_disk,
+    lxc_power,
+    network,
+    nodes,
+    pools,
+    qemu,
+    qemu_work,
+    storage,
+    tasks,
+)
 
 __all__ = ["HANDLERS", "MODULES"]

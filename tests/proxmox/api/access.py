@@ -64,6 +64,8 @@ def _log_in(call: Call, name: str, password: str) -> object:
                 raise RefusedError(401, "permission check failed")
         return answer
     answer["CSRFPreventionToken"] = login.csrf(world, name)
+    if world.cluster:
+        answer["clustername"] = world.cluster
     if user.factors and not challenge:
         half = login.make_ticket(world, f'!tfa!{{"totp"%3Atrue}}:{name}')
         return {

@@ -8,7 +8,7 @@ from tests.proxmox.call import Call, RefusedError, died, invalid, serves
 from tests.proxmox.formats import split_list
 from tests.proxmox.schema import nested_formats, parse_string
 from tests.proxmox.tasks import Job, TaskFailed, spawn
-from tests.proxmox.world import Node
+from tests.proxmox.world import Node, World
 
 INDEX = [
     "acme",
@@ -32,6 +32,8 @@ INDEX = [
     "sdn",
 ]
 JOB_DAY = 86400
+# A node tells nothing after it joined, then its sizes, then its use too.
+FULL = 2
 
 
 @serves("GET /version", "GET /nodes/{node}/version")
@@ -101,7 +103,13 @@ def _zones(call: Call) -> list[dict[str, Any]]:
 def _node(call: Call, node: Node) -> dict[str, Any]:
     row = node_row(call, node)
     row.pop("ssl_fingerprint")
-    return row | {"cgroup-mode": 1} if node.online else row
+    return row | {"cgroup-mode": 1}
+
+
+def state(node: Node) -> str:
+    if not node.online:
+        return "offline"
+    return "online" if node.statistics == FULL else "unknown"
 
 
 def node_row(call: Call, node: Node) -> dict[str, Any]:
@@ -112,13 +120,15 @@ def node_row(call: Call, node: Node) -> dict[str, Any]:
         "node": node.name,
         "type": "node",
         "level": "",
-        "status": "online" if node.online else "unknown",
+        "status": state(node),
         "ssl_fingerprint": node.fingerprint,
     }
-    if not call.may(f"/nodes/{node.name}", "Sys.Audit"):
+    if not node.statistics:
+        row.pop("level")
+    if not node.statistics or not call.may(f"/nodes/{node.name}", "Sys.Audit"):
         return row
     row |= {"maxcpu": settings.cpus, "maxmem": settings.memory, "maxdisk": settings.disk}
-    if node.online:
+    if node.online and node.statistics == FULL:
         used = sum(
             int(guest.config.get("memory", 512)) * 1024**2
             for guest in call.world.guests.values()
@@ -145,7 +155,7 @@ async def status(call: Call) -> object:
                 "id": "cluster",
                 "type": "cluster",
                 "name": world.cluster,
-                "nodes": len(world.nodes),
+                "nodes": len(members_of(world)),
                 "quorate": int(world.quorate),
                 "version": world.config_version,
             }
@@ -156,14 +166,19 @@ async def status(call: Call) -> object:
             "type": "node",
             "name": node.name,
             "nodeid": node.number,
-            "ip": node.ip,
             "level": "",
             "local": int(node.name == world.local),
             "online": int(node.online),
         }
-        for node in world.nodes.values()
+        | ({"ip": node.ip} if node.ip else {})
+        for node in members_of(world)
     ]
     return [*rows, *members]
+
+
+def members_of(world: World) -> list[Node]:
+    """Return the nodes that the cluster's own service knows."""
+    return list(world.nodes.values()) if world.membership is None else world.membership
 
 
 @serves("GET /cluster/nextid")

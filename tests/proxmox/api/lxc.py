@@ -128,9 +128,16 @@ async def numbers(call: Call) -> object:
     guest = call.world.guest(call["node"], "lxc", call["vmid"])
     now = int(call.world.clock.now()) // 60 * 60
     full = guests.status(call.world, guest)
-    names = ("cpu", "mem", "maxmem", "disk", "maxdisk", "netin", "netout", "diskread", "diskwrite")
-    numbers_now = {name: full[name] for name in names} | {"maxcpu": full["cpus"]}
-    return [
-        {"time": moment} | (numbers_now if moment >= now - 300 else {})
-        for moment in range(now - 69 * 60, now + 60, 60)
-    ]
+    names = ("cpu", "mem", "netin", "netout", "diskread", "diskwrite")
+    stopped = {name: full[name] for name in ("maxmem", "disk", "maxdisk")}
+    stopped["maxcpu"] = full["cpus"]
+    live = {name: full[name] for name in names}
+
+    def row(moment: int) -> dict[str, Any]:
+        if moment < now - 900:
+            return {"time": moment}
+        ran = guest.started and now - 600 <= moment < now - 300
+        runs = guest.running and moment >= now - 300
+        return {"time": moment, **stopped, **(live if ran or runs else {})}
+
+    return [row(moment) for moment in range(now - 69 * 60, now + 60, 60)]

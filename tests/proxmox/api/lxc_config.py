@@ -40,8 +40,7 @@ async def read(call: Call) -> object:
         if not call.get("current"):
             found |= {key: _printed(key, value) for key, value in guest.pending.items()}
             for key in guest.dropped:
-                if key not in guest.pending:
-                    found.pop(key, None)
+                found.pop(key, None)
     return guests.shown(found) | {"digest": guest.digest}
 
 
@@ -143,6 +142,18 @@ def _change(
         _set(world, guest, name, value, errors)
     if errors:
         raise invalid(**errors)
+    if not guest.running:
+        apply_pending(world, guest)
+
+
+def apply_pending(world: World, guest: Guest) -> None:
+    """Make pending changes current, as every start and every change of a stopped guest does."""
+    for key in sorted(guest.dropped):
+        drop_now(world, guest, key)
+    for key, value in list(guest.pending.items()):
+        set_now(world, guest, key, value)
+    guest.pending.clear()
+    guest.dropped.clear()
 
 
 def _delete(world: World, guest: Guest, name: str) -> None:

@@ -101,17 +101,18 @@ def _check_storages(call: Call, wanted: dict[str, Any]) -> None:
     """Refuse storages and archives that cannot be meant."""
     world = call.world
     archive = str(call["ostemplate"])
+    if call.get("restore"):
+        _check_restore(call, archive)
     if ":" in archive:
         store = volumes.storage_of(archive)
         world.enabled_storage(store)
         if not call.who.root:
             call.need(f"/storage/{store}", "Datastore.AllocateSpace", "Datastore.Audit")
-    if call.get("restore"):
-        _check_restore(call, archive)
     default = str(call.get("storage", "local"))
     if "rootfs" not in wanted or "storage" in call.params:
         volumes.check_for_guests(world, default)
-        call.need(f"/storage/{default}", "Datastore.AllocateSpace")
+        if not call.who.root:
+            call.need(f"/storage/{default}", "Datastore.AllocateSpace")
     for key, value in wanted.items():
         if guests.MOUNT.fullmatch(key) and not str(value).startswith("/"):
             volumes.check_spec(world, str(value))
@@ -200,9 +201,7 @@ class Making:
         found = self._archive()
         if found.archive is None:
             raise TaskFailed("unable to parse config from backup")
-        config = {
-            key: value for key, value in found.archive.items() if key not in {"lock", "parent"}
-        }
+        config = {"memory": 512, "swap": 512, **found.archive}
         storage = self.call.get("storage")
         if "rootfs" in self.wanted:
             config = {

@@ -36,6 +36,7 @@ def spawn_start(world: World, node: str, vmid: int, who: Identity) -> str:
         if guest.template:
             raise TaskFailed("you can't start a CT if it's a template")
         async with job.locked(vmid):
+            await job.take(world.settings.check)
             guest = task_guest(job, node, vmid)
             check_lock(guest)
             if guest.running:
@@ -49,7 +50,7 @@ def spawn_start(world: World, node: str, vmid: int, who: Identity) -> str:
 
 async def boot(job: Job, guest: Guest) -> None:
     """Apply what is pending, look for disks and bridges, and run."""
-    apply_pending(job.world, guest)
+    lxc_config.apply_pending(job.world, guest)
     await job.take(job.world.settings.quick)
     for volume in volumes.disks(guest).values():
         if (guest.node, volume) not in job.world.volumes:
@@ -79,16 +80,6 @@ def halt(guest: Guest) -> None:
     if guest.console is not None:
         guest.console.close()
         guest.console = None
-
-
-def apply_pending(world: World, guest: Guest) -> None:
-    """Make pending changes current, as every start does."""
-    for key in list(guest.dropped):
-        lxc_config.drop_now(world, guest, key)
-    for key, value in list(guest.pending.items()):
-        lxc_config.set_now(world, guest, key, value)
-    guest.pending.clear()
-    guest.dropped.clear()
 
 
 def need_running(call: Call, kind: str = "CT") -> Guest:

@@ -164,7 +164,7 @@ async def certificates(call: Call) -> object:
             "pem": "",
             "public-key-bits": 4096,
             "public-key-type": "rsaEncryption",
-            "san": [node.ip, node.name],
+            "san": [] if name == "pve-root-ca.pem" else [node.ip, node.name],
         }
         for name in ("pve-root-ca.pem", "pve-ssl.pem")
     ]

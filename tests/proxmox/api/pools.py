@@ -14,7 +14,7 @@ async def pools(call: Call) -> object:
     """List the pools, or one with its members."""
     if call.get("poolid"):
         call.need(f"/pool/{call['poolid']}", "Pool.Audit")
-        return [_full(call) | {"poolid": call["poolid"]}]
+        return [_full(call)]
     return [
         {"poolid": name} | ({"comment": pool.comment} if pool.comment else {})
         for name, pool in call.world.pools.items()
@@ -41,7 +41,7 @@ def _full(call: Call) -> dict[str, Any]:
         for name in sorted(found.storages & set(call.world.storages)):
             rows += storage_rows.resources(call.world, name)
     head = {"comment": found.comment} if found.comment else {}
-    return {**head, "members": rows}
+    return {**head, "poolid": call["poolid"], "members": rows}
 
 
 def _pool(call: Call, doing: str = "") -> Pool:
@@ -117,10 +117,12 @@ async def delete(call: Call) -> object:
     inner = next((one for one in call.world.pools if one.startswith(f"{name}/")), "")
     if inner:
         raise died(f"{doing}pool '{name}' is not empty (contains pool '{inner}')")
-    if found.vms:
-        raise died(f"{doing}pool '{name}' is not empty (contains VM {min(found.vms)})")
-    if found.storages:
-        raise died(f"{doing}pool '{name}' is not empty (contains storage '{min(found.storages)}')")
+    guests_in = sorted(vmid for vmid in found.vms if call.world.find_guest(vmid))
+    if guests_in:
+        raise died(f"{doing}pool '{name}' is not empty (contains VM {guests_in[0]})")
+    storages = sorted(found.storages & set(call.world.storages))
+    if storages:
+        raise died(f"{doing}pool '{name}' is not empty (contains storage '{storages[0]}')")
     del call.world.pools[name]
     call.world.access.drop(path=f"/pool/{name}")
     return None

@@ -28,9 +28,9 @@ def resources(world: World, name: str) -> list[dict[str, Any]]:
             "content": storage.content,
             "plugintype": storage.type,
             "shared": int(storage.options.get("shared", 0)),
-            "status": "available" if node.online else "unknown",
+            "status": "available",
+            "disk": used(world, storage),
+            "maxdisk": total(world, storage),
         }
-        if node.online:
-            row |= {"disk": used(world, storage), "maxdisk": total(world, storage)}
         rows.append(row)
     return rows

@@ -26,7 +26,7 @@ async def node_tasks(call: Call) -> object:
     first = int(call.get("start", 0))
     page = found[first : first + int(call.get("limit", 50))]
     rows = [tasks.row(task, active=True) for task in page]
-    return Reply(rows, {"total": len(found)})
+    return Reply(rows, {"total": len(found)} if found else {})
 
 
 def owns(call: Call, task: Task) -> bool:
@@ -123,7 +123,9 @@ async def cluster_tasks(call: Call) -> object:
     found = [
         task
         for task in reversed(list(call.world.tasks.values()))
-        if task.user == call.who.name or call.may(f"/nodes/{task.node}", "Sys.Audit")
+        # A token is nobody's name here: it sees not even its own.
+        if task.user.partition("!")[0] == call.who.name
+        or call.may(f"/nodes/{task.node}", "Sys.Audit")
     ]
     return [_cluster_row(task) for task in found[:25]]
 

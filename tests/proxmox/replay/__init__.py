@@ -1,0 +1,1 @@
+"""Plays recorded exchanges of a real Proxmox VE against the double and compares the answers."""
