@@ -7,15 +7,11 @@ from pathlib import Path
 import pytest
 from tests.proxmox.replay import seeds
 from tests.proxmox.replay.player import Player, Result
-from tests.support import recordings
+from tests.support.recordings import RECORDINGS, needs_recordings
 
-FOUND = recordings.folder()
 LISTED = tomllib.loads((Path(__file__).parent / "replay" / "unmatched.toml").read_text("utf-8"))
 MOST = 0.03
-pytestmark = pytest.mark.skipif(
-    FOUND is None,
-    reason="no recordings: ../shared/pve is absent and STEAD_PVE_RECORDINGS is not set",
-)
+pytestmark = needs_recordings
 
 
 async def play(content: dict[str, object], name: str) -> list[Result]:
@@ -25,7 +21,7 @@ async def play(content: dict[str, object], name: str) -> list[Result]:
 
 
 def files() -> list[Path]:
-    return sorted((FOUND / "recordings").glob("[0-9]*.json")) if FOUND else []
+    return sorted((RECORDINGS / "recordings").glob("[0-9]*.json"))
 
 
 @pytest.mark.timeout(120)

@@ -3,16 +3,10 @@
 import json
 from typing import Any
 
-import pytest
 from tests.proxmox import schema
 from tests.proxmox.api import HANDLERS
-from tests.support import recordings
+from tests.support.recordings import RECORDINGS, needs_recordings
 
-FOUND = recordings.folder()
-absent = pytest.mark.skipif(
-    FOUND is None,
-    reason="no schema: ../shared/pve is absent and STEAD_PVE_RECORDINGS is not set",
-)
 LIMITS = {"minimum": "min", "maximum": "max", "minLength": "minlen", "maxLength": "maxlen"}
 
 
@@ -26,8 +20,7 @@ def whole() -> dict[str, dict[str, Any]]:
         for child in node.get("children", []):
             walk(child)
 
-    assert FOUND is not None
-    for node in json.loads((FOUND / "apidoc.json").read_text("utf-8")):
+    for node in json.loads((RECORDINGS / "apidoc.json").read_text("utf-8")):
         walk(node)
     return found
 
@@ -52,7 +45,7 @@ def wrong(endpoint: schema.Endpoint, described: dict[str, Any]) -> list[str]:
     return found
 
 
-@absent
+@needs_recordings
 def test_the_table_agrees_with_the_schema() -> None:
     real = whole()
     found: list[str] = []
@@ -64,7 +57,7 @@ def test_the_table_agrees_with_the_schema() -> None:
     assert not found
 
 
-@absent
+@needs_recordings
 def test_permissions_and_flags_agree_with_the_schema() -> None:
     real = whole()
     for endpoint in schema.endpoints():

@@ -1,12 +1,14 @@
-"""Where the recorded answers of a real Proxmox VE are, if they are here at all."""
+"""Where recorded answers of a real Proxmox VE and its schema lie, if they lie anywhere near."""
 
 import os
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+import pytest
 
+_GIVEN = os.environ.get("STEAD_PVE_RECORDINGS", "")
+RECORDINGS = Path(_GIVEN) if _GIVEN else Path(__file__).parents[3] / "shared" / "pve"
 
-def folder() -> Path | None:
-    """Return ``STEAD_PVE_RECORDINGS`` or ``../shared/pve`` beside the repository."""
-    found = Path(os.environ.get("STEAD_PVE_RECORDINGS", REPOSITORY.parent / "shared" / "pve"))
-    return found if (found / "recordings").is_dir() else None
+needs_recordings = pytest.mark.skipif(
+    not (RECORDINGS / "apidoc.json").exists(),
+    reason=f"no recordings of a Proxmox VE at {RECORDINGS}",
+)
