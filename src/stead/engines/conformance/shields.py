@@ -12,6 +12,13 @@ _LOOPS = (
     "see; sleep 1.5; see; kill -9 $a $b"
 )
 _TICKS = 100
+_WINDOWS = 3
+# Where a guest may look at its own control group: periods are counted only under a quota.
+_PERIODS = (
+    "mkdir -p /tmp/cpu; cat /sys/fs/cgroup/cpu.stat >/tmp/stat 2>/dev/null || "
+    "{ mount -t cgroup -o cpu none /tmp/cpu && cat /tmp/cpu/cpu.stat >/tmp/stat; } || exit 1; "
+    "while read -r name value; do [ $name != nr_periods ] || echo $value; done </tmp/stat"
+)
 _UTIME, _STIME = 13, 14
 
 
@@ -44,11 +51,17 @@ async def the_guest_api_is_off(trial: Trial) -> None:
 async def processors_are_limited(trial: Trial) -> None:
     """Two busy loops in a guest of one core use one core."""
     spec = await trial.make(start=True)
-    lines = (await trial.said(spec.name, _LOOPS)).splitlines()
-    (began, *before), (ended, *after) = lines[:3], lines[3:]
-    seconds = float(ended.split()[0]) - float(began.split()[0])
-    used = (sum(map(_ticks, after)) - sum(map(_ticks, before))) / _TICKS
-    expect(used <= seconds * spec.cores * 1.3, f"it used {used:.2f} s in {seconds:.2f} s")
+    for _ in range(_WINDOWS):
+        lines = (await trial.said(spec.name, _LOOPS)).splitlines()
+        (began, *before), (ended, *after) = lines[:3], lines[3:]
+        seconds = float(ended.split()[0]) - float(began.split()[0])
+        used = (sum(map(_ticks, after)) - sum(map(_ticks, before))) / _TICKS
+        expect(used <= seconds * spec.cores * 1.3, f"it used {used:.2f} s in {seconds:.2f} s")
+        # On a host that is busy otherwise, too little is no proof: look again.
+        if used >= seconds * spec.cores * 0.8:
+            return
+    seen = await trial.run(spec.name, _PERIODS)
+    expect(seen.code != 0 or int(seen.output) > 0, "the kernel counts no periods of a quota")
 
 
 async def memory_is_limited(trial: Trial) -> None:

@@ -14,7 +14,7 @@ _OPTIONS: Final = frozenset(("url", "project", "pool", "certificate", "key", "se
 
 
 class IncusDriver(Backups, Inside, Watching):
-    """Every ability of the port; holds no state but its client."""
+    """Every ability of the port; holds no state but its client and what consoles said."""
 
 
 def open_driver(options: Mapping[str, str]) -> IncusDriver:

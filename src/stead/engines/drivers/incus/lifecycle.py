@@ -1,10 +1,11 @@
 """The port's own methods on Incus, and the networks that its guests need."""
 
 from contextlib import suppress
+from typing import Final
 
 from stead.engines import errors, limits
 from stead.engines.drivers.incus import mapping
-from stead.engines.drivers.incus.client import Json
+from stead.engines.drivers.incus.client import IncusClient, Json
 from stead.engines.drivers.incus.ground import DONE, NO_VMS, Ground, rows, table
 from stead.engines.values import (
     EngineTask,
@@ -16,9 +17,15 @@ from stead.engines.values import (
     NetworkSpec,
 )
 
+_LOG_LENGTH: Final = 4000
+
 
 class Lifecycle(Ground):
     """Guests come, run and go."""
+
+    def __init__(self, client: IncusClient, pool: str) -> None:
+        super().__init__(client, pool)
+        self._boot_logs: dict[str, str] = {}
 
     async def health(self) -> Health:
         server = table(await self._client.get("", "describe itself"))
@@ -93,12 +100,17 @@ class Lifecycle(Ground):
                 raise
 
     async def boot_log(self, name: str) -> str:
+        """Return what was read before too: Incus tells a running guest's lines only once."""
+        known = self._boot_logs.pop(name, "")
         try:
-            return (await self._client.text(f"/instances/{name}/console", "show its console"))[
-                -4000:
-            ]
-        except errors.EngineError:
-            return ""
+            said = await self._client.text(f"/instances/{name}/console", "show its console")
+        except errors.EngineError as error:
+            if isinstance(error, errors.NotFoundError):
+                return ""
+            said = ""
+        log = (said if known in said else known + said)[-_LOG_LENGTH:]
+        self._boot_logs[name] = log
+        return log
 
     async def _network_exists(self, name: str) -> bool:
         try:
