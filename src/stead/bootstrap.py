@@ -48,6 +48,7 @@ async def assemble(
         edge_address=settings.edge.probe_address,
         https_port=settings.server.https_port,
         open_gateway=open_gateway,
+        simulated=settings.engine.simulated,
     )
     deploy, remove = workflows.deploy_plan(tools), workflows.remove_plan(tools)
     adopt, forget = adoption.adopt_plan(tools), adoption.forget_plan(tools)
@@ -87,8 +88,17 @@ def main() -> None:
 
 
 def _engine(settings: Settings) -> ContainerEngine:
+    kind = settings.engine.kind
+    options = _simulator(settings) if settings.engine.simulated else _incus(settings)
+    engine = registry.connect(kind, options)
+    if not isinstance(engine, ContainerEngine):
+        raise UnsupportedError(f"The engine {kind} cannot run deployments")
+    return engine
+
+
+def _incus(settings: Settings) -> dict[str, str]:
     incus = settings.incus
-    options = {
+    return {
         "url": incus.url,
         "project": incus.project,
         "pool": incus.pool,
@@ -96,7 +106,14 @@ def _engine(settings: Settings) -> ContainerEngine:
         "key": str(incus.client_key),
         "server_certificate": str(incus.server_cert),
     }
-    engine = registry.connect("incus", options)
-    if not isinstance(engine, ContainerEngine):
-        raise UnsupportedError("The engine incus cannot run deployments")
-    return engine
+
+
+def _simulator(settings: Settings) -> dict[str, str]:
+    simulator = settings.simulator
+    options = {
+        "nodes": str(simulator.nodes),
+        "speed": str(simulator.speed),
+        "images": settings.incus.image,
+        "state": str(settings.server.data_dir / "simulator.journal"),
+    }
+    return options | ({"faults": str(simulator.faults)} if simulator.faults else {})

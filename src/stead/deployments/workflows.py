@@ -55,6 +55,7 @@ class Tools:
     edge_address: str
     https_port: int
     open_gateway: Callable[[IPv4Address], Awaitable[None]]
+    simulated: bool = False
 
 
 def deploy_plan(tools: Tools) -> Plan:
@@ -189,6 +190,11 @@ class Flow:
         await self._settle(await self._engine.start(instance.native_name))
 
     async def wait_for_agent(self, context: StepContext) -> None:
+        if self._tools.simulated:
+            raise StepError(
+                "This cluster is a simulator: its containers run nothing, so no agent calls",
+                hint="Set engine.kind to incus on a machine where containers can start",
+            )
         async with self._database.read() as uow:
             instance = await instance_of(uow, context)
 

@@ -132,7 +132,7 @@ async def _populate(ground: Ground) -> None:
     async with ground.database.write() as uow:
         await epoch.ensure(uow)
         await identity.ensure_admin(uow, ADMIN, PROJECT)
-        await infra.ensure_local_cluster(uow, "incus")
+        await infra.ensure_local_cluster(uow, chosen.engine.kind)
         await exposure.ensure_edge(uow, LOCAL_EDGE, token)
         await exposure.ensure_console_route(
             uow,

@@ -1,18 +1,22 @@
 """Whether this process lives and can serve."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
 
 from stead import __version__
 from stead.core.authz import public
-from stead.core.http import DatabaseDep
+from stead.core.http import DatabaseDep, provided
+from stead.core.settings import Settings
 
 router = APIRouter(tags=["health"])
 
 
 @router.get("/healthz")
-@public("says only that the process answers")
-async def healthz() -> dict[str, str]:
-    return {"status": "ok", "version": __version__}
+@public("says only that the process answers, and when nothing that it shows is real")
+async def healthz(settings: Annotated[Settings, Depends(provided(Settings))]) -> dict[str, str]:
+    answer = {"status": "ok", "version": __version__}
+    return answer | ({"engine": "simulator"} if settings.engine.simulated else {})
 
 
 @router.get("/readyz")

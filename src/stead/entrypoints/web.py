@@ -51,6 +51,9 @@ _TITLES: Final = {
     422: ("The request does not have the expected shape", "Go back and correct it."),
     503: ("Stead cannot do this right now", "Try again in a moment."),
 }
+_SIMULATED: Final = (
+    "Simulated engine: nothing shown here runs. Containers, addresses and use are made up."
+)
 _CRASH: Final = (
     "Something went wrong on the server",
     "Nothing was lost. Try again; if it stays, the server's log has the details.",
@@ -70,7 +73,8 @@ class _Answer(BaseModel):
 def add_pages(app: FastAPI, services: Provided) -> None:
     """Add the pages of all domains; every form that is sent has to prove where it came from."""
     folders = {name: module.TEMPLATES for name, module in PAGES.items()}
-    services.add(Console(folders, Assets()))
+    simulated = services.get(Settings).engine.simulated
+    services.add(Console(folders, Assets(), banner=_SIMULATED if simulated else ""))
     services.add(Subjects({"deployment": deployment_pages.find_subject}))
     services.add(Recoveries({"deployment": adoption.RECOVERY}))
     for module in PAGES.values():

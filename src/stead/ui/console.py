@@ -24,7 +24,8 @@ _THEMES: Final = frozenset({"light", "dark"})
 class Console:
     """Turns a template and typed values into a page."""
 
-    def __init__(self, folders: Mapping[str, Path], assets: Assets) -> None:
+    def __init__(self, folders: Mapping[str, Path], assets: Assets, banner: str = "") -> None:
+        """Take the domains' folders; the banner, if any, stands on top of every page."""
         self.assets = assets
         loaders = {name: FileSystemLoader(folder) for name, folder in folders.items()}
         self._environment = Environment(
@@ -34,7 +35,7 @@ class Console:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.globals.update(static=assets.url, csrf_field=_csrf_field)
+        self._environment.globals.update(static=assets.url, csrf_field=_csrf_field, banner=banner)
         self._environment.filters.update(
             age=lambda moment: text.age(moment, clock.utc_now()),
             utc=text.utc,

@@ -4,7 +4,7 @@ import os
 import tomllib
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -69,6 +69,32 @@ class ServerSettings(Group):
         return f"https://{self.console_name}{port}"
 
 
+class EngineSettings(Group):
+    """Which engine makes this server's containers.
+
+    ``simulator`` makes none: everything can be looked at and nothing runs, which the console
+    says on every page. It is for machines where no container can start, and for tests.
+    """
+
+    kind: Literal["incus", "simulator"] = "incus"
+
+    @property
+    def simulated(self) -> bool:
+        """Tell whether nothing that the console shows really runs."""
+        return self.kind == "simulator"
+
+
+class SimulatorSettings(Group):
+    """The simulated cluster: how large, how fast, and which bad days it has.
+
+    ``faults`` names a JSON file of rules; without one every day is good.
+    """
+
+    nodes: Annotated[int, Field(ge=1, le=1000)] = 3
+    speed: Annotated[float, Field(gt=0, le=1000)] = 1
+    faults: Path | None = None
+
+
 class IncusSettings(Group):
     """How the local Incus is reached and which of its resources are ours."""
 
@@ -105,6 +131,8 @@ class Settings(Group):
     """Everything a process is told at start."""
 
     server: ServerSettings = ServerSettings()
+    engine: EngineSettings = EngineSettings()
+    simulator: SimulatorSettings = SimulatorSettings()
     incus: IncusSettings = IncusSettings()
     network: NetworkSettings = NetworkSettings()
     edge: EdgeSettings = EdgeSettings()
