@@ -36,6 +36,7 @@ class Stead:
     incus: Incus
     network: str = "10.91.0.0/16"
     packages: tuple[Path, ...] = ()
+    engine: str = "incus"
     console_port: int = field(default_factory=free_port)
     agent_port: int = field(default_factory=free_port)
     http_port: int = field(default_factory=free_port)
@@ -68,6 +69,10 @@ console_port = {self.console_port}
 agent_port = {self.agent_port}
 https_port = {self.https_port}
 packages = {packages}
+[engine]
+kind = "{self.engine}"
+[simulator]
+speed = 20
 [incus]
 url = "{self.incus.url}"
 project = "{self.incus.project}"
