@@ -40,12 +40,13 @@ class Firewall:
 
 @dataclasses.dataclass
 class Snapshot:
-    """A snapshot of a guest: its config then, and the snapshot before it."""
+    """A snapshot of a guest: its config and disk then, and the snapshot before it."""
 
     config: dict[str, Any]
     description: str
     time: int
     parent: str = ""
+    files: dict[str, bytes] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass

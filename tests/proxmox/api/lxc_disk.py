@@ -130,7 +130,8 @@ def keep(world: World, guest: Guest, name: str, description: str) -> None:
         if key not in {"lock", "parent", "description", "digest"} and not key.startswith("unused")
     }
     parent = str(guest.config.get("parent", ""))
-    guest.snapshots[name] = Snapshot(kept, description, int(world.clock.now()), parent)
+    taken = int(world.clock.now())
+    guest.snapshots[name] = Snapshot(kept, description, taken, parent, dict(guest.files))
     guest.config["parent"] = name
 
 
@@ -223,5 +224,6 @@ async def _go_back(job: Job, guest: Guest, name: str) -> None:
     kept = guest.snapshots[name]
     unused = {key: value for key, value in guest.config.items() if key.startswith("unused")}
     guest.config = {**copy.copy(kept.config), **unused, "parent": name}
+    guest.files = dict(kept.files)
     guest.pending.clear()
     guest.dropped.clear()
