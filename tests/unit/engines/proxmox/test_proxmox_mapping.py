@@ -7,9 +7,9 @@ from hypothesis import given, strategies as st
 
 from stead.engines.drivers.proxmox import mapping, placing
 from stead.engines.drivers.proxmox.mapping import Found, Plan, Record, Site
-from stead.engines.values import GuestKind, GuestSize, GuestState
+from stead.engines.values import GuestKind, GuestSize, GuestSpec, GuestState
 
-PLAN = Plan(2, 1024, 8, "vmbr1", "10.0.0.7", "02:00:00:00:00:07")
+PLAN = Plan(2, 1024, 8, "vmbr1", "10.0.0.7/24", "10.0.0.1", "02:00:00:00:00:07")
 NOTES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\x00"), max_size=99)
 
 
@@ -44,15 +44,41 @@ def test_a_note_cannot_forge_a_record():
 
 
 def test_the_card_always_names_its_mac_or_proxmox_would_invent_a_new_one():
-    site = Site(gateway=IPv4Address("10.0.0.1"), filtered=True)
+    site = Site(filtered=True)
     assert mapping.net0(site, PLAN, GuestKind.CONTAINER) == (
         "name=eth0,bridge=vmbr1,hwaddr=02:00:00:00:00:07,firewall=1,ip=10.0.0.7/24,gw=10.0.0.1"
     )
     assert mapping.net0(Site(), PLAN, GuestKind.VM) == "virtio=02:00:00:00:00:07,bridge=vmbr1"
 
 
+SPEC = GuestSpec("a", "k", "o", "i", "n", IPv4Address("10.0.0.7"), "", 1, 64, 1)
+
+
+@pytest.mark.parametrize(
+    ("bridge", "address", "gateway"),
+    [
+        ({"iface": "b", "cidr": "10.0.0.1/22"}, "10.0.0.7/22", "10.0.0.1"),
+        ({"iface": "b", "cidr": "10.0.0.5/24", "gateway": "10.0.0.1"}, "10.0.0.7/24", "10.0.0.1"),
+        ({"iface": "b", "cidr": "192.168.0.1/24"}, "10.0.0.7/16", "10.0.9.9"),
+        ({"iface": "b", "cidr": "nonsense"}, "10.0.0.7/16", "10.0.9.9"),
+        ({"iface": "b"}, "10.0.0.7/16", "10.0.9.9"),
+    ],
+)
+def test_prefix_and_gateway_are_those_of_the_bridge_where_it_has_some(
+    bridge: dict[str, str], address: str, gateway: str
+):
+    site = Site(prefix=16, gateway=IPv4Address("10.0.9.9"))
+    plan = mapping.plan_of(SPEC, site, bridge)
+    assert (plan.network, plan.address, plan.gateway) == ("b", address, gateway)
+
+
+def test_a_guest_that_is_not_finished_already_has_its_address():
+    found = Found(1, "n", GuestKind.CONTAINER, record=Record("k", plan=PLAN))
+    assert mapping.addresses(found) == ("10.0.0.7",)
+
+
 def test_without_an_address_the_network_gives_one():
-    plan = Plan(1, 512, 1, "", "", "")
+    plan = Plan(1, 512, 1, "", "", "", "")
     assert mapping.net0(Site(), plan, GuestKind.CONTAINER) == "name=eth0,bridge=vmbr0,ip=dhcp"
 
 

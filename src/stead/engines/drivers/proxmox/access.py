@@ -59,6 +59,7 @@ NEEDS: Final = (
     Need("Datastore.Audit", _STORE, (_LIFE, Ability.IMAGES)),
     Need("SDN.Use", _NET, (_LIFE,)),
     Need("Sys.Audit", _NODE, (Ability.BOOT_LOG,)),
+    Need("Sys.Modify", _NODE, (Ability.NETWORKS,)),
     Need("Sys.Audit", _ROOT, (SAFE_DELETE, FENCE)),
 )
 INJECTION_NEEDS: Final = (

@@ -133,7 +133,10 @@ STORAGES: Final = _call("GET", "/nodes/{node}/storage", "enabled content")
 STORAGE_CONTENT: Final = _call("GET", "/nodes/{node}/storage/{storage}/content", "content vmid")
 VOLUME_DELETE: Final = _call("DELETE", "/nodes/{node}/storage/{storage}/content/{volume}")
 
-BRIDGES: Final = _call("GET", "/nodes/{node}/network", "type")
+NETWORK: Final = _call("GET", "/nodes/{node}/network", "type")
+BRIDGE_CREATE: Final = _call("POST", "/nodes/{node}/network", "iface type cidr autostart comments")
+BRIDGE_DELETE: Final = _call("DELETE", "/nodes/{node}/network/{iface}")
+NETWORK_APPLY: Final = _call("PUT", "/nodes/{node}/network")
 
 POOLS: Final = _call("GET", "/pools", "poolid")
 POOL_CREATE: Final = _call("POST", "/pools", "poolid comment")

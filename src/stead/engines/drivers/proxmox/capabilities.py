@@ -16,12 +16,12 @@ _SNAPSHOTS: Final = frozenset({"btrfs", "lvmthin", "rbd", "zfspool"})
 
 _FIXED: Final = (
     limited(Ability.VMS, "Clones of templates with cloud-init; checked against schema only"),
+    limited(Ability.CONFINEMENT, "Containers share one range of users on their host"),
     yes(Ability.CPU_LIMIT),
     yes(Ability.MEMORY_LIMIT),
     no(Ability.PROCESS_LIMIT, "Proxmox has no setting for the number of processes"),
     no(Ability.NEIGHBOUR_ISOLATION, "Guests on one bridge reach each other"),
     no(Ability.PROJECT_ISOLATION, "Projects share the bridges that an administrator made"),
-    no(Ability.NETWORKS, "Bridges are made by an administrator of the cluster"),
     no(Ability.FILES, "Proxmox has no access to the files of a container"),
     no(Ability.EXEC, "Proxmox has no way of running a program in a container"),
     no(Ability.CONSOLE, "Consoles ask for a password that guests here do not have"),
@@ -56,6 +56,7 @@ async def record(engine: Engine, pool: str) -> Capabilities:
         _judge(Ability.IMAGES, missing, ""),
         _judge(Ability.METRICS, missing, ""),
         _judge(Ability.BOOT_LOG, (), ""),
+        _networks(missing),
     ]
     return Capabilities(tuple(entries), pool=storage)
 
@@ -65,6 +66,13 @@ def _judge(ability: Ability, missing: tuple[Missing, ...], reason: str) -> Capab
     if against:
         return no(ability, against)
     return limited(ability, _LIMITS[ability]) if ability in _LIMITS else yes(ability)
+
+
+def _networks(missing: tuple[Missing, ...]) -> Capability:
+    lacking = access.lacking(missing, Ability.NETWORKS)
+    if lacking:
+        return limited(Ability.NETWORKS, f"Only bridges that are there already. {lacking}")
+    return limited(Ability.NETWORKS, "Bridges of our own; what they lead to is not ours to set up")
 
 
 def _frozen(storage: str, kind: str) -> str:

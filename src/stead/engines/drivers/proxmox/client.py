@@ -38,8 +38,11 @@ class Credentials(Protocol):
 class ProxmoxClient:
     """Sends declared calls to one host. Answers are the ``data`` of Proxmox's envelopes."""
 
-    def __init__(self, http: httpx.AsyncClient, credentials: Credentials) -> None:
+    def __init__(
+        self, http: httpx.AsyncClient, credentials: Credentials, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.http = http
+        self.tls = tls or ssl.create_default_context()
         self._credentials = credentials
 
     async def call(
@@ -52,20 +55,29 @@ class ProxmoxClient:
         unknown = set(params or ()) - call.params
         if unknown:
             raise errors.InvalidError(f"{call.method} {call.path} does not take {sorted(unknown)}")
-        try:
-            return await self._once(call, doing, params or {}, where)
-        except errors.AuthRejectedError:
-            if not self._credentials.rejected():
-                raise
-        return await self._once(call, doing, params or {}, where)
+        return (await self._twice(call, doing, params or {}, where))["data"]
+
+    async def envelope(self, call: Call, doing: str, **where: str | int) -> dict[str, Json]:
+        """Make a call whose answer has more to say than its ``data``."""
+        return await self._twice(call, doing, {}, where)
 
     async def close(self) -> None:
         """Close all connections."""
         await self.http.aclose()
 
+    async def _twice(
+        self, call: Call, doing: str, params: Mapping[str, Param], where: Mapping[str, str | int]
+    ) -> dict[str, Json]:
+        try:
+            return await self._once(call, doing, params, where)
+        except errors.AuthRejectedError:
+            if not self._credentials.rejected():
+                raise
+        return await self._once(call, doing, params, where)
+
     async def _once(
         self, call: Call, doing: str, params: Mapping[str, Param], where: Mapping[str, str | int]
-    ) -> Json:
+    ) -> dict[str, Json]:
         path = call.path.format_map({k: quote(str(v), safe="") for k, v in where.items()})
         form = {name: _plain(value) for name, value in params.items()}
         in_query = call.method in {"GET", "DELETE"}
@@ -146,7 +158,7 @@ def _plain(value: Param) -> str:
     return str(int(value)) if isinstance(value, bool) else str(value)
 
 
-def _read(response: httpx.Response, doing: str, *, changes: bool) -> Json:
+def _read(response: httpx.Response, doing: str, *, changes: bool) -> dict[str, Json]:
     body = _body(response)
     if response.status_code == _OK:
         if not isinstance(body, dict) or "data" not in body:
@@ -154,7 +166,7 @@ def _read(response: httpx.Response, doing: str, *, changes: bool) -> Json:
                 f"Proxmox answered something unknown when asked to {doing}",
                 native=response.text[:500],
             )
-        return body["data"]
+        return body
     words = response.reason_phrase or str(table(body).get("message") or "")
     if response.status_code in {native.PROXY_FAILED, native.PROXY_TIMED_OUT} and changes:
         raise errors.OutcomeUnknownError(

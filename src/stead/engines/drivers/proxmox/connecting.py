@@ -13,6 +13,7 @@ from stead.engines.drivers.proxmox.driver import ProxmoxDriver
 from stead.engines.drivers.proxmox.engine import Engine
 from stead.engines.drivers.proxmox.login import Token
 from stead.engines.drivers.proxmox.mapping import Site
+from stead.engines.drivers.proxmox.pace import Pace
 from stead.engines.drivers.proxmox.tasks import Tasks
 from stead.engines.errors import InvalidError
 from stead.engines.scheduler import Scheduler
@@ -33,6 +34,7 @@ _KNOWN: Final = _NEEDED | {
     "vmid_last",
     "filter_addresses",
 }
+_REAL: Final = Pace()
 _SMALLEST: Final = 100
 _LARGEST: Final = 999_999_999
 
@@ -58,15 +60,17 @@ def open_client(options: Mapping[str, str], credentials: Credentials) -> Proxmox
         if fingerprint
         else trust.by_authority(Path(ca_file) if ca_file else None)
     )
-    return ProxmoxClient(open_http(url, tls), credentials)
+    return ProxmoxClient(open_http(url, tls), credentials, tls)
 
 
 def driver(
-    client: ProxmoxClient, place: Site, scheduler: Scheduler | None = None
+    client: ProxmoxClient, place: Site, scheduler: Scheduler | None = None, pace: Pace = _REAL
 ) -> ProxmoxDriver:
     """Return a driver that speaks through this client."""
-    directory = Directory(client, place.vmids)
-    return ProxmoxDriver(Engine(client, Tasks(client), directory, scheduler or Scheduler(), place))
+    directory = Directory(client, place.vmids, pace)
+    return ProxmoxDriver(
+        Engine(client, Tasks(client, pace), directory, scheduler or Scheduler(), place)
+    )
 
 
 def site(options: Mapping[str, str]) -> Site:

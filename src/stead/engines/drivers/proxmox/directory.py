@@ -5,7 +5,7 @@ read once and again whenever its line in the list changes.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -16,8 +16,8 @@ from stead.engines.drivers.proxmox.client import Json, ProxmoxClient, number, ro
 from stead.engines.drivers.proxmox.errors import is_gone
 from stead.engines.drivers.proxmox.families import BY_KIND, BY_NATIVE
 from stead.engines.drivers.proxmox.mapping import Found, Record
+from stead.engines.drivers.proxmox.pace import Pace
 from stead.engines.values import GuestState
-from stead.kit import clock
 
 # The list is refreshed every ten seconds.
 _LAG: Final = 15
@@ -38,12 +38,10 @@ class _Read:
 class Directory:
     """Answers who is there, from one cluster."""
 
-    def __init__(
-        self, client: ProxmoxClient, vmids: range, now: Callable[[], float] = clock.monotonic
-    ) -> None:
+    def __init__(self, client: ProxmoxClient, vmids: range, pace: Pace) -> None:
         self._client = client
         self._vmids = vmids
-        self._now = now
+        self.pace = pace
         self._read: dict[int, _Read] = {}
         self._expected: dict[int, tuple[str, Record]] = {}
         self._touched: dict[int, float] = {}
@@ -63,10 +61,10 @@ class Directory:
 
         While Proxmox unpacks an archive a guest has no name and no description yet.
         """
-        until = self._now() + limit_seconds
+        until = self.pace.now() + limit_seconds
         everybody = await self.survey()
-        while any(self._nameless(found) for found in everybody) and self._now() < until:
-            await asyncio.sleep(_PAUSE_SECONDS)
+        while any(self._nameless(found) for found in everybody) and self.pace.now() < until:
+            await self.pace.sleep(_PAUSE_SECONDS)
             everybody = await self.survey()
         return everybody
 
@@ -84,11 +82,13 @@ class Directory:
         return next((found for found in await self.survey() if _is(found, name)), None)
 
     async def get(self, name: str) -> Found:
-        """Return our guest of this name. Raises NotFound."""
+        """Return our guest of this name. Raises NotFound, and Conflict for somebody else's."""
         found = await self.ours(name)
-        if found is None:
-            raise errors.NotFoundError(f"The guest {name} is gone")
-        return found
+        if found is not None:
+            return found
+        if any(f.name == name and not f.template for f in await self.survey()):
+            raise errors.ConflictError(f"The guest {name} was not made by us")
+        raise errors.NotFoundError(f"The guest {name} is gone")
 
     async def fresh(self, found: Found) -> Found | None:
         """Read a guest again; None when it is gone from where it was."""
@@ -106,18 +106,20 @@ class Directory:
             return None
         return self._keep(found.row, found, config)
 
-    async def quiet(self, found: Found, limit_seconds: float = 60) -> Found | None:
+    async def quiet(
+        self, found: Found, limit_seconds: float = 60, pause_seconds: float = _PAUSE_SECONDS
+    ) -> Found | None:
         """Wait until nothing has locked a guest. Raises Locked when that takes too long."""
-        until = self._now() + limit_seconds
+        until = self.pace.now() + limit_seconds
         now = await self.fresh(found)
         while now is not None and _config_lock(now):
-            if self._now() > until:
+            if self.pace.now() > until:
                 raise errors.LockedError(
                     f"Proxmox has {now.name or now.vmid} locked for {_config_lock(now)}",
                     native=f"CT is locked ({_config_lock(now)})",
                     hint="If no task is running on it, an administrator must unlock it there",
                 )
-            await asyncio.sleep(_PAUSE_SECONDS)
+            await self.pace.sleep(pause_seconds)
             now = await self.fresh(found)
         return now
 
@@ -131,14 +133,17 @@ class Directory:
 
     async def listed_state(self, found: Found) -> GuestState:
         """Return the state from the list, or from the guest itself if we changed it just now."""
-        if found.record is not None and self._now() - self._touched.get(found.vmid, -60) < _LAG:
+        if (
+            found.record is not None
+            and self.pace.now() - self._touched.get(found.vmid, -60) < _LAG
+        ):
             with suppress(errors.NotFoundError, errors.ForbiddenError):
                 return await self.state(found)
         return mapping.state(str(found.row.get("status", "")), found)
 
     def touched(self, vmid: int) -> None:
         """Note that we changed a guest's state: the list may be behind for a while."""
-        self._touched[vmid] = self._now()
+        self._touched[vmid] = self.pace.now()
 
     async def _details(self, row: Mapping[str, Json]) -> Found | None:
         family = BY_NATIVE[str(row.get("type"))]
@@ -147,7 +152,7 @@ class Directory:
         if vmid not in self._vmids and mapping.MARK not in str(row.get("tags", "")):
             return found
         read = self._read.get(vmid)
-        if read and read.shape == _shape(row) and self._now() - read.at < _FRESH_SECONDS:
+        if read and read.shape == _shape(row) and self.pace.now() - read.at < _FRESH_SECONDS:
             return Found(vmid, found.node, found.kind, row, read.found.config, read.found.record)
         async with self._gate:
             return await self._look(found)
@@ -158,10 +163,10 @@ class Directory:
         except errors.ForbiddenError:
             return found
         except errors.UnreachableError:
-            # Its node is down. What we last knew of it is better than taking it for a stranger.
+            # Its node is down: what we last knew of it still tells whose it is.
             read = self._read.get(found.vmid)
             if read is None:
-                raise
+                return found
             return Found(
                 found.vmid, found.node, found.kind, found.row, read.found.config, read.found.record
             )
@@ -174,7 +179,7 @@ class Directory:
         elif not config.get("lock"):
             self._expected.pop(found.vmid, None)
         now = Found(found.vmid, found.node, found.kind, row, config, record)
-        self._read[found.vmid] = _Read(_shape(row), self._now(), now)
+        self._read[found.vmid] = _Read(_shape(row), self.pace.now(), now)
         return now
 
     def _nameless(self, found: Found) -> bool:

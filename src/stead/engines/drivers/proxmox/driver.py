@@ -14,12 +14,17 @@ from stead.engines.drivers.proxmox import calls, capabilities, mapping, tasks
 from stead.engines.drivers.proxmox.client import Param, rows, table
 from stead.engines.drivers.proxmox.engine import DONE
 from stead.engines.drivers.proxmox.families import BY_KIND
+from stead.engines.drivers.proxmox.firewall import FirewallCalls
 from stead.engines.drivers.proxmox.images import ImageCalls
+from stead.engines.drivers.proxmox.injection import InjectionCalls
 from stead.engines.drivers.proxmox.making import making
 from stead.engines.drivers.proxmox.mapping import Found
+from stead.engines.drivers.proxmox.networks import NetworkCalls
 from stead.engines.drivers.proxmox.part import task
+from stead.engines.drivers.proxmox.pools import PoolCalls
 from stead.engines.drivers.proxmox.resize import ResizeCalls
 from stead.engines.drivers.proxmox.snapshots import SnapshotCalls, restoring
+from stead.engines.drivers.proxmox.stored import StoredBackupCalls
 from stead.engines.drivers.proxmox.tasks import Upid
 from stead.engines.drivers.proxmox.usage import UsageCalls
 from stead.engines.values import EngineTask, Guest, GuestSpec, GuestState, Health
@@ -27,7 +32,17 @@ from stead.engines.values import EngineTask, Guest, GuestSpec, GuestState, Healt
 _SHUTDOWN_SECONDS: Final = 60
 
 
-class ProxmoxDriver(SnapshotCalls, ResizeCalls, ImageCalls, UsageCalls):
+class ProxmoxDriver(
+    NetworkCalls,
+    SnapshotCalls,
+    ResizeCalls,
+    ImageCalls,
+    UsageCalls,
+    InjectionCalls,
+    StoredBackupCalls,
+    FirewallCalls,
+    PoolCalls,
+):
     """Implements the engine port for one cluster."""
 
     async def health(self) -> Health:
@@ -92,7 +107,6 @@ class ProxmoxDriver(SnapshotCalls, ResizeCalls, ImageCalls, UsageCalls):
             ) from error
 
     async def close(self) -> None:
-        """Close the connections; nothing that runs in Proxmox is stopped by that."""
         await self.engine.close()
 
     async def _settle(self, native_id: str) -> None:
@@ -141,8 +155,14 @@ class ProxmoxDriver(SnapshotCalls, ResizeCalls, ImageCalls, UsageCalls):
         if await self._runs(found):
             raise errors.ConflictError(f"{found.name} runs: stop it before it is deleted")
         await self.engine.require_quorum()
+        family = BY_KIND[found.kind]
+        if found.record is not None and found.record.plan is not None:
+            # A clone that was never finished still has the protection of its source.
+            off: dict[str, Param] = {"protection": False}
+            where: dict[str, str | int] = {"node": found.node, "vmid": found.vmid}
+            await self.engine.client.call(family.update, "delete a guest", off, **where)
         params: dict[str, Param] = {"purge": True, "destroy-unreferenced-disks": True}
-        return await self.ask(BY_KIND[found.kind].delete, "delete a guest", found, params)
+        return await self.ask(family.delete, "delete a guest", found, params)
 
     async def _runs(self, found: Found) -> bool:
         return await self.engine.directory.state(found) is GuestState.RUNNING

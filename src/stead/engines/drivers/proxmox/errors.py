@@ -78,6 +78,7 @@ _BY_WORDS: Final[tuple[tuple[str, _Kind], ...]] = (
     (r"not allowed for linked clones", errors.UnsupportedError),
     (r"shrinking disks|unable to shrink", errors.InvalidError),
     (r"read-only option|disk is already at specified size", errors.ConflictError),
+    (r"is already used on interface|Default gateway already exists", errors.ConflictError),
     (r"already exists|already used|already defined|belongs already to pool", errors.ExistsError),
     (r"is already a pool member", errors.ExistsError),
     (r"already running|not running$|is running$|running container", errors.ConflictError),
@@ -103,7 +104,11 @@ _BY_WORDS: Final[tuple[tuple[str, _Kind], ...]] = (
         r"property is missing|public key validation|malformed JSON|missing value for|format error",
         errors.InvalidError,
     ),
-    (r"for data too large|Unexpected content for method", errors.InvalidError),
+    (r"unable to find bridge port|missing vlan-raw-device", errors.InvalidError),
+    (
+        r"for data too large|Unexpected content for method",
+        errors.InvalidError,
+    ),
     (r"does not look like a valid", errors.InvalidError),
 )
 

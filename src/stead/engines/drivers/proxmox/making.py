@@ -9,12 +9,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from ipaddress import IPv4Address
 from typing import Final
 
 from stead.engines import errors
-from stead.engines.drivers.proxmox import calls, mapping, placing
+from stead.engines.drivers.proxmox import bridges, calls, mapping, placing
 from stead.engines.drivers.proxmox.calls import Call
-from stead.engines.drivers.proxmox.client import Param
+from stead.engines.drivers.proxmox.client import Param, number
 from stead.engines.drivers.proxmox.engine import DONE, Engine, accepted
 from stead.engines.drivers.proxmox.families import BY_KIND, BY_NATIVE
 from stead.engines.drivers.proxmox.mapping import Found, Plan, Record
@@ -26,8 +27,10 @@ from stead.kit.secrets import Secret
 _GIB: Final = 2**30
 _TRIES: Final = 5
 _LOCK_SECONDS: Final = 300
+# Another control plane asks again as soon as its copy is made; so must we, to get our share.
+_CLOSE: Final = 0.05
 # What a clone inherits and must not keep; cards beyond the first are added to these.
-_INHERITED: Final = ("startup", "hookscript", "cmode")
+_INHERITED: Final = ("startup", "hookscript", "cmode", "features")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +60,15 @@ class Maker:
             existing = await self._existing(spec.name, spec.key, image=False)
             if existing is not None:
                 return existing
+            await self._free(spec.address)
             if placing.ARCHIVE in spec.image:
-                return await self._unpack(spec, enrolment)
+                node = await placing.archive_node(
+                    self._engine.client, self._engine.site, spec.image
+                )
+                keys = {"ssh-public-keys": enrolment.reveal()} if enrolment else {}
+                return await self._unpack(spec, node, spec.image, keys)
             source = await self._template(spec.image, spec.kind)
-            return await self._clone(spec, source, mapping.plan_of(spec))
+            return await self._clone(spec, source)
 
     async def clone(self, source: Found, spec: GuestSpec, *, image: bool = False) -> EngineTask:
         """Create a guest, or an image, whose disk begins as that of a stopped guest."""
@@ -68,9 +76,10 @@ class Maker:
             existing = await self._existing(spec.name, spec.key, image=image)
             if existing is not None:
                 return existing
+            await self._free(spec.address)
             if await self._engine.directory.state(source) == "running":
                 raise errors.ConflictError(f"{source.name} runs: stop it before it is copied")
-            return await self._clone(spec, source, mapping.plan_of(spec, template=image))
+            return await self._clone(spec, source, image=image)
 
     async def finish(self, found: Found) -> None:
         """Do to a fresh clone what its plan says; nothing is left to do the second time."""
@@ -114,10 +123,10 @@ class Maker:
         if found.kind is GuestKind.CONTAINER:
             changes["swap"] = 0
         else:
-            dropped = [key for key in dropped if key != "cmode"]
+            dropped = [key for key in dropped if key not in {"cmode", "features"}]
             changes |= {"ciupgrade": False}
             if plan.address:
-                changes["ipconfig0"] = mapping.address(self._engine.site, plan)
+                changes["ipconfig0"] = mapping.address(plan)
         if dropped:
             changes["delete"] = ",".join(sorted(dropped))
         return changes
@@ -145,6 +154,11 @@ class Maker:
             raise errors.ConflictError(f"Proxmox already has a guest {name} that is not this one")
         return None
 
+    async def _free(self, address: IPv4Address | None) -> None:
+        for found in await self._engine.directory.survey() if address else ():
+            if str(address) in mapping.addresses(found):
+                raise errors.ConflictError(f"The address {address} belongs to {found.name}")
+
     async def _template(self, image: str, kind: GuestKind) -> Found:
         everybody = await self._engine.directory.survey()
         for found in everybody:
@@ -154,10 +168,16 @@ class Maker:
                     return fresh
         raise errors.NotFoundError(f"This cluster has no template {image!r} that we may see")
 
-    async def _clone(self, spec: GuestSpec, source: Found, plan: Plan) -> EngineTask:
-        if plan.disk_gb * _GIB < source.disk_bytes:
-            raise errors.InvalidError(f"A copy of {source.name} needs a disk at least as large")
+    async def _clone(self, spec: GuestSpec, source: Found, *, image: bool = False) -> EngineTask:
         engine, family = self._engine, BY_KIND[source.kind]
+        if spec.disk_gb * _GIB < source.disk_bytes:
+            raise errors.InvalidError(f"A copy of {source.name} needs a disk at least as large")
+        if source.kind is GuestKind.CONTAINER and not number(source.config.get("unprivileged")):
+            raise errors.ConflictError(
+                f"{source.name} is a privileged container, and nothing is made of those"
+            )
+        bridge = await bridges.of_guest(engine, source.node, spec.network)
+        plan = mapping.plan_of(spec, engine.site, bridge, template=image)
         params: dict[str, Param] = {
             family.name: spec.name,
             "description": mapping.description(mapping.record_of(spec, plan)),
@@ -166,7 +186,7 @@ class Maker:
         if not await placing.is_linked(engine.client, source, storage):
             params["full"] = True
             if storage:
-                params["storage"] = storage
+                params["storage"] = await placing.disk_storage(engine.client, source.node, storage)
         if engine.site.pool:
             params["pool"] = engine.site.pool
 
@@ -184,17 +204,37 @@ class Maker:
         place = _Place(source.node, source.kind, lock, source, image=plan.template)
         return await self._numbered(spec, place, ask)
 
-    async def _unpack(self, spec: GuestSpec, enrolment: Secret | None) -> EngineTask:
+    async def restore(self, spec: GuestSpec, node: str, volume: str) -> EngineTask:
+        """Create a guest from a backup: its disk, and otherwise what the spec says."""
+        async with self._engine.scheduler.turn(spec.name, self._engine.guest_turn(spec.name)):
+            existing = await self._existing(spec.name, spec.key, image=False)
+            if existing is not None:
+                return existing
+            await self._free(spec.address)
+            # A backup brings its guest's config along, MAC and addresses too.
+            more: dict[str, Param] = {"restore": True, "unique": True}
+            return await self._unpack(spec, node, volume, more, restored=True)
+
+    async def _unpack(
+        self,
+        spec: GuestSpec,
+        node: str,
+        volume: str,
+        more: Mapping[str, Param],
+        *,
+        restored: bool = False,
+    ) -> EngineTask:
         if spec.kind is not GuestKind.CONTAINER:
             raise errors.UnsupportedError("An archive holds a container, not a virtual machine")
         engine = self._engine
-        node = await placing.archive_node(engine.client, engine.site, spec.image)
         wanted = spec.pool or engine.site.storage
         storage = await placing.disk_storage(engine.client, node, wanted)
-        plan = mapping.plan_of(spec)
-        record = mapping.record_of(spec, plan if engine.site.filtered else None)
+        bridge = await bridges.of_guest(engine, node, spec.network)
+        plan = mapping.plan_of(spec, engine.site, bridge)
+        unfinished = plan if restored or engine.site.filtered else None
+        record = mapping.record_of(spec, unfinished)
         params: dict[str, Param] = {
-            "ostemplate": spec.image,
+            "ostemplate": volume,
             "hostname": spec.name,
             "unprivileged": True,
             "rootfs": f"{storage}:{spec.disk_gb}",
@@ -202,14 +242,13 @@ class Maker:
             "memory": spec.memory_mb,
             "swap": 0,
             "cores": spec.cores,
-            "onboot": True,
+            "onboot": unfinished is None,
             "tags": mapping.tags(record),
             "description": mapping.description(record),
+            **more,
         }
         params |= {"pool": engine.site.pool} if engine.site.pool else {}
         params |= {"nameserver": engine.site.nameserver} if engine.site.nameserver else {}
-        if enrolment is not None:
-            params["ssh-public-keys"] = enrolment.reveal()
 
         async def ask(vmid: int) -> Upid:
             engine.directory.expect(vmid, spec.name, record)
@@ -252,15 +291,16 @@ class Maker:
         self, ask: Callable[[int], Awaitable[Upid]], vmid: int, source: Found | None
     ) -> Upid:
         """Ask; a source that somebody else copies is waited for, its turn is kept."""
-        if source is None:
-            return await ask(vmid)
-        for _ in range(_TRIES):
+        pace = self._engine.directory.pace
+        until = pace.now() + _LOCK_SECONDS
+        while True:
             try:
                 return await ask(vmid)
             except errors.LockedError:
-                if await self._engine.directory.quiet(source, _LOCK_SECONDS) is None:
+                if source is None or pace.now() > until:
                     raise
-        return await ask(vmid)
+                if await self._engine.directory.quiet(source, _LOCK_SECONDS, _CLOSE) is None:
+                    raise
 
 
 _FENCE: Final[dict[str, Param]] = {

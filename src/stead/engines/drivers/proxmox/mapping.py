@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Interface
 from typing import Final
 
 from stead.engines.drivers.proxmox.client import Json, number, table
@@ -49,6 +49,7 @@ class Plan:
     disk_gb: int
     network: str
     address: str
+    gateway: str
     mac: str
     template: bool = False
 
@@ -116,14 +117,26 @@ def record_of(spec: GuestSpec, plan: Plan | None = None) -> Record:
     return Record(spec.key, spec.owner, spec.tags, spec.note, plan)
 
 
-def plan_of(spec: GuestSpec, *, template: bool = False) -> Plan:
-    """Return what a clone lacks to be what is asked for."""
+def plan_of(
+    spec: GuestSpec, site: Site, bridge: Mapping[str, Json], *, template: bool = False
+) -> Plan:
+    """Return what a clone lacks to be what is asked for.
+
+    A guest's prefix and gateway are those of its bridge where its address is within; a bridge
+    that leads nowhere is itself the gateway.
+    """
+    own = _network(str(bridge.get("cidr", "")))
+    within = own is not None and spec.address is not None and spec.address in own.network
+    prefix, gateway = site.prefix, str(site.gateway or "")
+    if own is not None and within:
+        prefix, gateway = own.network.prefixlen, str(bridge.get("gateway") or own.ip)
     return Plan(
         cores=spec.cores,
         memory_mb=spec.memory_mb,
         disk_gb=spec.disk_gb,
-        network=spec.network,
-        address=str(spec.address or ""),
+        network=str(bridge.get("iface", "")),
+        address=f"{spec.address}/{prefix}" if spec.address else "",
+        gateway=gateway,
         mac=spec.mac,
         template=template,
     )
@@ -132,9 +145,13 @@ def plan_of(spec: GuestSpec, *, template: bool = False) -> Plan:
 def description(record: Record) -> str:
     """Return the text that holds a record, with the note readable for people below it."""
     head: dict[str, Json] = {"key": record.key, "owner": record.owner, "tags": list(record.tags)}
+    # Line ends at the end are not kept by Proxmox, so they are counted.
+    note = record.note.rstrip("\n")
+    if note != record.note:
+        head["ends"] = len(record.note) - len(note)
     if record.plan is not None:
         head["plan"] = {name: getattr(record.plan, name) for name in Plan.__slots__}
-    return f"{_PREFIX}{json.dumps(head)}\n\n{record.note}"
+    return f"{_PREFIX}{json.dumps(head)}\n\n{note}"
 
 
 def read_record(text: str) -> Record | None:
@@ -150,8 +167,7 @@ def read_record(text: str) -> Record | None:
             key=str(head["key"]),
             owner=str(head.get("owner", "")),
             tags=tuple(str(tag) for tag in tags) if isinstance(tags, list) else (),
-            # Proxmox adds a line end to every description.
-            note=rest.removeprefix("\n").removesuffix("\n"),
+            note=rest.removeprefix("\n").rstrip("\n") + "\n" * number(head.get("ends")),
             plan=_plan(plan) if plan else None,
         )
     except (ValueError, KeyError, RecursionError):
@@ -166,36 +182,34 @@ def tags(record: Record) -> str:
 def net0(site: Site, plan: Plan, kind: GuestKind) -> str:
     """Return the network card; leaving the MAC out would make Proxmox invent a new one."""
     bridge = plan.network or site.bridge
+    filtered = ["firewall=1"] if site.filtered else []
     if kind is GuestKind.VM:
         model = f"virtio={plan.mac}" if plan.mac else "virtio"
-        return f"{model},bridge={bridge}" + (",firewall=1" if site.filtered else "")
+        return ",".join([model, f"bridge={bridge}", *filtered])
     parts = ["name=eth0", f"bridge={bridge}"]
     if plan.mac:
         parts.append(f"hwaddr={plan.mac.upper()}")
-    if site.filtered:
-        parts.append("firewall=1")
-    return ",".join([*parts, address(site, plan)])
+    return ",".join([*parts, *filtered, address(plan)])
 
 
-def address(site: Site, plan: Plan) -> str:
+def address(plan: Plan) -> str:
     """Return the address part of a card: the reserved one, else what DHCP gives."""
     if not plan.address:
         return "ip=dhcp"
-    fixed = f"ip={plan.address}/{site.prefix}"
-    return f"{fixed},gw={site.gateway}" if site.gateway else fixed
+    fixed = f"ip={plan.address}"
+    return f"{fixed},gw={plan.gateway}" if plan.gateway else fixed
 
 
 def guest(found: Found, state: GuestState) -> Guest:
     """Return the guest for the port."""
     record = found.record or Record(key="")
     card = _options(str(found.config.get("net0", "")))
-    ip = card.get("ip") or _options(str(found.config.get("ipconfig0", ""))).get("ip", "")
     return Guest(
         name=found.name,
         key=record.key,
         owner=record.owner,
         state=state,
-        addresses=(ip.partition("/")[0],) if ip[:1].isdigit() else (),
+        addresses=addresses(found),
         kind=found.kind,
         node=found.node,
         mac=(card.get("hwaddr") or card.get("virtio", "")).lower(),
@@ -208,6 +222,16 @@ def guest(found: Found, state: GuestState) -> Guest:
             disk_gb=-(-(found.disk_bytes or number(found.row.get("maxdisk"))) // _GIB),
         ),
     )
+
+
+def addresses(found: Found) -> tuple[str, ...]:
+    """Return the addresses that were set for a guest, or will be once it is finished."""
+    if found.record is not None and found.record.plan is not None:
+        told = found.record.plan.address
+    else:
+        card = _options(str(found.config.get("net0", "")))
+        told = card.get("ip") or _options(str(found.config.get("ipconfig0", ""))).get("ip", "")
+    return (told.partition("/")[0],) if told[:1].isdigit() else ()
 
 
 def state(told: str, found: Found) -> GuestState:
@@ -250,9 +274,17 @@ def _plan(head: Mapping[str, Json]) -> Plan:
         disk_gb=number(head.get("disk_gb")),
         network=str(head.get("network", "")),
         address=str(head.get("address", "")),
+        gateway=str(head.get("gateway", "")),
         mac=str(head.get("mac", "")),
         template=bool(head.get("template")),
     )
+
+
+def _network(cidr: str) -> IPv4Interface | None:
+    try:
+        return IPv4Interface(cidr) if cidr else None
+    except ValueError:
+        return None
 
 
 def _options(text: str) -> dict[str, str]:

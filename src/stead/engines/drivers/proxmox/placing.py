@@ -1,11 +1,11 @@
 """Chooses where a new guest goes: its number, its node, its storage, linked or full."""
 
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from stead.engines import errors
 from stead.engines.drivers.proxmox import calls
-from stead.engines.drivers.proxmox.client import ProxmoxClient, number, rows, table
+from stead.engines.drivers.proxmox.client import Json, ProxmoxClient, number, rows, table
 from stead.engines.drivers.proxmox.mapping import Found, Site
 from stead.engines.values import GuestKind
 
@@ -68,15 +68,14 @@ async def online_nodes(client: ProxmoxClient, site: Site) -> list[str]:
 
 
 async def disk_storage(client: ProxmoxClient, node: str, wanted: str) -> str:
-    """Return the storage for a container's disk: the wanted one, else the roomiest."""
-    answer = await client.call(
-        calls.STORAGES, "list its storages", {"content": "rootdir", "enabled": 1}, node=node
-    )
-    room = {
-        str(row.get("storage")): number(row.get("avail"))
-        for row in rows(answer)
-        if number(row.get("active"), 1)
-    }
+    """Return the storage for a container's disk: the wanted one, else the roomiest.
+
+    Raises NotFound for one that is not there, Conflict for one that cannot be used now.
+    """
+    listed = rows(await client.call(calls.STORAGES, "list its storages", node=node))
+    room = {str(row.get("storage")): number(row.get("avail")) for row in listed if _usable(row)}
+    if wanted and wanted not in {row.get("storage") for row in listed}:
+        raise errors.NotFoundError(f"The node {node} has no storage {wanted} that we may see")
     if wanted and wanted not in room:
         raise errors.ConflictError(
             f"The storage {wanted} cannot hold containers on {node} now",
@@ -85,3 +84,9 @@ async def disk_storage(client: ProxmoxClient, node: str, wanted: str) -> str:
     if not room:
         raise errors.ConflictError(f"No storage of {node} can hold containers")
     return wanted or max(room, key=lambda name: room[name])
+
+
+def _usable(row: Mapping[str, Json]) -> bool:
+    holds = str(row.get("content", "")).split(",")
+    is_on = number(row.get("enabled"), 1) and number(row.get("active"), 1)
+    return "rootdir" in holds and bool(is_on)

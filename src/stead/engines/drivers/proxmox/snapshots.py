@@ -15,7 +15,7 @@ from stead.engines.drivers.proxmox.part import Part, task
 from stead.engines.drivers.proxmox.tasks import Upid
 from stead.engines.values import EngineTask, GuestKind, GuestState, Snapshot
 
-_KEPT: Final = ("hostname", "net0", "memory", "swap", "cores", "onboot", "tags")
+_KEPT: Final = ("hostname", "net0", "memory", "swap", "cores", "onboot", "tags", "description")
 _MARK: Final = "restore|"
 
 

@@ -5,7 +5,6 @@ exit status is silent.
 """
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -14,7 +13,7 @@ from stead.engines import errors
 from stead.engines.drivers.proxmox import calls
 from stead.engines.drivers.proxmox.client import ProxmoxClient, rows, table
 from stead.engines.drivers.proxmox.errors import task_failed
-from stead.kit import clock
+from stead.engines.drivers.proxmox.pace import Pace
 
 _PARTS: Final = 8
 _LOG_LINES: Final = 50
@@ -70,15 +69,9 @@ class _Node:
 class Tasks:
     """Waits for tasks. Shared by everything that talks to one cluster."""
 
-    def __init__(
-        self,
-        client: ProxmoxClient,
-        pause: tuple[float, float] = (0.03, 1.0),
-        now: Callable[[], float] = clock.monotonic,
-    ) -> None:
+    def __init__(self, client: ProxmoxClient, pace: Pace) -> None:
         self._client = client
-        self._least, self._most = pause
-        self._now = now
+        self._pace = pace
         self._nodes: dict[str, _Node] = {}
         self._usual: dict[str, float] = {}
 
@@ -87,7 +80,7 @@ class Tasks:
         node = self._nodes.setdefault(upid.node, _Node())
         future: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         node.waiting.setdefault(upid.text, []).append(future)
-        node.since.setdefault(upid.text, self._now())
+        node.since.setdefault(upid.text, self._pace.now())
         node.woken.set()
         if node.loop is None or node.loop.done():
             node.loop = asyncio.create_task(self._poll(upid.node, node))
@@ -145,18 +138,16 @@ class Tasks:
                     _fail(node, error)
                     return
             node.woken.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._pause(node)):
-                    await node.woken.wait()
+            await self._pace.sleep_unless(node.woken, self._pause(node))
 
     def _pause(self, node: _Node) -> float:
         """Return how long to wait for the task that is likely to end next."""
         return min((self._due(node, text) for text in node.waiting), default=0)
 
     def _due(self, node: _Node, text: str) -> float:
-        age = self._now() - node.since[text]
+        age = self._pace.now() - node.since[text]
         early = self._usual.get(parse(text).kind, 0.0) * _EARLY - age
-        return min(max(self._least, age * _SHARE_OF_AGE, early), self._most)
+        return min(max(self._pace.least, age * _SHARE_OF_AGE, early), self._pace.most)
 
     async def _look(self, name: str, node: _Node) -> None:
         """Ask for single tasks while they are few, for the list of running ones when many."""
@@ -170,7 +161,7 @@ class Tasks:
             ended = await self._state(parse(text))
             if ended is None:
                 continue
-            self._learn(ended.upid.kind, self._now() - node.since.get(text, self._now()))
+            self._learn(ended.upid.kind, self._pace.now() - node.since.get(text, self._pace.now()))
             for future in node.waiting.pop(text, []):
                 if not future.done():
                     future.set_result(ended)

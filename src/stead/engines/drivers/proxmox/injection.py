@@ -1,0 +1,184 @@
+"""Gives a fresh clone its one secret, without a network, without SSH and without root.
+
+Three steps, each with its undo, in an order that matters: the console becomes a root shell
+before the first start, the secret is put there, and a restart through Proxmox makes it an
+ordinary console again. Until then whoever may open that guest's console is root in it, so the
+guest's owner may not do so before the last step has been verified.
+"""
+
+import base64
+from dataclasses import dataclass
+from typing import Final
+
+from stead.engines import errors, limits
+from stead.engines.drivers.proxmox import access, calls, console, placing
+from stead.engines.drivers.proxmox.client import Param, ProxmoxClient, number, open_http, rows
+from stead.engines.drivers.proxmox.login import User
+from stead.engines.drivers.proxmox.mapping import Found
+from stead.engines.drivers.proxmox.part import Part, task
+from stead.engines.drivers.proxmox.tasks import Upid
+from stead.engines.values import EngineTask, GuestFile, GuestSpec, GuestState
+from stead.kit import clock, ids
+from stead.kit.secrets import Secret
+
+_ENROL: Final = "stead-enroll"
+_PREFIX: Final = "stead-inj-"
+_REALM: Final = "pve"
+_SECONDS: Final = 180
+# What is larger is downloaded by the guest itself.
+_LARGEST: Final = 1024 * 1024
+_RESTART_SECONDS: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a control plane that died half-way had left behind."""
+
+    open_guests: tuple[str, ...]
+    deleted_users: int
+
+
+class InjectionCalls(Part):
+    """Puts one small secret into a container that has not started yet."""
+
+    async def create_enrolling(self, spec: GuestSpec, token: Secret) -> EngineTask:
+        """Create a container from an archive of ours, with a one-time token and no console.
+
+        The token is the comment of a key that nobody holds; the archive's agent reads the line
+        at its first start and deletes it. What is cloned takes no keys: raises Unsupported.
+        """
+        limits.check_spec(spec)
+        if placing.ARCHIVE not in spec.image:
+            raise errors.UnsupportedError("Only a container from an archive takes keys")
+        return await self.maker.create(spec, nobodys_key(token))
+
+    async def open_shell(self, name: str) -> None:
+        """Make the console of a stopped guest a root shell. Undone by ``close_shell``."""
+
+        async def act(found: Found) -> Upid | None:
+            await self.maker.finish(found)
+            if await self.engine.directory.state(found) is GuestState.RUNNING:
+                # On a running guest the setting would only wait for the next start.
+                raise errors.ConflictError(f"{name} runs: its console cannot be changed now")
+            await self._set(found, {"cmode": "shell"})
+            return None
+
+        await self.change(name, act)
+
+    async def put_secret(self, name: str, file: GuestFile) -> None:
+        """Write a file into a running guest whose console is a shell; overwrites.
+
+        Its user lives for this call only, and may open this one console.
+        """
+        if len(file.content) > _LARGEST:
+            raise errors.InvalidError("This is too large for a console: let the guest fetch it")
+
+        async def act(found: Found) -> Upid | None:
+            if await self.engine.directory.state(found) is not GuestState.RUNNING:
+                raise errors.ConflictError(f"{name} does not run")
+            await self._put(found, file)
+            return None
+
+        await self.change(name, act)
+
+    async def close_shell(self, name: str) -> EngineTask:
+        """Make the console an ordinary one again; only the restart closes it for good."""
+
+        async def act(found: Found) -> Upid | None:
+            if "cmode" in found.config:
+                await self._set(found, {"delete": "cmode"})
+            if await self.engine.directory.state(found) is not GuestState.RUNNING:
+                return None
+            limit: dict[str, Param] = {"timeout": _RESTART_SECONDS}
+            return await self.ask(calls.CT_REBOOT, "restart a guest", found, limit)
+
+        return task(await self.change(name, act))
+
+    async def is_closed(self, name: str) -> bool:
+        """Tell whether the console is an ordinary one, now and not only from the next start."""
+        found = await self.engine.directory.get(name)
+        pending = await self.engine.client.call(
+            calls.CT_PENDING, "show what is pending", node=found.node, vmid=found.vmid
+        )
+        row = next((row for row in rows(pending) if row.get("key") == "cmode"), {})
+        waits = "pending" in row or bool(number(row.get("delete")))
+        return not waits and row.get("value", "tty") != "shell"
+
+    async def sweep(self) -> Swept:
+        """Find guests that were left with a root console, and delete what users were left."""
+        survey = await self.engine.directory.survey()
+        ours = [found for found in survey if found.record is not None and not found.template]
+        left = [found.name for found in ours if not await self._is_ordinary(found)]
+        listed = rows(await self.engine.client.call(calls.USERS, "list its users"))
+        users = [str(row.get("userid")) for row in listed]
+        stray = [user for user in users if user.startswith(_PREFIX)]
+        for user in stray:
+            await self._delete_user(user)
+        return Swept(tuple(sorted(left)), len(stray))
+
+    async def _is_ordinary(self, found: Found) -> bool:
+        if found.config.get("cmode") == "shell":
+            return False
+        return not found.name or await self.is_closed(found.name)
+
+    async def _put(self, found: Found, file: GuestFile) -> None:
+        name = f"{_PREFIX}{ids.new_id()}@{_REALM}"
+        password = Secret(ids.new_password(32))
+        try:
+            await self._mint(name, password, found)
+            user = User(name, password)
+            engine_http = self.engine.client.http
+            http = open_http(str(engine_http.base_url), self.engine.client.tls)
+            client = ProxmoxClient(http, user, self.engine.client.tls)
+            try:
+                async with console.shell(client, user, found) as opened:
+                    await opened.put(file)
+            finally:
+                await client.close()
+        finally:
+            await self._delete_user(name)
+
+    async def _mint(self, name: str, password: Secret, found: Found) -> None:
+        call, doing = self.engine.client.call, "make a user for one console"
+        await call(
+            calls.USER_CREATE,
+            doing,
+            {
+                "userid": name,
+                "password": password.reveal(),
+                "groups": access.CONSOLE_GROUP,
+                "expire": int(clock.utc_now().timestamp()) + _SECONDS,
+                "comment": f"Stead, for the console of {found.vmid}",
+            },
+        )
+        await call(
+            calls.ACL_UPDATE,
+            doing,
+            {
+                "path": f"/vms/{found.vmid}",
+                "roles": access.CONSOLE_ROLE,
+                "users": name,
+                "propagate": False,
+            },
+        )
+
+    async def _delete_user(self, name: str) -> None:
+        try:
+            await self.engine.client.call(
+                calls.USER_DELETE, "delete the user of a console", userid=name
+            )
+        except errors.NotFoundError:
+            return
+
+    async def _set(self, found: Found, params: dict[str, Param]) -> None:
+        await self.engine.client.call(
+            calls.CT_UPDATE, "change its console", params, node=found.node, vmid=found.vmid
+        )
+
+
+def nobodys_key(token: Secret) -> Secret:
+    """Return a line of ``authorized_keys`` that lets nobody in and carries a token."""
+    kind = b"ssh-ed25519"
+    parts = (kind, ids.new_key())
+    blob = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    return Secret(f"{kind.decode()} {base64.b64encode(blob).decode()} {_ENROL}:{token.reveal()}")
