@@ -119,11 +119,13 @@ def _group(call: Call, doing: str) -> None:
 
 @serves("GET /access/users")
 async def users(call: Call) -> object:
-    """List the caller, and everybody for whoever may change or see users."""
+    """List the caller, and those whom the caller may change or see, perhaps by their group."""
     everybody = call.may("/access/groups", "User.Modify", "Sys.Audit")
     rows = []
     for name, one in call.world.access.users.items():
-        if not (everybody or (name == call.who.name)):
+        paths = [f"/access/groups/{group}" for group in one.groups]
+        seen = any(call.may(path, "User.Modify", "Sys.Audit") for path in paths)
+        if not (everybody or seen or name == call.who.name):
             continue
         row = _described(name, one) | {"userid": name}
         if call.get("full"):
