@@ -5,7 +5,6 @@ users of a group that itself has no rights. The check goes privilege by privileg
 """
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,12 +13,14 @@ from typing_extensions import override
 from stead.engines import errors
 from stead.engines.capabilities import Ability
 from stead.engines.drivers.proxmox import calls
-from stead.engines.drivers.proxmox.client import ProxmoxClient, table
+from stead.engines.drivers.proxmox.client import Param, ProxmoxClient, table
 from stead.engines.drivers.proxmox.mapping import Site
 
 ROLE: Final = "SteadControl"
 CONSOLE_ROLE: Final = "SteadConsole"
 USERS_ROLE: Final = "SteadUsers"
+AUDIT_ROLE: Final = "SteadAudit"
+NETWORKS_ROLE: Final = "SteadNetworks"
 CONSOLE_GROUP: Final = "stead-console"
 INJECTION: Final = "agent_injection"
 SAFE_DELETE: Final = "safe_delete"
@@ -101,35 +102,51 @@ def lacking(missing: tuple[Missing, ...], feature: str) -> str:
     return "The token lacks " + ", ".join(told) if told else ""
 
 
-def privileges() -> str:
-    """Return the privileges of the token's role."""
-    return ",".join(sorted({need.privilege for need in NEEDS}))
+def roles() -> dict[str, str]:
+    """Return the roles that we need, with their privileges."""
+    apart = {"Sys.Modify"}
+    return {
+        ROLE: ",".join(sorted({need.privilege for need in NEEDS} - apart)),
+        NETWORKS_ROLE: ",".join(sorted(apart)),
+        AUDIT_ROLE: "Sys.Audit",
+        CONSOLE_ROLE: "VM.Console",
+        USERS_ROLE: ",".join(need.privilege for need in INJECTION_NEEDS),
+    }
 
 
 async def create_roles(admin: ProxmoxClient) -> None:
-    """Create or correct the three roles, with an administrator's session; twice is fine."""
-    for role, held in (
-        (ROLE, privileges()),
-        (CONSOLE_ROLE, "VM.Console"),
-        (USERS_ROLE, ",".join(need.privilege for need in INJECTION_NEEDS)),
-    ):
-        with suppress(errors.ExistsError):
+    """Create or correct the roles, with an administrator's session; twice is fine."""
+    for role, held in roles().items():
+        try:
             await admin.call(calls.ROLE_CREATE, "create a role", {"roleid": role, "privs": held})
-            continue
-        await admin.call(calls.ROLE_UPDATE, "correct a role", {"privs": held}, roleid=role)
+        except errors.ExistsError:
+            form = {"privs": held}
+            await admin.call(calls.ROLE_UPDATE, "correct a role", form, roleid=role)
 
 
-async def grant(admin: ProxmoxClient, user: str, site: Site) -> None:
-    """Give the roles to the token's user; the token itself must not separate privileges."""
-    places = [_path(place, site, "") for place in (_POOL, _STORE, _NET, _NODE)]
-    roles = dict.fromkeys((_guests(site), *places), ROLE)
-    roles |= dict.fromkeys((_path(_GROUP, site, ""), _path(_REALM, site, "")), USERS_ROLE)
-    for path, role in roles.items():
-        await admin.call(
-            calls.ACL_UPDATE,
-            "grant a role",
-            {"path": path, "roles": role, "users": user, "propagate": True},
-        )
+async def grant(admin: ProxmoxClient, user: str, site: Site, *, networks: bool = False) -> None:
+    """Give a user what its token needs; the token itself must not separate privileges.
+
+    With a pool, the templates have to be in it. ``networks`` adds bridges of our own, which
+    Proxmox ties to the right to change much else on a node.
+    """
+    places = (_guests(site), "/storage", "/sdn/zones/localnetwork", "/nodes")
+    granted = [(place, ROLE) for place in places]
+    granted += [(_path(place, site, ""), USERS_ROLE) for place in (_GROUP, _REALM)]
+    granted += [("/nodes", NETWORKS_ROLE)] if networks else []
+    if not site.pool:
+        granted.append(("/pool", ROLE))
+    for path, role in granted:
+        await _grant(admin, user, path, role, inherited=True)
+    # What is granted at the root is not for everything below it.
+    await _grant(admin, user, "/", AUDIT_ROLE, inherited=False)
+
+
+async def _grant(
+    admin: ProxmoxClient, user: str, path: str, role: str, *, inherited: bool
+) -> None:
+    form: dict[str, Param] = {"path": path, "roles": role, "users": user, "propagate": inherited}
+    await admin.call(calls.ACL_UPDATE, "grant a role", form)
 
 
 async def _held(client: ProxmoxClient, path: str) -> set[str]:
