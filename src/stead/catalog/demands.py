@@ -7,7 +7,7 @@ from stead.catalog.document import Where
 from stead.catalog.schemas import Manifest
 
 Fault = tuple[Where, str, str]
-RESERVED_IDS: Final = frozenset({"schema"})
+RESERVED_IDS: Final = frozenset({"broken", "schema"})
 # Backing up or comparing one of these would take the system along.
 _SYSTEM: Final = frozenset(
     (

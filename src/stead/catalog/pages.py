@@ -1,4 +1,4 @@
-"""Pages of the catalog: the apps to choose from, and their icons.
+"""Pages of the catalog: the apps to choose from, one of them in full, and their icons.
 
 Deploying one is a page of deployments.
 """
@@ -8,7 +8,9 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from stead.catalog.loader import Catalog, Package
+from stead.catalog import views
+from stead.catalog.loader import Catalog
+from stead.catalog.readme import to_html
 from stead.core.authz import Action, NotFoundError, action
 from stead.core.http import ActorDep, provided
 from stead.ui.console import Console
@@ -24,15 +26,43 @@ ConsoleDep = Annotated[Console, Depends(provided(Console))]
 @router.get("")
 @action(Action.CATALOG_READ)
 async def show_catalog(
-    request: Request, actor: ActorDep, console: ConsoleDep, catalog: CatalogDep
+    request: Request,
+    actor: ActorDep,
+    console: ConsoleDep,
+    catalog: CatalogDep,
+    category: str = "",
 ) -> Response:
-    apps = sorted(catalog.packages.values(), key=lambda package: package.manifest.name.lower())
+    categories = sorted({package.manifest.category for package in catalog.packages.values()})
+    chosen = category if category in categories else ""
     return console.page(
         request,
         "catalog/list.html",
         viewer=actor,
-        apps=[(package.manifest, summary(package), package.icon is not None) for package in apps],
-        broken=catalog.broken if actor.admin else (),
+        apps=views.cards(views.found(catalog, category=chosen)),
+        categories=categories,
+        chosen=chosen,
+        broken=catalog.broken,
+        explain=actor.admin,
+    )
+
+
+@router.get("/{app}/about")
+@action(Action.CATALOG_READ)
+async def show_app(
+    app: str, request: Request, actor: ActorDep, console: ConsoleDep, catalog: CatalogDep
+) -> Response:
+    package = catalog.get(app)
+    return console.page(
+        request,
+        "catalog/app.html",
+        viewer=actor,
+        app=package.manifest,
+        card=views.card(package),
+        record=package.record,
+        digest=package.digest,
+        exposed=views.exposed(package.manifest),
+        systems=views.systems(package.manifest),
+        readme=to_html(package.readme),
     )
 
 
@@ -48,9 +78,3 @@ async def get_icon(app: str, _actor: ActorDep, catalog: CatalogDep) -> Response:
         media_type="image/svg+xml",
         headers={"Content-Security-Policy": PICTURE_CSP, "Cache-Control": "private, max-age=300"},
     )
-
-
-def summary(package: Package) -> str:
-    """Return one line about an app."""
-    manifest = package.manifest
-    return manifest.summary or manifest.description.partition("\n")[0]

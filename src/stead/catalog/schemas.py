@@ -207,6 +207,11 @@ class Manifest(_Shape):
         """Return the input of that name, if there is one."""
         return next((one for one in self.inputs if one.name == name), None)
 
+    @property
+    def public_services(self) -> list[Service]:
+        """The services that get an address of their own; the others stay inside the project."""
+        return [service for service in self.services if service.exposure == "public"]
+
     def service_port(self, service: Service, values: dict[str, Value]) -> int:
         """Return the port on which a service listens, given the inputs."""
         if isinstance(service.port, int):
@@ -216,6 +221,12 @@ class Manifest(_Shape):
     def service(self, name: str) -> Service | None:
         """Return the service of that name, if there is one."""
         return next((one for one in self.services if one.name == name), None)
+
+
+def manifest_schema() -> dict[str, object]:
+    """Return the published JSON Schema (2020-12) of ``manifest.yml``."""
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    return {"$schema": dialect, **Manifest.model_json_schema()}
 
 
 class Proof(_Shape):

@@ -170,10 +170,11 @@ def _choice(manifest: catalog.Manifest, size: Size, chosen: str) -> SizeChoice:
 
 
 def _ways(manifest: catalog.Manifest, place: Place) -> list[Way]:
-    first = next((s.name for s in manifest.services if s.protocol == "http"), None)
+    public = manifest.public_services
+    first = next((s.name for s in public if s.protocol == "http"), None)
     port = "" if place.https_port == 443 else f":{place.https_port}"  # noqa: PLR2004  (HTTPS)
     ways = []
-    for service in manifest.services:
+    for service in public:
         suffix = "" if service.name == first else f"-{service.name}"
         if service.protocol == "http":
             way = Way(service.name, "HTTPS", "https://", f"{suffix}.{place.domain}{port}/")

@@ -231,8 +231,9 @@ def _routes(
     domain: str,
     instance: instances.Instance,
 ) -> list[exposure.RouteRequest]:
-    first = next((s.name for s in manifest.services if s.protocol == "http"), None)
-    others = [s.name for s in manifest.services if s.protocol == "http" and s.name != first]
+    public = manifest.public_services
+    first = next((s.name for s in public if s.protocol == "http"), None)
+    others = [s.name for s in public if s.protocol == "http" and s.name != first]
     if any(len(f"{name}-{other}") > _LABEL_LENGTH for other in others):
         raise InvalidRequestError(
             "The name is too long for the addresses of this app's services",
@@ -247,11 +248,11 @@ def _routes(
             else f"{name}-{service.name}.{domain}",
             backend_ip=instance.ip,
             backend_port=manifest.service_port(service, dict(inputs.values)),
-            path=service.path or "/",
+            path=service.health_path or service.path or "/",
             probe_send=service.probe.send if service.probe else "",
             probe_expect=service.probe.expect if service.probe else "",
         )
-        for service in manifest.services
+        for service in public
     ]
 
 
@@ -299,18 +300,11 @@ async def _outputs(
     uow: Uow, deployments: Deployments, row: DeploymentRow, *, revealed: bool
 ) -> list[OutputOut]:
     manifest = catalog.Manifest.model_validate(row.manifest)
-    routes = await exposure.list_routes(uow, row.id)
-    if not routes:
+    where = await _whereabouts(uow, deployments, row, manifest)
+    if where is None:
         return []
-    main = routes[0]
-    outputs = catalog.render_outputs(
-        manifest,
-        row.inputs,
-        await deployments.vault.all_of(uow, row.id),
-        main.host,
-        main.port or deployments.https_port,
-        url_of(main, deployments.https_port),
-    )
+    secrets = await deployments.vault.all_of(uow, row.id)
+    outputs = catalog.render_outputs(manifest, row.inputs, secrets, *where)
     return [
         OutputOut(
             name=output.name,
@@ -320,6 +314,22 @@ async def _outputs(
         )
         for output in outputs
     ]
+
+
+async def _whereabouts(
+    uow: Uow, deployments: Deployments, row: DeploymentRow, manifest: catalog.Manifest
+) -> tuple[str, int, str] | None:
+    """Return host, port and URL of the main service: its route, or its place in the project."""
+    routes = await exposure.list_routes(uow, row.id)
+    if routes:
+        main = routes[0]
+        url = url_of(main, deployments.https_port)
+        return main.host, main.port or deployments.https_port, url
+    instance = await instances.find(uow, row.instance_id)
+    if instance is None or manifest.public_services or not manifest.services:
+        return None
+    port = manifest.service_port(manifest.services[0], row.inputs)
+    return str(instance.ip), port, f"{instance.ip}:{port}"
 
 
 def _shown(output: catalog.Output, *, revealed: bool) -> str | None:

@@ -135,6 +135,7 @@ class Flow:
         async with self._database.read() as uow:
             instance = await instance_of(uow, context)
             net = await network.get_network(uow, instance.network_id)
+            manifest = _manifest(await _deployment(uow, context))
         spec = GuestSpec(
             name=instance.native_name,
             key=instance.key,
@@ -146,6 +147,7 @@ class Flow:
             cores=instance.cores,
             memory_mb=instance.memory_mb,
             disk_gb=instance.disk_gb,
+            nesting=manifest.nesting,
         )
         await self._settle(await self._engine.create(spec))
         if await self._engine.find(spec.name) is None:

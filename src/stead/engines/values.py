@@ -47,6 +47,7 @@ class GuestSpec:
 
     ``image`` is what its disk begins as; a clone or an imported backup has its disk from there
     and leaves it empty. Without an address the network gives one, without a MAC the engine does.
+    ``nesting`` lets a container hold containers, where the engine's administrator allows that.
     ``pool`` is the engine's storage; empty means the cluster's default. ``limits`` says which
     sizes and names are possible.
     """
@@ -65,6 +66,7 @@ class GuestSpec:
     pool: str = ""
     note: str = ""
     tags: tuple[str, ...] = ()
+    nesting: bool = False
 
 
 @dataclass(frozen=True, slots=True)

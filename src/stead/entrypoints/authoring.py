@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import importlib.resources
+import json
 import os
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from stead.catalog.proving import lab as labs
 from stead.catalog.proving.journey import prove
 from stead.catalog.proving.lab import Lab, LabError
 from stead.catalog.records import Record
+from stead.catalog.schemas import manifest_schema
 from stead.kit import process
 from stead.kit.process import ProcessError
 
@@ -67,6 +69,12 @@ def new(
         _fail(str(error))
     _say("\n".join(str(path / name) for name in written))
     _say(f"\nNow: stead catalog lint {path}; stead catalog test {path}")
+
+
+@commands.command()
+def schema() -> None:
+    """Print the JSON Schema of manifest.yml, for editors."""
+    _say(json.dumps(manifest_schema(), indent=1))
 
 
 @commands.command("test")

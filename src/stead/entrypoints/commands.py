@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
+from urllib.parse import urlencode
 
 import typer
 
@@ -49,10 +50,19 @@ def login(
 
 
 @app.command()
-def apps(*, as_json: Json = False) -> None:
-    """List the apps of the catalog."""
-    rows = _client().get("/api/v1/catalog")
-    _table(rows, ("id", "version", "summary"), as_json=as_json)
+def apps(
+    words: Annotated[list[str] | None, typer.Argument(help="What to look for.")] = None,
+    *,
+    category: Annotated[str, typer.Option(help="Only apps of this category.")] = "",
+    tag: Annotated[str, typer.Option(help="Only apps with this tag.")] = "",
+    as_json: Json = False,
+) -> None:
+    """List the apps of the catalog, or look for some."""
+    wanted = {"q": " ".join(words or []), "category": category, "tag": tag}
+    query = urlencode({key: value for key, value in wanted.items() if value})
+    rows = _client().get(f"/api/v1/catalog?{query}" if query else "/api/v1/catalog")
+    shown = rows if as_json else [{**row, "tested": _tested(row)} for row in rows]
+    _table(shown, ("id", "version", "tested", "summary"), as_json=as_json)
 
 
 @app.command("app")
@@ -60,10 +70,20 @@ def show_app(name: str) -> None:
     """Describe one app and what it asks for."""
     found = _client().get(f"/api/v1/catalog/{name}")
     _say(f"{found['name']} {found['version']}\n\n{found['description'].strip()}\n")
+    _say(f"  tested   {_tested(found) or 'no'}")
+    _say(f"  needs    {found['systems']}, {found['min_ram_mb']} MB of memory")
+    for service in found["services"]:
+        _say(f"  opens    {service['name']}: {service['how']}")
+    _say("")
     required = found["inputs"].get("required", [])
     for key, schema in found["inputs"].get("properties", {}).items():
         mark = "required" if key in required else f"default {schema.get('default', 'none')}"
         _say(f"  --set {key}=…  {schema.get('title', '')} ({mark})")
+
+
+def _tested(found: dict[str, Any]) -> str:
+    proof = found["tested"]
+    return f"{proof['date']}, installs in {proof['install_seconds']:g} s" if proof else ""
 
 
 @app.command()

@@ -204,3 +204,19 @@ async def _move_to_another_project(site: Site) -> None:
         await uow.session.flush()
         await uow.session.execute(update(MembershipRow).values(project_id=other.id))
         await uow.session.execute(update(UserRow).values(admin=False))
+
+
+async def test_an_app_is_described_in_full(inside: Site):
+    page = (await inside.browser.get("/catalog/redis/about")).text
+    for words in ("What it opens", "Debian 12 or newer", "/var/lib/redis", "Deploy Redis"):
+        assert words in page
+    assert "<h1>Redis " in page
+    assert "Redis on port 6379" in page
+
+
+async def test_the_catalog_shows_one_category_at_a_time(inside: Site):
+    page = (await inside.browser.get("/catalog?category=databases")).text
+    assert 'href="/catalog/redis"' in page
+    assert 'href="/catalog/nginx"' not in page
+    odd = (await inside.browser.get("/catalog?category=%3Cscript%3E")).text
+    assert 'href="/catalog/nginx"' in odd

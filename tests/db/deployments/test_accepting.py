@@ -65,6 +65,23 @@ async def test_a_request_reserves_everything_at_once(platform: Platform, actor: 
     assert (shown.state, shown.address, shown.routes[0].port) == ("deploying", "10.90.0.10", 20000)
 
 
+async def test_a_private_service_is_told_by_its_place_in_the_project(
+    platform: Platform, actor: Actor
+):
+    made = await ask(platform, actor, {"app": "node-exporter", "name": "figures"})
+    async with platform.database.read() as uow:
+        shown = await deployments.get_(uow, actor, platform.deployments, made.deployment_id)
+    assert shown.routes == []
+    assert [output.value for output in shown.outputs] == ["10.90.0.10:9100"]
+    assert "route" not in await rows(platform.database)
+
+
+async def test_the_edge_looks_after_a_service_at_its_health_path(platform: Platform, actor: Actor):
+    await ask(platform, actor, {"app": "nginx", "name": "files"})
+    (route,) = (await rows(platform.database))["route"]
+    assert "/stead-health" in str(route)
+
+
 CASES: list[tuple[dict[str, object], type[SteadError]]] = [
     ({**SITE, "name": "home"}, NameTakenError),
     ({**SITE, "name": "Not A Name"}, InvalidRequestError),

@@ -41,6 +41,8 @@ def _new(made: Made) -> object:
 
 SAMPLES = {
     ("GET", "/api/v1/catalog"): Sample(own=True),
+    ("GET", "/api/v1/catalog/schema"): Sample(own=True),
+    ("GET", "/api/v1/catalog/broken"): Sample(own=True),
     ("GET", "/api/v1/catalog/{app}"): Sample(own=True),
     ("GET", "/api/v1/me"): Sample(own=True),
     ("GET", "/api/v1/tokens"): Sample(own=True),

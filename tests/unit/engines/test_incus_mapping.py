@@ -1,5 +1,6 @@
 """What Incus is told."""
 
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
@@ -35,6 +36,15 @@ def guest() -> GuestSpec:
         memory_mb=512,
         disk_gb=8,
     )
+
+
+def test_a_container_holds_no_others_unless_that_was_asked_for():
+    def nesting(spec: GuestSpec) -> object:
+        config = mapping.instance_body(spec, "pool")["config"]
+        return config["security.nesting"] if isinstance(config, dict) else None
+
+    assert nesting(guest()) == "false"
+    assert nesting(replace(guest(), nesting=True)) == "true"
 
 
 def refused(acl: dict[str, Any], to: str, protocol: str, port: int) -> bool:

@@ -21,6 +21,7 @@ from stead_agent import inputs as agent_inputs
 
 STATE: Final = "/root/stead-proof"
 KEPT: Final = f"{STATE}/kept"
+TRANSFERS: Final = 4
 BACKUP: Final = "/var/lib/stead-backup"
 # What the agent sets for every script.
 FIXED: Final = {
@@ -73,16 +74,24 @@ class Guest:
         with tempfile.NamedTemporaryFile() as draft:
             draft.write(content)
             draft.flush()
-            await self.lab.check(
-                "file", "push", "-q", "-p", "--mode=0600", draft.name, f"{self.name}{path}"
+            await self._transfer(
+                "push", "-q", "-p", "--mode=0600", draft.name, f"{self.name}{path}"
             )
 
     async def pull(self, path: str) -> bytes:
         """Read a file."""
         with tempfile.TemporaryDirectory() as folder:
             target = Path(folder) / "file"
-            await self.lab.check("file", "pull", "-q", f"{self.name}{path}", str(target))
+            await self._transfer("pull", "-q", f"{self.name}{path}", str(target))
             return target.read_bytes()
+
+    async def _transfer(self, *words: str) -> None:
+        """Move a file; the helper that Incus keeps in a guest may just have been replaced."""
+        for _ in range(TRANSFERS - 1):
+            if (await self.lab.run("file", *words)).code == 0:
+                return
+            await asyncio.sleep(0.5)
+        await self.lab.check("file", *words)
 
     async def unpack(self, package: Package) -> str:
         """Unpack a package with the scripts of its proof; return the folder."""

@@ -12,4 +12,5 @@ remove_data openssh-server /etc/ssh /run/sshd
 remove_account git
 remove_account gitolite3
 if ! is_installed openssh-server && getent passwd sshd >/dev/null; then userdel sshd; fi
+is_installed openssh-client || remove_account _ssh
 progress 100 "Done"

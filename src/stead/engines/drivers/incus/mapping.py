@@ -34,7 +34,7 @@ def instance_body(spec: GuestSpec, pool: str) -> dict[str, Json]:
             "security.idmap.isolated": "true",
             "security.guestapi": "false",
             "security.privileged": "false",
-            "security.nesting": "false",
+            "security.nesting": str(spec.nesting).lower(),
             "boot.autostart": "true",
             KEY: spec.key,
             OWNER: spec.owner,
