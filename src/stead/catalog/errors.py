@@ -45,6 +45,13 @@ class InvalidInputsError(SteadError):
         super().__init__("Some inputs need another look", fields=fields)
 
 
+class UnmetError(SteadError):
+    """An app needs another one that is not there, or does not go together with one that is."""
+
+    kind = Kind.CONFLICT
+    code = "catalog.unmet"
+
+
 class UnknownPackageError(SteadError):
     """No package of that name is in the catalog."""
 

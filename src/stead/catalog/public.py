@@ -5,11 +5,13 @@ from stead.catalog.errors import (
     PackageError,
     Problem,
     UnknownPackageError,
+    UnmetError,
 )
 from stead.catalog.form import Field, fields, json_schema
 from stead.catalog.inputs import Inputs, validate
 from stead.catalog.loader import BUILT_IN, BrokenPackage, Catalog, Package, load, load_package
 from stead.catalog.outputs import Output, render_outputs
+from stead.catalog.resolver import plan
 from stead.catalog.schemas import Manifest, Service
 
 __all__ = [
@@ -26,10 +28,12 @@ __all__ = [
     "Problem",
     "Service",
     "UnknownPackageError",
+    "UnmetError",
     "fields",
     "json_schema",
     "load",
     "load_package",
+    "plan",
     "render_outputs",
     "validate",
 ]

@@ -35,5 +35,15 @@ async def find_by_instance(uow: Uow, instance_id: str) -> DeploymentRow | None:
     return row
 
 
+async def live_versions(uow: Uow, project_id: str) -> dict[str, str]:
+    """Return the apps that run in a project, each with its version."""
+    query = (
+        select(DeploymentRow.package_id, DeploymentRow.package_version)
+        .where(DeploymentRow.project_id == project_id, DeploymentRow.state == "live")
+        .order_by(DeploymentRow.created_at)
+    )
+    return {row[0]: row[1] for row in await uow.session.execute(query)}
+
+
 async def delete_(uow: Uow, deployment_id: str) -> None:
     await uow.session.execute(delete(DeploymentRow).where(DeploymentRow.id == deployment_id))

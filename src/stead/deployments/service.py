@@ -59,6 +59,7 @@ async def create(
             return await _accepted(uow, repeated)
     package = deployments.catalog.get(asked.app)
     inputs = catalog.validate(package.manifest, asked.inputs)
+    await _require_others(uow, deployments, project_id, package.manifest)
     name = await _name(uow, project_id, asked, deployments.apps_domain)
     size = _size(package.manifest, asked.size)
     instance = await instances.reserve(
@@ -180,6 +181,19 @@ async def _get(uow: Uow, actor: Actor, deployment_id: str, asked: Action) -> Dep
         raise authz.NotFoundError("There is no such deployment, or it is not yours")
     authz.require(actor, asked, row.project_id, "deployment")
     return row
+
+
+async def _require_others(
+    uow: Uow, deployments: Deployments, project_id: str, manifest: catalog.Manifest
+) -> None:
+    """Refuse an app while the project lacks what it needs, or has what it does not go with."""
+    present = await repository.live_versions(uow, project_id)
+    *before, _ = catalog.plan(deployments.catalog.packages, [manifest.id], present)
+    if before:
+        raise catalog.UnmetError(
+            f"{manifest.name} needs {', '.join(before)} in the same project",
+            hint=f"Deploy that first: stead deploy {before[0]}",
+        )
 
 
 async def _accepted(uow: Uow, operation_id: str) -> AcceptedOut:

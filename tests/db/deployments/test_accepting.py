@@ -10,14 +10,17 @@ import pytest
 from tests.factories.databases import bytes_on_disk, rows
 from tests.factories.durable import cancel, ended, working
 from tests.factories.platform import Platform, end_operations
+from tests.unit.catalog.builders import folder
 
-from stead.catalog.errors import InvalidInputsError, UnknownPackageError
+from stead.catalog.errors import InvalidInputsError, UnknownPackageError, UnmetError
+from stead.catalog.loader import Catalog, load_package
 from stead.catalog.schemas import Manifest
 from stead.core.authz import Actor, ForbiddenError, NotFoundError, Role
 from stead.core.durable import Plan
 from stead.core.durable.store import KeyReusedError
 from stead.core.errors import SteadError
 from stead.deployments import public as deployments, workflows
+from stead.deployments.models import DeploymentRow
 from stead.deployments.public import (
     AcceptedOut,
     BusyError,
@@ -80,6 +83,25 @@ async def test_the_edge_looks_after_a_service_at_its_health_path(platform: Platf
     await ask(platform, actor, {"app": "nginx", "name": "files"})
     (route,) = (await rows(platform.database))["route"]
     assert "/stead-health" in str(route)
+
+
+async def test_an_app_waits_for_what_it_needs_in_the_same_project(
+    platform: Platform, actor: Actor, tmp_path: Path
+):
+    needy = folder(tmp_path, "needy", dependencies=[{"package": "redis", "version": ">=1"}])
+    packages = load_package(needy)
+    known = {**platform.deployments.catalog.packages, "needy": packages}
+    platform.deployments = replace(platform.deployments, catalog=Catalog(known))
+    body = {"app": "needy", "name": "needy"}
+    async with unchanged(platform):
+        with pytest.raises(UnmetError, match="Demo needs redis in the same project"):
+            await ask(platform, actor, body)
+    made = await ask(platform, actor, REDIS)
+    with pytest.raises(UnmetError):
+        await ask(platform, actor, body)
+    async with platform.database.write() as uow:
+        (await uow.session.get_one(DeploymentRow, made.deployment_id)).state = "live"
+    assert (await ask(platform, actor, body)).name == "needy"
 
 
 CASES: list[tuple[dict[str, object], type[SteadError]]] = [

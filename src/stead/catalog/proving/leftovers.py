@@ -36,6 +36,7 @@ ALLOWED: Final = (
     "file /etc/resolv.conf",
     "file /usr/share/info/dir*",
     "file /usr/share/man/*",
+    "file /etc/alternatives/*.gz",
     "file */__pycache__*",
 )
 
