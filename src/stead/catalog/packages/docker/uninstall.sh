@@ -21,4 +21,5 @@ fi
 remove_packages docker.io containerd runc iptables
 remove_data docker.io /etc/docker /var/lib/docker /var/lib/containerd /etc/containerd /opt/containerd /run/docker /run/docker.sock
 is_installed docker.io || remove_account docker
+remove_if_empty /etc/cni/net.d /etc/cni
 progress 100 "Done"
