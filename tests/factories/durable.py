@@ -142,3 +142,15 @@ async def events(database: Database, operation_id: str) -> list[EventOut]:
     async with database.read() as uow:
         rows = await repository.events_after(uow, operation_id, 0, 10_000)
     return [EventOut.of(row) for row in rows]
+
+
+async def told_of(database: Database, operation_id: str, kind: str) -> EventOut:
+    """Wait for the first event of a kind."""
+
+    async def find(uow: Uow) -> EventOut | None:
+        rows = await repository.events_after(uow, operation_id, 0, 10_000)
+        return next((EventOut.of(row) for row in rows if row.kind == kind), None)
+
+    found = await until(database, f"operation:{operation_id}", find, 8)
+    assert found is not None, await look(database, operation_id)
+    return found

@@ -10,7 +10,7 @@ from stead.catalog import public as catalog
 from stead.core import authz, durable
 from stead.core.authz import Action, Actor
 from stead.core.db import Uow
-from stead.core.durable import Plan, Submission, store as durable_store
+from stead.core.durable import Plan, Submission
 from stead.core.vault import Vault
 from stead.deployments import repository, rules
 from stead.deployments.errors import BusyError, InvalidRequestError
@@ -54,7 +54,7 @@ async def create(
     authz.require(actor, Action.DEPLOYMENT_CREATE, project_id, "project")
     fingerprint = _fingerprint(asked)
     if key is not None:
-        repeated = await durable_store.find_repeat(uow, project_id, key, fingerprint)
+        repeated = await durable.find_repeat(uow, project_id, key, fingerprint)
         if repeated is not None:
             return await _accepted(uow, repeated)
     package = deployments.catalog.get(asked.app)

@@ -42,6 +42,11 @@ class OperationOut(BaseModel):
     ended: bool
     cancellable: bool
     cancel_requested: bool
+    keep: bool = False
+    priority: int = 0
+    round: int = 0
+    waits_for: str | None = None
+    deadline_at: datetime | None = None
     error: dict[str, JsonValue] | None
     requested_by: str
     created_at: datetime
@@ -62,6 +67,11 @@ class OperationOut(BaseModel):
             ended=State(row.state).ended,
             cancellable=row.cancellable and not State(row.state).ended,
             cancel_requested=row.cancel_requested,
+            keep=row.keep,
+            priority=row.priority,
+            round=row.round,
+            waits_for=row.waits_for,
+            deadline_at=row.deadline_at,
             error=row.error,
             requested_by=row.requested_by,
             created_at=row.created_at,

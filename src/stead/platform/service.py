@@ -6,7 +6,7 @@ from typing import Final
 from stead.core import authz, durable, epoch
 from stead.core.authz import Action, Actor
 from stead.core.db import Uow
-from stead.core.durable import Plan, Submission, store as durable_store
+from stead.core.durable import Plan, Submission
 from stead.deployments import public as deployments
 from stead.infra import public as infra
 from stead.operations import public as operations
@@ -67,7 +67,7 @@ async def look_after_restore(uow: Uow, platform: Platform) -> None:
     if row.copy is None:
         return
     key = f"look:{row.epoch}"
-    if await durable_store.find_repeat(uow, NOBODY, key, key) is None:
+    if await durable.find_repeat(uow, NOBODY, key, key) is None:
         await durable.submit(uow, platform.look_plan, _submission(_ITSELF, key))
 
 

@@ -10,8 +10,7 @@ from tests.factories.durable import Hold, World, cancel, ended, submit, working
 from stead.core import durable
 from stead.core.bus import Bus
 from stead.core.db import Database, Uow, sqlite_url
-from stead.core.durable import StepError
-from stead.core.durable.store import CannotCancelError
+from stead.core.durable import CannotCancelError, StepError
 
 
 async def test_cancelled_while_queued_undoes_what_the_request_reserved(database: Database):

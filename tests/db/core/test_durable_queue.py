@@ -8,9 +8,14 @@ from tests.factories.durable import Hold, World, ended, look, submit, working
 
 from stead.core import durable
 from stead.core.db import Database
-from stead.core.durable import OperationRow, State, StepError, Submission
-from stead.core.durable.store import KeyReusedError, find_repeat
-from stead.kit import clock
+from stead.core.durable import (
+    KeyReusedError,
+    OperationRow,
+    State,
+    StepError,
+    Submission,
+    find_repeat,
+)
 
 
 async def test_operations_on_one_subject_run_one_after_the_other(database: Database):
@@ -83,31 +88,29 @@ async def test_many_operations_all_end_and_each_step_runs_once(database: Databas
     assert world.calls == ["do a"] * 30
 
 
+# With a lease this long no worker looks by itself before the test gives up.
+ENDLESS = 3600
+
+
 async def test_an_operation_starts_by_wake_up_and_not_by_poll(database: Database):
     world = World()
     plan = world.plan("a")
-    async with working(database, plan):
-        await ended(database, await submit(database, plan))
-        took = []
-        for number in range(5):
-            began = clock.monotonic()
+    async with working(database, plan, lease_seconds=ENDLESS):
+        for number in range(3):
             await ended(database, await submit(database, plan, f"thing:{number}"))
-            took.append(clock.monotonic() - began)
-    assert sorted(took)[2] < 0.5
+    assert world.calls == ["do a"] * 3
 
 
 async def test_what_waits_for_its_subject_starts_as_soon_as_that_is_free(database: Database):
     hold = Hold()
     world = World(script={"do a": [hold]})
     plan = world.plan("a")
-    async with working(database, plan):
+    async with working(database, plan, lease_seconds=ENDLESS):
         await submit(database, plan)
         await hold.reached.wait()
         following = await submit(database, plan)
-        began = clock.monotonic()
         hold.release.set()
-        await ended(database, following)
-    assert clock.monotonic() - began < 1.5
+        assert (await ended(database, following)).state == "succeeded"
 
 
 async def test_nothing_is_queued_when_the_request_fails(database: Database):

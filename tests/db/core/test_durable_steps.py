@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Mapping
 
 import pytest
-from tests.factories.durable import World, ended, events, look, submit, working
+from tests.factories.durable import World, ended, events, look, submit, told_of, working
 
+from stead.core import durable
 from stead.core.db import Database
 from stead.core.durable import Json, Plan, Step, StepContext, StepError
 
@@ -173,22 +174,35 @@ async def test_facts_from_inside_a_step_are_recorded_under_it(database: Database
     assert ("log", "talk", {"text": "hello"}) in facts
 
 
-async def test_a_plan_of_another_version_is_left_alone_and_does_not_stop_the_worker(
+async def test_a_plan_of_another_version_waits_visibly_for_a_worker_that_knows_it(
     database: Database,
 ):
     world = World()
     old = Plan("test", 0, world.plan().steps)
-    async with working(database, world.plan()):
+    async with working(database, world.plan(), alone=False, lease_seconds=0.3):
         left = await submit(database, old, "thing:old")
         assert (await ended(database, await submit(database, world.plan()))).state == "succeeded"
-    assert not (await look(database, left)).ended
-    assert states((await look(database, left)).steps) == ["pending"] * 3
+        told = await told_of(database, left, "waiting")
+        row = await look(database, left)
+    assert (row.state, row.waits_for) == ("queued", "plan:test/0")
+    assert "version 0 of test" in str(told.data["text"])
+    assert states(row.steps) == ["pending"] * 3
+    async with working(database, world.plan(), old, owner="two"):
+        operation = await ended(database, left)
+    assert (operation.state, operation.waits_for) == ("succeeded", None)
+    waiting = [e for e in await events(database, left) if e.kind == "waiting"]
+    assert len(waiting) == 1, "said once"
 
 
-async def test_a_plan_that_changed_under_its_version_does_not_stop_the_worker(database: Database):
+async def test_a_plan_that_changed_under_its_version_ends_and_says_what_to_do(database: Database):
     world = World()
     async with working(database, world.plan("abcd")):
-        broken = await submit(database, world.plan("abc"), "thing:broken")
+        broken = await ended(database, await submit(database, world.plan("abc"), "thing:broken"))
         fine = await ended(database, await submit(database, world.plan("abcd")))
     assert fine.state == "succeeded"
-    assert not (await look(database, broken)).ended
+    assert (broken.state, broken.error["code"]) == ("undo_failed", "operation.plan_changed")
+    assert "Start the version of Stead" in broken.error["hint"]
+    async with database.write() as uow:
+        await durable.undo(uow, broken.id)
+    async with working(database, world.plan("abc"), owner="two"):
+        assert (await ended(database, broken.id)).state == "failed"

@@ -16,8 +16,7 @@ from stead.catalog.errors import InvalidInputsError, UnknownPackageError, UnmetE
 from stead.catalog.loader import Catalog, load_package
 from stead.catalog.schemas import Manifest
 from stead.core.authz import Actor, ForbiddenError, NotFoundError, Role
-from stead.core.durable import Plan
-from stead.core.durable.store import KeyReusedError
+from stead.core.durable import KeyReusedError, Plan
 from stead.core.errors import SteadError
 from stead.deployments import public as deployments, workflows
 from stead.deployments.models import DeploymentRow

@@ -1,30 +1,53 @@
 """Durable operations: plans as data, a row per operation and step, undo on failure.
 
 The port is ``submit``, ``request_cancel``, ``append_event``, and a ``Worker`` with
-``run`` and ``stop``. Every step happens at least once and is recorded exactly once, so
-``do`` must be idempotent by its key and ``undo`` must accept that there is nothing.
+``run``; people's further wishes are in ``requests``. Every step happens at least once and
+is recorded exactly once, so ``do`` must be idempotent by its key and ``undo`` must accept
+that there is nothing.
 """
 
-from stead.core.durable.plan import Json, Plan, Step, StepContext, StepError
-from stead.core.durable.store import (
-    CannotCancelError,
-    Submission,
-    append_event,
-    append_events,
-    get,
-    request_cancel,
-    submit,
+from stead.core.durable.plan import (
+    Json,
+    Limit,
+    Plan,
+    RefusedError,
+    Rule,
+    Step,
+    StepContext,
+    StepError,
+    policy,
 )
+from stead.core.durable.requests import (
+    CannotCancelError,
+    CannotKeepError,
+    CannotRetryError,
+    KeyReusedError,
+    Submission,
+    find_repeat,
+    keep,
+    purge,
+    request_cancel,
+    retry,
+    submit,
+    undo,
+)
+from stead.core.durable.store import append_event, append_events, get
 from stead.core.durable.tables import EventRow, OperationRow, State, StepRow, StepState
 from stead.core.durable.worker import Checkpoint, Worker
 
 __all__ = [
     "CannotCancelError",
+    "CannotKeepError",
+    "CannotRetryError",
     "Checkpoint",
     "EventRow",
     "Json",
+    "KeyReusedError",
+    "Limit",
     "OperationRow",
     "Plan",
+    "RefusedError",
+    "Rule",
     "State",
     "Step",
     "StepContext",
@@ -35,7 +58,13 @@ __all__ = [
     "Worker",
     "append_event",
     "append_events",
+    "find_repeat",
     "get",
+    "keep",
+    "policy",
+    "purge",
     "request_cancel",
+    "retry",
     "submit",
+    "undo",
 ]

@@ -1,7 +1,7 @@
 """Plans as data: named steps with do and undo, and what a step is given."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from stead.core.errors import Kind, SteadError
@@ -21,6 +21,13 @@ class StepError(SteadError):
         self.retryable = retryable
 
 
+class RefusedError(SteadError):
+    """A rule does not allow the operation; nothing was done yet."""
+
+    kind = Kind.FORBIDDEN
+    code = "operation.refused"
+
+
 @dataclass(frozen=True, slots=True)
 class StepContext:
     """What a step knows: its operation, earlier results, and a key for idempotence."""
@@ -32,11 +39,13 @@ class StepContext:
     results: Mapping[str, Mapping[str, Json]]
     step: str
     emit: Emit
+    round: int = 0
 
     @property
     def key(self) -> str:
-        """Return the same key for every attempt of this step."""
-        return f"{self.operation_id}:{self.step}"
+        """Return the same key for every attempt of this step, until somebody has it redone."""
+        again = f":{self.round}" if self.round else ""
+        return f"{self.operation_id}:{self.step}{again}"
 
     def text(self, name: str) -> str:
         """Return a parameter that is a string; KeyError or TypeError is a plan's bug."""
@@ -46,13 +55,24 @@ class StepContext:
         return value
 
 
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most ``size`` steps, of whatever operations, hold ``key`` (``node:a``) at once."""
+
+    key: str
+    size: int
+
+
 Do: TypeAlias = Callable[[StepContext], Awaitable["Mapping[str, Json] | None"]]
 Undo: TypeAlias = Callable[[StepContext], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One effect. ``title`` is shown to people; ``do`` repeats after a crash."""
+    """One effect. ``title`` is shown to people; ``do`` repeats after a crash.
+
+    A step with ``limits`` starts when it can hold all of them; its undo does not wait.
+    """
 
     name: str
     title: str
@@ -61,18 +81,47 @@ class Step:
     attempts: int = 3
     backoff_seconds: float = 0.5
     limit_seconds: float = 600
+    limits: Callable[[StepContext], Sequence[Limit]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The steps of one kind of operation. A version in use never changes."""
+    """The steps of one kind of operation. A version in use never changes.
+
+    A ``repeatable`` plan can start anew after its undo, from its parameters alone.
+    """
 
     kind: str
     version: int
-    steps: tuple[Step, ...] = field(default=())
+    steps: tuple[Step, ...] = ()
     cancellable: bool = True
+    repeatable: bool = False
+    deadline_seconds: float | None = None
 
     @property
     def key(self) -> tuple[str, int]:
         """Return what an operation row refers to."""
         return self.kind, self.version
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule of the house: ``refuses`` returns why an operation must not go on, or None."""
+
+    name: str
+    refuses: Callable[[StepContext], Awaitable[str | None]]
+
+
+def policy(*rules: Rule) -> Step:
+    """Return the step that asks the rules; a plan has it before its first effect."""
+
+    async def ask(context: StepContext) -> None:
+        for rule in rules:
+            if reason := await rule.refuses(context):
+                raise RefusedError(
+                    f"{reason} (rule {rule.name})",
+                    fields={"rule": rule.name},
+                    hint="Ask whoever sets the rules, or ask for something that they allow",
+                )
+
+    return Step("policy", "Check the rules", ask)

@@ -8,15 +8,16 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from enum import Enum, auto
 from typing import Final
 
 from stead.core import log
 from stead.core.db import Database, Uow
-from stead.core.durable import store
+from stead.core.durable import failures, limits, store
+from stead.core.durable.leash import Leashed
 from stead.core.durable.plan import Json, Plan, Step, StepContext, StepError
-from stead.core.durable.store import Claim, Mark
-from stead.core.durable.tables import OperationRow, State, StepRow, StepState
+from stead.core.durable.requests import DEADLINE
+from stead.core.durable.store import Claim, FencedError, Mark
+from stead.core.durable.tables import OperationRow, State, StepState
 from stead.core.errors import SteadError
 from stead.core.waiting import until
 from stead.kit import clock
@@ -25,13 +26,16 @@ UNDO_ATTEMPTS: Final = 5
 AMENDS_SECONDS: Final = 3600.0
 WATCH_SECONDS: Final = 3600.0
 MAX_PAUSE_SECONDS: Final = 30.0
+NOWHERE: Final = -1
 logger = log.get(__name__)
 
 
-class _Outcome(Enum):
-    DONE = auto()
-    FAILED = auto()
-    CANCELLED = auto()
+class _ParkedError(Exception):
+    """A limit has no free place; the operation was given back until it has."""
+
+
+class _StoppedError(Exception):
+    """A step failed for good, or is not to go on."""
 
 
 class Run:
@@ -43,41 +47,53 @@ class Run:
         plans: Mapping[tuple[str, int], Plan],
         claim: Claim,
         checkpoint: Callable[[str, str, str], None],
+        held_until: float,
     ) -> None:
         self.claim = claim
+        self.held_until = held_until
         self._database = database
         self._plans = plans
         self._checkpoint = checkpoint
         self._cancelled = asyncio.Event()
+        self._task: asyncio.Task[Mapping[str, Json]] | None = None
+        self._states: list[StepState] = []
         self._results: dict[str, Mapping[str, Json]] = {}
         self._error: dict[str, Json] = {}
-        self._in_flight: tuple[OperationRow, Step] | None = None
+        self._in_flight: tuple[OperationRow, int, Step] | None = None
 
     def cancel(self) -> None:
-        """Stop at the next safe point; the flag in the database is the truth."""
+        """Stop what goes forward; the flag in the database is the truth."""
         self._cancelled.set()
+        if self._task is not None:
+            self._task.cancel()
+
+    def held(self) -> bool:
+        """Tell whether the lease is known to last, by this machine's clock."""
+        return clock.monotonic() < self.held_until
 
     async def drive(self) -> None:
-        """Run to the end. Raises FencedError when another worker took over."""
+        """Run to the end. Raises FencedError when another worker took over, or may have."""
         seen = self._database.bus.version(_cancel_topic(self.claim.operation_id))
         async with self._database.read() as uow:
             row = await store.get(uow, self.claim.operation_id)
             if row is None:
                 return
             states = await store.steps(uow.session, row.id)
-        plan = self._plans.get((row.kind, row.plan_version))
-        if plan is None:
-            logger.error("operation.plan.unknown", operation=row.id, kind=row.kind)
-            return
+        plan = self._plans[row.kind, row.plan_version]
+        self._states = [StepState(state.state) for state in states]
         self._results = {s.name: s.result or {} for s in states if s.state == StepState.DONE}
         self._error = dict(row.error or {})
+        if [state.name for state in states] != [step.name for step in plan.steps]:
+            self._error = failures.changed(plan)
+            await self._finish(State.UNDO_FAILED)
+            return
         if row.cancel_requested:
             self._cancelled.set()
         watcher = asyncio.create_task(self._watch_cancel(row.id, seen))
         try:
-            if row.state != State.UNDOING and await self._forward(row, plan, states):
-                return
-            await self._back(row, plan)
+            await self._travel(row, plan)
+        except _ParkedError:
+            return
         finally:
             watcher.cancel()
 
@@ -90,143 +106,170 @@ class Run:
         """
         if self._in_flight is None:
             return
-        row, step = self._in_flight
-        ended = await until(self._database, store.topic(row.id), self._find_end, AMENDS_SECONDS)
-        if step.undo is None or ended not in {State.FAILED, State.CANCELLED}:
-            return
-        logger.warning("operation.step.late", operation=row.id, step=step.name)
-        await step.undo(self._context(row, step))
+        row, position, step = self._in_flight
 
-    async def _find_end(self, uow: Uow) -> State | None:
-        row = await store.get(uow, self.claim.operation_id)
-        if row is None:
-            return State.CANCELLED
-        return State(row.state) if State(row.state).ended else None
+        async def look(uow: Uow) -> bool | None:
+            now = await store.get(uow, row.id)
+            if now is not None and not State(now.state).ended:
+                return None
+            states = await store.steps(uow.session, row.id)
+            return now is None or states[position].state == StepState.UNDONE
 
-    async def _forward(self, row: OperationRow, plan: Plan, states: list[StepRow]) -> bool:
-        todo = [
-            (state.position, step)
-            for step, state in zip(plan.steps, states, strict=True)
-            if state.state != StepState.DONE
-        ]
+        undone = await until(self._database, store.topic(row.id), look, AMENDS_SECONDS)
+        if undone and step.undo is not None:
+            logger.warning("operation.step.late", operation=row.id, step=step.name)
+            await step.undo(self._context(row, step))
+
+    async def _travel(self, row: OperationRow, plan: Plan) -> None:
+        if row.state == State.UNDOING:
+            target = NOWHERE if row.back_to is None else row.back_to
+            if not await self._back(row, plan, target):
+                return
+        try:
+            await self._forward(row, plan)
+        except _StoppedError:
+            await self._back(row, plan, NOWHERE)
+
+    async def _forward(self, row: OperationRow, plan: Plan) -> None:
+        todo = [n for n, state in enumerate(self._states) if state != StepState.DONE]
         begun = False
-        for index, (position, step) in enumerate(todo):
-            if self._cancelled.is_set() and plan.cancellable:
-                await self._stop(row, step, position, _Outcome.CANCELLED)
-                return False
+        for index, position in enumerate(todo):
+            step = plan.steps[position]
+            if self._cancelled.is_set():
+                await self._stop(position, step, cancelled=True)
             if not begun:
-                await self._record(Mark(position, step.name, StepState.RUNNING))
+                await self._begin(row, position, step)
             self._checkpoint(plan.kind, step.name, "started")
-            outcome, result = await self._attempt(row, plan, step)
+            self._results[step.name] = await self._attempt(row, position, step)
             self._checkpoint(plan.kind, step.name, "effected")
-            if outcome is not _Outcome.DONE:
-                await self._stop(row, step, position, outcome)
-                return False
-            self._results[step.name] = result
             # The end of one step and the beginning of the next share a commit.
-            marks = [Mark(position, step.name, StepState.DONE, result)]
-            begun = index + 1 < len(todo) and not self._cancelled.is_set()
-            if begun:
-                following, after = todo[index + 1]
-                marks.append(Mark(following, after.name, StepState.RUNNING))
-            await self._record(*marks)
+            marks = [Mark(position, step.name, StepState.DONE, self._results[step.name])]
+            following = todo[index + 1 : index + 2] if not self._cancelled.is_set() else []
+            free = [n for n in following if plan.steps[n].limits is None]
+            marks += [Mark(n, plan.steps[n].name, StepState.RUNNING) for n in free]
+            begun = bool(free)
+            last = index == len(todo) - 1
+            await self._record(*marks, release=step.limits is not None, last=last)
             self._in_flight = None
             self._checkpoint(plan.kind, step.name, "recorded")
-        await self._finish(State.SUCCEEDED)
-        return True
 
-    async def _attempt(
-        self, row: OperationRow, plan: Plan, step: Step
-    ) -> tuple[_Outcome, Mapping[str, Json]]:
-        context = self._context(row, step)
-        self._in_flight = row, step
+    async def _begin(self, row: OperationRow, position: int, step: Step) -> None:
+        wanted = step.limits(self._context(row, step)) if step.limits is not None else ()
+        async with self._fenced() as uow:
+            full = await limits.take(uow, row.id, wanted)
+            if full is None:
+                await store.mark_steps(uow, row.id, [Mark(position, step.name, StepState.RUNNING)])
+            else:
+                parked = {"owner": None, "lease_until": 0, "waits_for": full.key}
+                await store.guard(uow, self.claim, **parked)
+                text = f"Waits for a free place under {full.key} ({full.size} at a time)"
+                fact: Mapping[str, Json] = {"for": full.key, "text": text}
+                await store.append_event(uow, row.id, "waiting", fact, step.name)
+        if full is not None:
+            raise _ParkedError
+        self._states[position] = StepState.RUNNING
+
+    async def _attempt(self, row: OperationRow, position: int, step: Step) -> Mapping[str, Json]:
+        self._in_flight = row, position, step
         pause = step.backoff_seconds
         for attempt in range(1, step.attempts + 1):
-            task = asyncio.create_task(self._limited(step, context))
+            task = self._task = asyncio.create_task(self._once(row, step))
+            if self._cancelled.is_set():
+                task.cancel()
             try:
-                if plan.cancellable and await self._cancelled_first(task):
-                    return _Outcome.CANCELLED, {}
-                return _Outcome.DONE, await task
-            except SteadError as error:
-                self._error = _describe(step, error)
-                if not error.retryable or attempt == step.attempts:
-                    break
-            except Exception:  # a step's bug must undo the operation, not stop the worker
-                logger.exception("operation.step.crashed", operation=row.id, step=step.name)
-                self._error = _crashed(step)
-                break
+                await asyncio.wait({task})
             finally:
-                await _end(task)
+                # An attempt has ended before its undo begins, so that they never meet.
+                self._task = None
+                task.cancel()
+                await asyncio.wait({task})
+            if not self.held():
+                raise FencedError(row.id)
+            if task.cancelled() and self._cancelled.is_set():
+                break
+            error = None if task.cancelled() else task.exception()
+            if error is None and not task.cancelled():
+                return task.result()
+            self._error, passing = failures.describe(row.id, step, error)
+            if not passing or attempt == step.attempts:
+                await self._stop(position, step, cancelled=False)
             await self._note(step.name, "retry", {"attempt": attempt, **self._error})
             await self._pause(pause)
-            if plan.cancellable and self._cancelled.is_set():
-                return _Outcome.CANCELLED, {}
             pause = min(pause * 2, MAX_PAUSE_SECONDS)
-        return _Outcome.FAILED, {}
+        await self._stop(position, step, cancelled=True)
+        raise AssertionError("stopping never returns")
 
-    async def _limited(self, step: Step, context: StepContext) -> Mapping[str, Json]:
+    async def _once(self, row: OperationRow, step: Step) -> Mapping[str, Json]:
         limit = asyncio.timeout(step.limit_seconds)
         try:
             async with limit:
-                return _recordable(await step.do(context))
+                return _recordable(await Leashed(step.do(self._context(row, step)), self.held))
         except TimeoutError as error:
             if not limit.expired():
                 raise
-            raise _took_too_long(step) from error
+            text = f"“{step.title}” took longer than {step.limit_seconds:g} seconds"
+            raise StepError(text) from error
 
-    async def _cancelled_first(self, task: "asyncio.Task[Mapping[str, Json]]") -> bool:
-        flag = asyncio.create_task(self._cancelled.wait())
-        try:
-            await asyncio.wait({task, flag}, return_when=asyncio.FIRST_COMPLETED)
-            if task.done() or not self._cancelled.is_set():
-                return False
-            task.cancel()
-            await asyncio.wait({task})
-            return True
-        finally:
-            flag.cancel()
-
-    async def _stop(self, row: OperationRow, step: Step, position: int, outcome: _Outcome) -> None:
-        if outcome is _Outcome.CANCELLED:
-            self._error = {
-                "code": "operation.cancelled",
-                "message": "Cancelled",
-                "step": step.name,
-            }
+    async def _stop(self, position: int, step: Step, *, cancelled: bool) -> None:
+        """Turn round, or stay there to be looked at. Raises _StoppedError."""
         async with self._fenced() as uow:
-            state = await uow.session.get_one(StepRow, (row.id, position))
+            row = await store.get(uow, self.claim.operation_id)
+            if cancelled:
+                late = row is not None and row.cancel_reason == DEADLINE
+                self._error = failures.too_late(step) if late else failures.cancelled(step)
             # Also one that never started: a request may have reserved what its undo frees.
-            state.state = StepState.FAILED
-            state.error = str(self._error.get("message", ""))
-            state.finished_at = clock.utc_now()
-            await self._event(uow, step.name, "step", {"state": StepState.FAILED})
-            operation = await uow.session.get_one(OperationRow, row.id)
-            operation.state = State.UNDOING
-            operation.error = dict(self._error)
-            await self._event(uow, None, "state", {"state": State.UNDOING, "error": self._error})
+            message = str(self._error.get("message", ""))
+            mark = Mark(position, step.name, StepState.FAILED, error=message[:2000])
+            await store.mark_steps(uow, self.claim.operation_id, [mark])
+            await limits.release(uow, self.claim.operation_id)
+            kept = row is not None and row.keep and not cancelled
+            if kept:
+                await self._end(uow, State.KEPT)
+            else:
+                await self._turn(uow, State.UNDOING, error=self._error)
+        self._states[position] = StepState.FAILED
+        if kept:
+            raise _ParkedError
+        raise _StoppedError
 
-    async def _back(self, row: OperationRow, plan: Plan) -> None:
-        async with self._database.read() as uow:
-            states = await store.steps(uow.session, row.id)
-        for step, state in reversed(list(zip(plan.steps, states, strict=True))):
-            if state.state in (StepState.PENDING, StepState.UNDONE):
+    async def _back(self, row: OperationRow, plan: Plan, target: int) -> bool:
+        """Undo down to a step; tell whether to go forward again from there."""
+        for position in range(len(plan.steps) - 1, max(target, 0) - 1, -1):
+            step = plan.steps[position]
+            if self._states[position] in (StepState.PENDING, StepState.UNDONE):
                 continue
-            if step.undo is not None and not await self._undo(row, step):
+            if step.undo is not None and not await self._undo(row, position, step):
                 await self._finish(State.UNDO_FAILED)
-                return
+                return False
             self._checkpoint(plan.kind, step.name, "undone")
-            await self._record(Mark(state.position, step.name, StepState.UNDONE))
-        cancelled = self._error.get("code") == "operation.cancelled"
-        await self._finish(State.CANCELLED if cancelled else State.FAILED)
+            await self._record(Mark(position, step.name, StepState.UNDONE))
+            self._in_flight = None
+        if target == NOWHERE:
+            cancelled = self._error.get("code") == failures.CANCELLED
+            await self._finish(State.CANCELLED if cancelled else State.FAILED)
+            return False
+        async with self._fenced() as uow:
+            await store.turn_forward(uow, row.id, target)
+            await self._turn(uow, State.RUNNING, error=None, back_to=None)
+        for position in range(target, len(plan.steps)):
+            self._states[position] = StepState.PENDING
+            self._results.pop(plan.steps[position].name, None)
+        return True
 
-    async def _undo(self, row: OperationRow, step: Step) -> bool:
+    async def _undo(self, row: OperationRow, position: int, step: Step) -> bool:
         if step.undo is None:
             return True
+        self._in_flight = row, position, step
         pause = step.backoff_seconds
+        reason = ""
         for attempt in range(1, UNDO_ATTEMPTS + 1):
             try:
                 async with asyncio.timeout(step.limit_seconds):
-                    await step.undo(self._context(row, step))
+                    await Leashed(step.undo(self._context(row, step)), self.held)
+            except asyncio.CancelledError:
+                if self.held():
+                    raise
+                raise FencedError(row.id) from None
             except SteadError as error:
                 reason = error.message
             except TimeoutError:
@@ -239,35 +282,44 @@ class Run:
             await self._note(step.name, "undo_retry", {"attempt": attempt, "message": reason})
             await asyncio.sleep(pause)
             pause = min(pause * 2, MAX_PAUSE_SECONDS)
+        self._error["undo"] = {"step": step.name, "message": reason}
         return False
 
-    async def _record(self, *marks: Mark) -> None:
+    async def _record(self, *marks: Mark, release: bool = False, last: bool = False) -> None:
         async with self._fenced() as uow:
             await store.mark_steps(uow, self.claim.operation_id, marks)
+            if release:
+                await limits.release(uow, self.claim.operation_id)
+            if last:
+                self._error = {}
+                await self._end(uow, State.SUCCEEDED)
+        for mark in marks:
+            self._states[mark.position] = mark.state
 
     async def _finish(self, state: State) -> None:
         async with self._fenced() as uow:
-            row = await uow.session.get_one(OperationRow, self.claim.operation_id)
-            row.state = state
-            row.owner = None
-            row.finished_at = clock.utc_now()
-            await self._event(uow, None, "state", {"state": state, "error": self._error})
-            uow.wake(f"subject:{row.subject}")
+            await self._end(uow, state)
+
+    async def _end(self, uow: Uow, state: State) -> None:
+        over = {"owner": None, "finished_at": clock.utc_now(), "back_to": None}
+        await self._turn(uow, state, error=self._error or None, **over)
+
+    async def _turn(self, uow: Uow, state: State, **changes: object) -> None:
+        await store.guard(uow, self.claim, state=state, **changes)
+        fact: Mapping[str, Json] = {"state": state, "error": self._error}
+        await store.append_event(uow, self.claim.operation_id, "state", fact)
 
     async def _note(self, step: str, kind: str, data: Mapping[str, Json]) -> None:
         async with self._fenced() as uow:
-            await self._event(uow, step, kind, data)
-
-    async def _event(
-        self, uow: Uow, step: str | None, kind: str, data: Mapping[str, Json]
-    ) -> None:
-        await store.append_event(uow, self.claim.operation_id, kind, data, step)
+            await store.append_event(uow, self.claim.operation_id, kind, data, step)
 
     @asynccontextmanager
     async def _fenced(self) -> AsyncIterator[Uow]:
+        began = clock.monotonic()
         async with self._database.write() as uow:
             await store.guard(uow, self.claim)
             yield uow
+        self.held_until = max(self.held_until, began + self.claim.hand.lease_seconds)
 
     def _context(self, row: OperationRow, step: Step) -> StepContext:
         async def emit(kind: str, data: Mapping[str, Json]) -> None:
@@ -281,6 +333,7 @@ class Run:
             results=self._results,
             step=step.name,
             emit=emit,
+            round=row.round,
         )
 
     async def _pause(self, seconds: float) -> None:
@@ -300,7 +353,7 @@ class Run:
             async with self._database.read() as uow:
                 row = await store.get(uow, operation_id)
             if row is not None and row.cancel_requested:
-                self._cancelled.set()
+                self.cancel()
                 return
 
 
@@ -308,35 +361,7 @@ def _cancel_topic(operation_id: str) -> str:
     return f"cancel:{operation_id}"
 
 
-async def _end(task: "asyncio.Task[Mapping[str, Json]]") -> None:
-    """Cancel an attempt and wait until it is over, so that its undo never meets it."""
-    task.cancel()
-    await asyncio.wait({task})
-
-
 def _recordable(result: Mapping[str, Json] | None) -> Mapping[str, Json]:
     """Return a result as the database gives it back, or fail while the step can be undone."""
     found: dict[str, Json] = json.loads(json.dumps(dict(result or {}), allow_nan=False))
     return found
-
-
-def _describe(step: Step, error: SteadError) -> dict[str, Json]:
-    described: dict[str, Json] = {
-        "code": error.code,
-        "message": error.message,
-        "step": step.name,
-        "hint": error.hint,
-    }
-    return described
-
-
-def _crashed(step: Step) -> dict[str, Json]:
-    return {
-        "code": "internal",
-        "message": "An unexpected error stopped this step; the server's log has the details",
-        "step": step.name,
-    }
-
-
-def _took_too_long(step: Step) -> SteadError:
-    return StepError(f"“{step.title}” took longer than {step.limit_seconds:g} seconds")

@@ -1,34 +1,51 @@
-"""All SQL of durable work: submit, claim, lease and record, each fenced by its owner."""
+"""All SQL of doing the work: claims, leases, places under limits and records, each fenced.
+
+Statements are made once, here: making them costs more than running them.
+"""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from datetime import timedelta
+from typing import Any, Final, cast
 
-from sqlalchemy import CursorResult, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    Table,
+    and_,
+    bindparam,
+    exists,
+    false,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 
 from stead.core.db import DatabaseNow, Uow
-from stead.core.durable.plan import Json, Plan
-from stead.core.durable.tables import OPEN, EventRow, OperationRow, State, StepRow, StepState
-from stead.core.errors import Kind, SteadError
-from stead.kit import clock, ids
+from stead.core.durable.plan import Json
+from stead.core.durable.tables import (
+    OPEN,
+    EventRow,
+    HolderRow,
+    LimitRow,
+    OperationRow,
+    State,
+    StepRow,
+    StepState,
+)
+from stead.kit import clock
 
 QUEUE: Final = "operations"
-
-
-class CannotCancelError(SteadError):
-    """The operation has ended or must not be stopped half-way."""
-
-    kind = Kind.CONFLICT
-    code = "operation.not_cancellable"
-
-
-class KeyReusedError(SteadError):
-    """An idempotency key came back with a different request."""
-
-    kind = Kind.CONFLICT
-    code = "operation.idempotency_key_reused"
+OPERATION: Final = cast("Table", OperationRow.__table__)
+STEP: Final = cast("Table", StepRow.__table__)
+EVENT: Final = cast("Table", EventRow.__table__)
+LIMIT: Final = cast("Table", LimitRow.__table__)
+HOLDER: Final = cast("Table", HolderRow.__table__)
+PLAN: Final = "plan:"
+AT_WORK: Final = (State.RUNNING, State.UNDOING)
 
 
 class FencedError(Exception):
@@ -40,88 +57,25 @@ def topic(operation_id: str) -> str:
     return f"operation:{operation_id}"
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """What is asked for: whose, on what, with which parameters (never secrets)."""
-
-    project_id: str
-    subject: str
-    title: str
-    requested_by: str
-    params: Mapping[str, Json] = field(default_factory=dict)
-    idempotency_key: str | None = None
-    request_hash: str | None = None
-
-
-async def submit(uow: Uow, plan: Plan, submission: Submission) -> str:
-    """Write an operation and its steps in the caller's transaction; wake a worker after it."""
-    now = clock.utc_now()
-    operation_id = ids.new_id()
-    row = OperationRow(
-        id=operation_id,
-        kind=plan.kind,
-        plan_version=plan.version,
-        project_id=submission.project_id,
-        subject=submission.subject,
-        title=submission.title,
-        requested_by=submission.requested_by,
-        params=dict(submission.params),
-        state=State.QUEUED,
-        cancellable=plan.cancellable,
-        cancel_requested=False,
-        idempotency_key=submission.idempotency_key,
-        request_hash=submission.request_hash,
-        created_at=now,
-    )
-    uow.session.add(row)
-    uow.session.add_all(
-        StepRow(
-            operation_id=operation_id,
-            position=position,
-            name=step.name,
-            title=step.title,
-            state=StepState.PENDING,
-        )
-        for position, step in enumerate(plan.steps)
-    )
-    await uow.session.flush()
-    await append_event(uow, operation_id, "state", {"state": State.QUEUED})
-    uow.wake(QUEUE)
-    return operation_id
-
-
-async def find_repeat(uow: Uow, project_id: str, key: str, request_hash: str) -> str | None:
-    """Return the operation that this idempotency key made, or None when it is new."""
-    row = await uow.session.scalar(
-        select(OperationRow).where(
-            OperationRow.project_id == project_id, OperationRow.idempotency_key == key
-        )
-    )
-    if row is None:
-        return None
-    if row.request_hash != request_hash:
-        raise KeyReusedError("This Idempotency-Key was used for a different request")
-    return row.id
-
-
 async def get(uow: Uow, operation_id: str) -> OperationRow | None:
-    """Return one operation's row."""
-    return await uow.session.get(OperationRow, operation_id)
+    """Return one operation's row as it is now."""
+    return await uow.session.get(OperationRow, operation_id, populate_existing=True)
 
 
-async def request_cancel(uow: Uow, operation_id: str) -> None:
-    """Raise the flag that stops an operation at its next safe point and undoes it."""
-    row = await get(uow, operation_id)
-    if row is None or State(row.state).ended:
-        raise CannotCancelError("The operation has already ended")
-    if not row.cancellable:
-        raise CannotCancelError("A removal cannot be stopped half-way")
-    if row.state == State.UNDOING or row.cancel_requested:
-        return
-    row.cancel_requested = True
-    await append_event(uow, operation_id, "cancel", {})
-    uow.wake(f"cancel:{operation_id}")
-    uow.wake(QUEUE)
+async def steps(session: AsyncSession, operation_id: str) -> list[StepRow]:
+    """Return an operation's steps in order."""
+    rows = await session.scalars(
+        select(StepRow).where(StepRow.operation_id == operation_id).order_by(StepRow.position)
+    )
+    return list(rows)
+
+
+def count(result: object) -> int:
+    """Return how many rows a statement changed."""
+    return result.rowcount if isinstance(result, CursorResult) else 0
+
+
+_LOCK: Final = select(OPERATION.c.id).where(OPERATION.c.id == bindparam("b_id")).with_for_update()
 
 
 async def append_event(
@@ -137,15 +91,42 @@ async def append_events(
     facts: Iterable[tuple[str, Mapping[str, Json]]],
     step: str | None = None,
 ) -> None:
-    """Add facts to an operation in this order."""
+    """Add facts to an operation in this order.
+
+    Whoever writes an operation's events holds its row, so they are committed in the order of
+    their numbers, and one who reads on after the last that they saw misses none.
+    """
+    if uow.session.get_bind().dialect.name != "sqlite":
+        await uow.session.execute(_LOCK, {"b_id": operation_id})
+    await _tell(uow, operation_id, [(step, kind, data) for kind, data in facts])
+
+
+async def _tell(
+    uow: Uow, operation_id: str, facts: Sequence[tuple[str | None, str, Mapping[str, Json]]]
+) -> None:
     now = clock.utc_now()
     rows = [
         {"operation_id": operation_id, "at": now, "step": step, "kind": kind, "data": dict(data)}
-        for kind, data in facts
+        for step, kind, data in facts
     ]
     if rows:
-        await uow.session.execute(insert(EventRow), rows)
+        await uow.session.execute(insert(EVENT), rows)
         uow.wake(topic(operation_id))
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """A worker as the database sees it: its name, its lease, and the plans it knows."""
+
+    owner: str
+    lease_seconds: float
+    plans: Collection[tuple[str, int]]
+
+    @property
+    def knows(self) -> ColumnElement[bool]:
+        """Return the condition that an operation's plan is known."""
+        kind, version = OPERATION.c.kind, OPERATION.c.plan_version
+        return or_(false(), *(and_(kind == k, version == v) for k, v in self.plans))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,80 +134,105 @@ class Claim:
     """The right to run one operation until the lease ends or someone else claims it."""
 
     operation_id: str
-    owner: str
+    hand: Hand
     fence: int
 
 
-async def claim_next(
-    uow: Uow, owner: str, lease_seconds: float, running: Collection[str] = ()
-) -> Claim | None:
-    """Claim an abandoned operation, else the oldest whose subject is free.
+_EARLIER = OPERATION.alias("earlier")
+_BUSY: Final = exists().where(
+    _EARLIER.c.subject == OPERATION.c.subject,
+    _EARLIER.c.state.in_(OPEN),
+    # Ids sort by time only as long as no clock is set back.
+    or_(_EARLIER.c.id < OPERATION.c.id, _EARLIER.c.state != State.QUEUED),
+)
+_HELD: Final = select(func.count()).where(HOLDER.c.key == OPERATION.c.waits_for).scalar_subquery()
+_SIZE: Final = select(LIMIT.c.size).where(LIMIT.c.key == OPERATION.c.waits_for).scalar_subquery()
+_ABANDONED: Final = and_(
+    OPERATION.c.state.in_(AT_WORK),
+    OPERATION.c.lease_until < DatabaseNow(),
+    or_(OPERATION.c.waits_for.is_(None), func.coalesce(_SIZE, 1) > _HELD),
+)
+_WAITING: Final = and_(OPERATION.c.state == State.QUEUED, ~_BUSY)
+_SEEN: Final = (
+    OPERATION.c.id,
+    OPERATION.c.fence,
+    OPERATION.c.back_to,
+    OPERATION.c.waits_for,
+    OPERATION.c.started_at,
+)
+
+
+async def claim_next(uow: Uow, hand: Hand, running: Collection[str] = ()) -> Claim | None:
+    """Claim an abandoned operation, else the most urgent one whose subject is free.
 
     What the caller itself still runs is left alone, even when its lease ran out unnoticed.
     """
-    session = uow.session
-    earlier = aliased(OperationRow)
-    busy = exists().where(
-        earlier.subject == OperationRow.subject,
-        earlier.state.in_(OPEN),
-        # Ids sort by time only as long as no clock is set back.
-        or_(earlier.id < OperationRow.id, earlier.state != State.QUEUED),
-    )
-    abandoned = (
-        select(OperationRow.id)
-        .where(
-            OperationRow.state.in_((State.RUNNING, State.UNDOING)),
-            OperationRow.lease_until < DatabaseNow(),
-            OperationRow.id.not_in(running),
+    for condition in (_ABANDONED, _WAITING):
+        found = await uow.session.execute(
+            select(*_SEEN)
+            .where(condition, hand.knows, OPERATION.c.id.not_in(running))
+            .order_by(OPERATION.c.priority, OPERATION.c.id)
+            .limit(1)
         )
-        .order_by(OperationRow.id)
-        .limit(1)
-    )
-    waiting = (
-        select(OperationRow.id)
-        .where(OperationRow.state == State.QUEUED, ~busy)
-        .order_by(OperationRow.id)
-        .limit(1)
-    )
-    for query, guard in (
-        (abandoned, OperationRow.lease_until < DatabaseNow()),
-        (waiting, OperationRow.state == State.QUEUED),
-    ):
-        operation_id = await session.scalar(query)
-        if operation_id is None:
+        row = found.first()
+        if row is None:
             continue
         values: dict[str, object] = {
-            "owner": owner,
-            "fence": OperationRow.fence + 1,
-            "lease_until": DatabaseNow() + lease_seconds,
+            "owner": hand.owner,
+            "fence": row.fence + 1,
+            "lease_until": DatabaseNow() + hand.lease_seconds,
+            "waits_for": None,
         }
-        if query is waiting:
-            values |= {"state": State.RUNNING, "started_at": clock.utc_now()}
-        changed = await session.execute(
-            update(OperationRow).where(OperationRow.id == operation_id, guard).values(values)
+        if condition is _WAITING:
+            values["state"] = State.RUNNING if row.back_to is None else State.UNDOING
+            values["started_at"] = row.started_at or clock.utc_now()
+        same = (OPERATION.c.id == row.id, OPERATION.c.fence == row.fence)
+        changed = await uow.session.execute(
+            update(OPERATION).where(*same, condition).values(values)
         )
         if count(changed) == 1:
-            fence = await session.scalar(
-                select(OperationRow.fence).where(OperationRow.id == operation_id)
-            )
-            return Claim(operation_id, owner, fence or 0)
+            if row.waits_for is not None and not row.waits_for.startswith(PLAN):
+                # Taken now, so that nobody else is woken for the same place.
+                await uow.session.execute(
+                    insert(HOLDER), [{"key": row.waits_for, "operation_id": row.id}]
+                )
+            return Claim(row.id, hand, row.fence + 1)
     return None
 
 
-async def extend_leases(
-    uow: Uow, owner: str, lease_seconds: float, running: Iterable[str]
-) -> dict[str, bool]:
+async def note_unknown(uow: Uow, hand: Hand) -> None:
+    """Say of operations that could go on that no worker here knows their plan."""
+    session = uow.session
+    old = OPERATION.c.created_at < clock.utc_now() - timedelta(seconds=hand.lease_seconds)
+    rows = await session.execute(
+        select(OPERATION.c.id, OPERATION.c.kind, OPERATION.c.plan_version).where(
+            or_(_ABANDONED, _WAITING), ~hand.knows, old, OPERATION.c.waits_for.is_(None)
+        )
+    )
+    for row in list(rows):
+        waits = f"{PLAN}{row.kind}/{row.plan_version}"
+        await session.execute(
+            update(OPERATION).where(OPERATION.c.id == row.id).values(waits_for=waits)
+        )
+        text = (
+            f"No worker that runs now knows version {row.plan_version} of {row.kind}; it goes on "
+            "as soon as the version of Stead that accepted it, or a later one, is started"
+        )
+        await append_event(uow, row.id, "waiting", {"for": waits, "text": text})
+
+
+async def extend_leases(uow: Uow, hand: Hand, running: Iterable[str]) -> dict[str, bool]:
     """Prolong what this worker owns and really runs; return operation id to cancel flag."""
     own = (
-        OperationRow.owner == owner,
-        OperationRow.id.in_(list(running)),
-        OperationRow.state.in_((State.RUNNING, State.UNDOING)),
+        OPERATION.c.owner == hand.owner,
+        OPERATION.c.id.in_(list(running)),
+        OPERATION.c.state.in_(AT_WORK),
     )
     await uow.session.execute(
-        update(OperationRow).where(*own).values(lease_until=DatabaseNow() + lease_seconds)
+        update(OPERATION).where(*own).values(lease_until=DatabaseNow() + hand.lease_seconds)
     )
     rows = await uow.session.execute(
-        select(OperationRow.id, OperationRow.cancel_requested).where(*own)
+        select(OPERATION.c.id, OPERATION.c.cancel_requested).where(*own)
     )
     return {row.id: row.cancel_requested for row in rows}
 
@@ -234,23 +240,33 @@ async def extend_leases(
 async def abandon_all(uow: Uow) -> None:
     """End every lease at once; for a process that knows it is the only one."""
     await uow.session.execute(
-        update(OperationRow)
-        .where(OperationRow.state.in_((State.RUNNING, State.UNDOING)))
-        .values(lease_until=0)
+        update(OPERATION).where(OPERATION.c.state.in_(AT_WORK)).values(lease_until=0)
     )
 
 
-async def guard(uow: Uow, claim: Claim) -> None:
-    """Refuse to write on behalf of a claim that was taken over. Raises FencedError."""
-    changed = await uow.session.execute(
-        update(OperationRow)
-        .where(
-            OperationRow.id == claim.operation_id,
-            OperationRow.owner == claim.owner,
-            OperationRow.fence == claim.fence,
-        )
-        .values(fence=claim.fence)
-    )
+_GUARD: Final = update(OPERATION).where(
+    OPERATION.c.id == bindparam("b_id"),
+    OPERATION.c.owner == bindparam("b_owner"),
+    OPERATION.c.fence == bindparam("b_fence"),
+)
+_PROLONG: Final = _GUARD.values(lease_until=DatabaseNow() + bindparam("b_lease"))
+
+
+async def guard(uow: Uow, claim: Claim, **changes: Any) -> None:  # noqa: ANN401  (any column)
+    """Change the operation, or only prolong its lease, on behalf of a claim.
+
+    Raises FencedError when the claim was taken over: then nothing may be written.
+    """
+    mine: dict[str, object] = {
+        "b_id": claim.operation_id,
+        "b_owner": claim.hand.owner,
+        "b_fence": claim.fence,
+    }
+    if changes:
+        changed = await uow.session.execute(_GUARD.values(changes), mine)
+    else:
+        mine["b_lease"] = claim.hand.lease_seconds
+        changed = await uow.session.execute(_PROLONG, mine)
     if count(changed) != 1:
         raise FencedError(claim.operation_id)
 
@@ -263,44 +279,58 @@ class Mark:
     name: str
     state: StepState
     result: Mapping[str, Json] = field(default_factory=dict)
+    error: str | None = None
+
+
+def _or_kept(name: str) -> ColumnElement[Any]:
+    column = STEP.c[name]
+    return func.coalesce(bindparam(f"b_{name}", type_=column.type), column)
+
+
+_MARK: Final = (
+    update(STEP)
+    .where(STEP.c.operation_id == bindparam("b_id"), STEP.c.position == bindparam("b_position"))
+    .values(
+        state=bindparam("b_state"),
+        started_at=func.coalesce(
+            STEP.c.started_at, bindparam("b_started", type_=STEP.c.started_at.type)
+        ),
+        finished_at=_or_kept("finished_at"),
+        result=_or_kept("result"),
+        error=_or_kept("error"),
+    )
+)
 
 
 async def mark_steps(uow: Uow, operation_id: str, marks: Sequence[Mark]) -> None:
-    """Write down what steps have come to, with an event for each."""
+    """Write down what steps have come to, with an event for each. The caller is guarded."""
     now = clock.utc_now()
-    for mark in marks:
-        values: dict[str, object] = {"state": mark.state}
-        if mark.state is StepState.RUNNING:
-            values["started_at"] = func.coalesce(StepRow.started_at, now)
-        elif mark.state is StepState.DONE:
-            values |= {"finished_at": now, "result": dict(mark.result)}
-        await uow.session.execute(
-            update(StepRow)
-            .where(StepRow.operation_id == operation_id, StepRow.position == mark.position)
-            .values(values)
-        )
-    rows = [
+    values = [
         {
-            "operation_id": operation_id,
-            "at": now,
-            "step": mark.name,
-            "kind": "step",
-            "data": {"state": mark.state},
+            "b_id": operation_id,
+            "b_position": mark.position,
+            "b_state": mark.state,
+            "b_started": now if mark.state is StepState.RUNNING else None,
+            "b_finished_at": now if mark.state in (StepState.DONE, StepState.FAILED) else None,
+            "b_result": dict(mark.result) if mark.state is StepState.DONE else None,
+            "b_error": mark.error,
         }
         for mark in marks
     ]
-    await uow.session.execute(insert(EventRow), rows)
-    uow.wake(topic(operation_id))
+    await uow.session.execute(_MARK, values)
+    facts: list[tuple[str | None, str, Mapping[str, Json]]] = [
+        (mark.name, "step", {"state": mark.state}) for mark in marks
+    ]
+    await _tell(uow, operation_id, facts)
 
 
-async def steps(session: AsyncSession, operation_id: str) -> list[StepRow]:
-    """Return an operation's steps in order."""
-    rows = await session.scalars(
-        select(StepRow).where(StepRow.operation_id == operation_id).order_by(StepRow.position)
+_CLEAN: Final = {"started_at": None, "finished_at": None, "result": None, "error": None}
+
+
+async def turn_forward(uow: Uow, operation_id: str, position: int) -> None:
+    """Let the steps from here on be as if they had never begun."""
+    await uow.session.execute(
+        update(STEP)
+        .where(STEP.c.operation_id == operation_id, STEP.c.position >= position)
+        .values(state=StepState.PENDING, **_CLEAN)
     )
-    return list(rows)
-
-
-def count(result: object) -> int:
-    """Return how many rows a statement changed."""
-    return result.rowcount if isinstance(result, CursorResult) else 0

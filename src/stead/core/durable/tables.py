@@ -1,4 +1,4 @@
-"""The three tables of durable work; API, console and audit read them through operations."""
+"""The tables of durable work; API, console and audit read them through operations."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -22,6 +22,7 @@ class State(StrEnum):
     UNDO_FAILED = "undo_failed"
     INTERRUPTED = "interrupted"
     SETTLED = "settled"
+    KEPT = "kept"
 
     @property
     def ended(self) -> bool:
@@ -43,11 +44,17 @@ class StepState(StrEnum):
 
 
 class OperationRow(Base):
-    """One operation. ``fence`` grows with every claim and shuts out former owners."""
+    """One operation. ``fence`` grows with every claim and shuts out former owners.
+
+    ``back_to``: somebody asked for a retry, which first undoes down to this step and then
+    goes forward again; -1 undoes everything and ends. ``waits_for`` is what nobody can
+    give it now: a place under a limit, or a worker that knows its plan.
+    """
 
     __tablename__ = "operation"
     __table_args__ = (
         Index("ix_operation_state_subject", "state", "subject"),
+        Index("ix_operation_state_priority_id", "state", "priority", "id"),
         Index("uq_operation_idempotency", "project_id", "idempotency_key", unique=True),
     )
 
@@ -62,6 +69,13 @@ class OperationRow(Base):
     state: Mapped[str] = mapped_column(String(16))
     cancellable: Mapped[bool] = mapped_column(Boolean)
     cancel_requested: Mapped[bool] = mapped_column(Boolean, default=False)
+    cancel_reason: Mapped[str | None] = mapped_column(String(20))
+    keep: Mapped[bool] = mapped_column(Boolean, default=False)
+    priority: Mapped[int] = mapped_column(Integer, default=0)
+    round: Mapped[int] = mapped_column(Integer, default=0)
+    back_to: Mapped[int | None] = mapped_column(Integer)
+    waits_for: Mapped[str | None] = mapped_column(String(120))
+    deadline_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     error: Mapped[dict[str, Json] | None] = mapped_column(JSON(none_as_null=True))
     owner: Mapped[str | None] = mapped_column(String(80))
     fence: Mapped[int] = mapped_column(Integer, default=0)
@@ -106,3 +120,30 @@ class EventRow(Base):
     step: Mapped[str | None] = mapped_column(String(80))
     kind: Mapped[str] = mapped_column(String(20))
     data: Mapped[dict[str, Json]] = mapped_column(JSON)
+
+
+class LimitRow(Base):
+    """How many steps may hold a key; its row is what those who take a place queue at."""
+
+    __tablename__ = "operation_limit"
+
+    key: Mapped[str] = mapped_column(String(120), primary_key=True)
+    size: Mapped[int] = mapped_column(Integer)
+
+
+class HolderRow(Base):
+    """An operation whose present step holds a key."""
+
+    __tablename__ = "operation_holder"
+
+    key: Mapped[str] = mapped_column(String(120), primary_key=True)
+    operation_id: Mapped[str] = mapped_column(String(26), primary_key=True, index=True)
+
+
+class ScheduleRow(Base):
+    """When a schedule last submitted."""
+
+    __tablename__ = "operation_schedule"
+
+    name: Mapped[str] = mapped_column(String(80), primary_key=True)
+    last_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -2,17 +2,20 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from math import inf
 from typing import Final, TypeAlias
 
 from stead.core import log
 from stead.core.db import Database
-from stead.core.durable import store
+from stead.core.durable import requests, store
 from stead.core.durable.plan import Plan
 from stead.core.durable.run import Run
-from stead.core.durable.store import Claim, FencedError
+from stead.core.durable.store import FencedError, Hand
 from stead.core.errors import SteadError
+from stead.kit import clock
 
 LEASE_SECONDS: Final = 20.0
+BEATS: Final = 3
 # Nobody is woken when a worker dies, so all look now and then, several times in a lease.
 SAFETY_PART: Final = 4
 
@@ -35,14 +38,16 @@ class Worker:
     ) -> None:
         self._database = database
         self._plans = {plan.key: plan for plan in plans}
-        self._owner = owner
+        self._hand = Hand(owner, lease_seconds, self._plans.keys())
         self._slots = slots
         self._lease = lease_seconds
+        self._alone = False
         self._checkpoint = checkpoint or _pass
         self._running: dict[str, Run] = {}
 
     async def run(self, *, alone: bool) -> None:
         """Work until cancelled. ``alone`` says that no other worker lives: take over at once."""
+        self._alone = alone
         if alone:
             async with self._database.write() as uow:
                 await store.abandon_all(uow)
@@ -55,22 +60,24 @@ class Worker:
         while True:
             seen = bus.version(store.QUEUE)
             try:
-                while len(self._running) < self._slots and (claim := await self._claim()):
-                    self._start(group, claim)
+                while len(self._running) < self._slots and await self._start(group):
+                    pass
             except SteadError as error:
                 logger.warning("worker.claim.failed", reason=error.message)
                 await asyncio.sleep(1)
                 continue
             await bus.changed(store.QUEUE, seen, self._lease / SAFETY_PART)
 
-    async def _claim(self) -> Claim | None:
+    async def _start(self, group: asyncio.TaskGroup) -> bool:
+        held_until = inf if self._alone else clock.monotonic() + self._lease
         async with self._database.write() as uow:
-            return await store.claim_next(uow, self._owner, self._lease, set(self._running))
-
-    def _start(self, group: asyncio.TaskGroup, claim: Claim) -> None:
-        run = Run(self._database, self._plans, claim, self._checkpoint)
+            claim = await store.claim_next(uow, self._hand, set(self._running))
+        if claim is None:
+            return False
+        run = Run(self._database, self._plans, claim, self._checkpoint, held_until)
         self._running[claim.operation_id] = run
         group.create_task(self._drive(run))
+        return True
 
     async def _drive(self, run: Run) -> None:
         try:
@@ -97,20 +104,27 @@ class Worker:
 
     async def _heartbeat(self) -> None:
         while True:
-            await asyncio.sleep(self._lease / 3)
-            if not self._running:
-                continue
+            await asyncio.sleep(self._lease / BEATS)
             try:
-                async with self._database.write() as uow:
-                    owned = await store.extend_leases(uow, self._owner, self._lease, self._running)
+                await self._beat()
             except SteadError as error:
                 logger.warning("worker.heartbeat.failed", reason=error.message)
-                continue
-            for operation_id, run in list(self._running.items()):
-                # One that somebody took over runs on to its next record and is refused there:
-                # only a finished effect can be made good again.
-                if owned.get(operation_id):
-                    run.cancel()
+
+    async def _beat(self) -> None:
+        began = clock.monotonic()
+        owned: dict[str, bool] = {}
+        if self._running:
+            async with self._database.write() as uow:
+                owned = await store.extend_leases(uow, self._hand, self._running)
+        for operation_id, cancel_requested in owned.items():
+            run = self._running.get(operation_id)
+            if run is not None:
+                run.held_until = max(run.held_until, began + self._lease)
+            if run is not None and cancel_requested:
+                run.cancel()
+        async with self._database.write() as uow:
+            await requests.pass_deadlines(uow)
+            await store.note_unknown(uow, self._hand)
 
 
 def _pass(_kind: str, _step: str, _phase: str) -> None:
