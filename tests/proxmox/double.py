@@ -20,10 +20,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from tests.proxmox import app, console, presets
+from tests.proxmox import app, console, guests, presets
+from tests.proxmox.access import Grant, User
 from tests.proxmox.clock import Clock
 from tests.proxmox.faults import Faults
+from tests.proxmox.formats import split_list
 from tests.proxmox.http1 import Server
+from tests.proxmox.locks import guest_lock
 from tests.proxmox.settings import Settings
 from tests.proxmox.tasks import Task
 from tests.proxmox.wire import Request, Response
@@ -79,6 +82,51 @@ class Double:
     def tasks(self, kind: str = "") -> list[Task]:
         """Return the tasks of a kind, oldest first."""
         return [task for task in self.world.tasks.values() if kind in {"", task.type}]
+
+    def person(self, name: str, password: str, grants: dict[str, str]) -> None:
+        """Add a user with a password and privileges by path, a role for each path."""
+        access = self.world.access
+        access.users[name] = User(password=access.digest(password))
+        for path, privileges in grants.items():
+            role = f"Role{len(access.roles)}"
+            access.roles[role] = set(split_list(privileges))
+            access.acl[Grant(path, "user", name, role)] = 1
+
+    def node_down(self, name: str, *, quorum: bool = True) -> None:
+        """Let a node die; its guests stay listed and calls to it fail after a wait."""
+        self.world.nodes[name].online = False
+        self.world.quorate = quorum
+
+    def node_up(self, name: str) -> None:
+        """Let a node be back, and the quorum with it."""
+        self.world.nodes[name].online, self.world.nodes[name].unreachable = True, 0
+        self.world.quorate = True
+
+    def daemon(self, state: str) -> None:
+        """Let ``pvedaemon`` be down or ``frozen``, or ``pmxcfs`` down; empty is well."""
+        self.world.down = state
+
+    def stale_lock(self, vmid: int, lock: str) -> None:
+        """Leave a lock in a config that no call can take out."""
+        self.guest(vmid).config["lock"] = lock
+
+    def hold(self, vmid: int) -> None:
+        """Hold the lock on a config as another process on the node would."""
+        self.world.locks.grab(guest_lock(vmid))
+
+    def release(self, vmid: int) -> None:
+        """Give the lock on a config back."""
+        self.world.locks.release(guest_lock(vmid))
+
+    def lag(self, seconds: float) -> None:
+        """From now on collect what /cluster/resources says only so often."""
+        self.world.in_background(asyncio.create_task(self._collect(seconds)))
+
+    async def _collect(self, seconds: float) -> None:
+        while True:
+            found = self.world.guests.values()
+            self.world.stale = {one.vmid: guests.snapshot_row(self.world, one) for one in found}
+            await self.clock.sleep(seconds)
 
     def context(self) -> ssl.SSLContext:
         """Return what a client needs to trust this one and nothing else."""

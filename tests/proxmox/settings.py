@@ -39,7 +39,6 @@ class Settings:
     memory: int = 24 * GIB
     disk: int = 252 * GIB
     btrfs: int = 12 * GIB
-    resources_lag: float = 0.0
     online_resize: bool = False
     kvm: bool = True
     bigger_than: int = 16 * 1024 * GIB

@@ -72,3 +72,8 @@ def test_permissions_and_flags_agree_with_the_schema() -> None:
 
 def test_every_handler_is_in_the_table() -> None:
     assert set(HANDLERS) <= {endpoint.key for endpoint in schema.endpoints()}
+
+
+def test_every_endpoint_of_the_table_is_served() -> None:
+    unserved = {endpoint.key for endpoint in schema.endpoints()} - set(HANDLERS)
+    assert unserved == set()

@@ -69,6 +69,9 @@ class Guest:
     mode: str = "tty"
     stubborn: bool = False
     paused: bool = False
+    password: str = ""
+    modes: dict[str, int] = dataclasses.field(default_factory=dict)
+    folders: set[str] = dataclasses.field(default_factory=set)
     stranded: set[str] = dataclasses.field(default_factory=set)
 
     @property
@@ -183,6 +186,7 @@ class World:
         self.stale: dict[int, dict[str, Any]] = {}
         self.pids = itertools.count(2000)
         self.booted = clock.now() - 3600
+        self.programs: dict[str, Any] = {}
         self.executed: list[tuple[int, list[str], str]] = []
         self.background: set[asyncio.Task[None]] = set()
 

@@ -10,6 +10,12 @@ from tests.proxmox.formats import split_list
 DETAILS = ("comment", "email", "firstname", "lastname", "keys")
 
 
+@serves("GET /access")
+async def index(call: Call) -> object:
+    names = ("users", "groups", "roles", "acl", "domains", "openid", "tfa", "ticket", "password")
+    return [{"subdir": name} for name in names]
+
+
 @serves("GET /access/roles")
 async def roles(call: Call) -> object:
     rows: list[dict[str, object]] = []

@@ -128,6 +128,7 @@ class Cloning:
             raise TaskFailed("clone failed: interrupted by signal") from None
         self.made.config.pop("lock", None)
         self.made.files = dict(self.source.files)
+        self.made.modes, self.made.password = dict(self.source.modes), self.source.password
         self._unlock()
 
     def _unlock(self) -> None:

@@ -190,6 +190,7 @@ class Making:
         }
         self.guest.config = {key: guests.stored(key, value) for key, value in config.items()}
         self.guest.files = self._files()
+        self.guest.password = str(self.call.get("password", ""))
 
     def _fresh(self) -> dict[str, Any]:
         config = {**DEFAULTS, "hostname": f"CT{self.guest.vmid}", **self.wanted}

@@ -31,6 +31,7 @@ PATTERNS = (
     (re.compile(r"\d{4}_\d\d_\d\d-\d\d_\d\d_\d\d"), "MOMENT"),
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"), "MOMENT"),
     (re.compile(r"\.tmp\.?\d+"), ".tmp.N"),
+    (re.compile(r"termproxy 59\d\d"), "termproxy PORT"),
     (re.compile(r"pveupload-[0-9a-f]+"), "pveupload-N"),
     (re.compile(r"10\.78\.0\.\d+|fe80::[0-9a-f:]+"), "ADDRESS"),
 )

@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 
 from tests.proxmox import app, login
 from tests.proxmox.clock import Clock, settle
-from tests.proxmox.replay import compare
+from tests.proxmox.replay import compare, sockets
 from tests.proxmox.wire import DroppedError, Request, Response
 from tests.proxmox.world import World
 
@@ -62,6 +62,7 @@ class Player:
         self.secrets: dict[int, str] = {}
         self.index = 0
         self.remarks: list[str] = []
+        self.console: dict[str, str] = {}
         self.bodies: dict[int, bytes] = {}
 
     async def play(self) -> list[Result]:
@@ -97,11 +98,39 @@ class Player:
 
     async def _play_one(self, index: int) -> None:
         exchange = self.exchanges[index]
+        if "Upgrade" in ((exchange.get("request") or {}).get("headers") or {}):
+            await self._play_socket(index)
+            return
         if not playable(exchange):
             return
         await self._prepare(index)
         ours = await self._until(self._send(index))
         self._judge(index, ours)
+
+    async def _play_socket(self, index: int) -> None:
+        """Ask for a websocket, say what was said first, and compare the handshake and answer."""
+        exchange = self.exchanges[index]
+        ticket, port = self.console.get("ticket", ""), self.console.get("port", "")
+        target = re.sub(r"port=\d+", f"port={port}", exchange["request"]["path"])
+        target = target.replace("<TERMTICKET>", quote(ticket, safe=""))
+        lines = exchange["transcript (> sent, < received)"]
+        said = [one[2:].replace("<TERMTICKET>", ticket) for one in lines if one.startswith(">")]
+        headers = {"upgrade": "websocket", "sec-websocket-protocol": "binary"}
+        if exchange["request"]["headers"]["auth"] == "Cookie":
+            headers["cookie"] = self._headers({}, self.user)["cookie"]
+        elif exchange["request"]["headers"]["auth"]:
+            given = "PVEAPIToken=con@pve!tt=<TOKEN_SECRET>"
+            headers["authorization"] = self._authorization(given, index)
+        answer = await sockets.talk(self.world, Request("GET", target, headers), said)
+        recorded = exchange["response"]["status_line_and_headers"].split("\r\n")[0]
+        found = answer.split("\r\n")[0]
+        differences = [] if found == recorded else [f"{found!r}, recorded {recorded!r}"]
+        heard = [one[2:] for one in lines if one.startswith("<")]
+        if bool(heard) != ("OK" in answer.partition("\r\n\r\n")[2]):
+            differences.append(f"{answer!r}, recorded {heard[:1]!r}")
+        self.results.append(
+            Result(self.file, index, f"WebSocket {target}"[:120], tuple(differences))
+        )
 
     async def _prepare(self, index: int) -> None:
         """Let happen what happened off the record before an exchange."""
@@ -252,6 +281,8 @@ class Player:
             body = parse(ours)
             differences = compare.complaints(recorded, ours, body)
             self._learn(recorded.get("body"), body)
+            if request["path"].endswith("/termproxy") and ours.status == recorded["status"] == 200:
+                self.console = body["data"]
         self.results.append(Result(self.file, index, label, tuple(differences)))
 
     def _learn(self, recorded: Any, ours: Any) -> None:
