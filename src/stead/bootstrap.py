@@ -18,7 +18,7 @@ from stead.deployments import adoption, public as deployments, workflows
 from stead.engines import registry
 from stead.engines.errors import UnsupportedError
 from stead.engines.port import ContainerEngine
-from stead.entrypoints import admin
+from stead.entrypoints import admin, engines
 from stead.entrypoints.plant import Plant, lay_ground
 from stead.platform import public as platform, workflows as platform_workflows
 
@@ -89,31 +89,7 @@ def main() -> None:
 
 def _engine(settings: Settings) -> ContainerEngine:
     kind = settings.engine.kind
-    options = _simulator(settings) if settings.engine.simulated else _incus(settings)
-    engine = registry.connect(kind, options)
+    engine = registry.connect(kind, engines.options(settings))
     if not isinstance(engine, ContainerEngine):
         raise UnsupportedError(f"The engine {kind} cannot run deployments")
     return engine
-
-
-def _incus(settings: Settings) -> dict[str, str]:
-    incus = settings.incus
-    return {
-        "url": incus.url,
-        "project": incus.project,
-        "pool": incus.pool,
-        "certificate": str(incus.client_cert),
-        "key": str(incus.client_key),
-        "server_certificate": str(incus.server_cert),
-    }
-
-
-def _simulator(settings: Settings) -> dict[str, str]:
-    simulator = settings.simulator
-    options = {
-        "nodes": str(simulator.nodes),
-        "speed": str(simulator.speed),
-        "images": settings.incus.image,
-        "state": str(settings.server.data_dir / "simulator.journal"),
-    }
-    return options | ({"faults": str(simulator.faults)} if simulator.faults else {})

@@ -9,7 +9,7 @@ import typer
 
 from stead.core import epoch, files, log, pki, vault
 from stead.edge import loop as edge_loop
-from stead.entrypoints import config, copies
+from stead.entrypoints import config, copies, scorecards
 from stead.entrypoints.local import (
     fail as _fail,
     run as _run,
@@ -58,6 +58,7 @@ def application(assemble: Assemble) -> typer.Typer:
 
 admin_commands = typer.Typer(no_args_is_help=True, help="Set up and look after this server.")
 copies.add_to(admin_commands)
+scorecards.add_to(admin_commands)
 
 
 @admin_commands.command()

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -84,14 +84,20 @@ class Scorecard:
 
 
 async def run_all(
-    target: Target, behaviours: Iterable[Behaviour], required: Sequence[Ability]
+    target: Target,
+    behaviours: Iterable[Behaviour],
+    required: Sequence[Ability],
+    tell: Callable[[Result], None] = lambda _result: None,
 ) -> Scorecard:
-    """Try the behaviours one after the other."""
+    """Try the behaviours one after the other, and tell each result as it comes."""
     health = await target.driver.health()
     record = await target.driver.capabilities()
     for network in (target.network, target.other):
         await target.driver.ensure_network(network)
-    results = [await run_one(target, behaviour) for behaviour in behaviours]
+    results = []
+    for behaviour in behaviours:
+        results.append(await run_one(target, behaviour))
+        tell(results[-1])
     title = f"{health.engine} {health.version} on {', '.join(health.nodes)}"
     if health.simulated:
         title += " (a simulator: no guest of it runs anything)"

@@ -97,7 +97,8 @@ async def addresses_are_filtered(trial: Trial) -> None:
     await _connect(trial, spec)
     expect(await _reaches(trial, spec, gateway), "with its own address it does not reach anybody")
     free = trial.spec().address
-    await trial.said(spec.name, f"ip addr flush dev eth0; ip addr add {free}/24 dev eth0")
+    length = trial.target.network.cidr.prefixlen
+    await trial.said(spec.name, f"ip addr flush dev eth0; ip addr add {free}/{length} dev eth0")
     expect(not await _reaches(trial, spec, gateway), "a stolen address works")
     await _connect(trial, spec)
     expect(await _reaches(trial, spec, gateway), "its own address works no more")
@@ -128,20 +129,22 @@ async def projects_are_isolated(trial: Trial) -> None:
     other = trial.spec(network=far.name, address=far.cidr[number])
     await trial.make(other, start=True)
     await _connect(trial, own)
-    await _connect(trial, other, far.gateway)
+    await _connect(trial, other)
     expect(await _reaches(trial, own, trial.target.network.gateway), "its gateway is silent")
     expect(await _reaches(trial, other, far.gateway), "the other's gateway is silent")
     expect(not await _reaches(trial, own, _address(other)), "a guest of another project answers")
     expect(not await _reaches(trial, other, _address(own)), "a guest of another project answers")
 
 
-async def _connect(trial: Trial, spec: GuestSpec, gateway: IPv4Address | None = None) -> None:
+async def _connect(trial: Trial, spec: GuestSpec) -> None:
     """Give the guest's interface its address, whether or not the image does so itself."""
-    gateway = gateway or trial.target.network.gateway
+    both = (trial.target.network, trial.target.other)
+    network = next(each for each in both if each.name == spec.network)
+    address = f"{spec.address}/{network.cidr.prefixlen}"
     await trial.said(
         spec.name,
-        f"ip link set eth0 up; ip addr flush dev eth0; ip addr add {spec.address}/24 dev eth0; "
-        f"ip route replace default via {gateway}",
+        f"ip link set eth0 up; ip addr flush dev eth0; ip addr add {address} dev eth0; "
+        f"ip route replace default via {network.gateway}",
     )
 
 
