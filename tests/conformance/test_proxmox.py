@@ -19,6 +19,8 @@ from stead.engines.conformance.suite import BEHAVIOURS
 from stead.engines.conformance.trial import Behaviour
 from stead.engines.drivers.proxmox.driver import ProxmoxDriver
 
+pytestmark = pytest.mark.timeout(180)  # a life of many tasks, on a machine that may be busy
+
 NOT_DECLARED = {
     Ability.PROCESS_LIMIT,
     Ability.ADDRESS_FILTER,

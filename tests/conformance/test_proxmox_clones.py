@@ -18,6 +18,8 @@ from tests.support.virtual import in_virtual_time, virtual_driver
 from stead.engines.drivers.proxmox.driver import ProxmoxDriver
 from stead.engines.values import GuestSpec, GuestState
 
+pytestmark = pytest.mark.timeout(180)  # a life of many tasks, on a machine that may be busy
+
 CLONES = 50
 # What the scheduler may add to the time that the lock alone imposes.
 ALLOWANCE = 1.3

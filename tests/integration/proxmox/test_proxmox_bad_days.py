@@ -21,6 +21,8 @@ from stead.engines.drivers.proxmox.login import Token
 from stead.engines.values import GuestSpec, GuestState
 from stead.kit.secrets import Secret
 
+pytestmark = pytest.mark.timeout(180)  # a life of many tasks, on a machine that may be busy
+
 OTHER_FINGERPRINT = ":".join(["AB"] * 32)
 
 

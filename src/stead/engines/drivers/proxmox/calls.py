@@ -33,10 +33,8 @@ def _call(method: str, path: str, params: str = "") -> Call:
 DC_FW_OPTIONS: Final = _call("GET", "/cluster/firewall/options")
 VERSION: Final = _call("GET", "/version")
 CLUSTER_STATUS: Final = _call("GET", "/cluster/status")
-CLUSTER_OPTIONS: Final = _call("GET", "/cluster/options")
 RESOURCES: Final = _call("GET", "/cluster/resources", "type")
 NODES: Final = _call("GET", "/nodes")
-NODE_RRD: Final = _call("GET", "/nodes/{node}/rrddata", "timeframe cf")
 
 LOGIN: Final = _call("POST", "/access/ticket", "username password")
 PERMISSIONS: Final = _call("GET", "/access/permissions", "path userid")
@@ -50,9 +48,7 @@ ACL_UPDATE: Final = _call("PUT", "/access/acl", "path roles users propagate")
 TASKS: Final = _call("GET", "/nodes/{node}/tasks", "source vmid typefilter limit")
 TASK_STATUS: Final = _call("GET", "/nodes/{node}/tasks/{upid}/status")
 TASK_LOG: Final = _call("GET", "/nodes/{node}/tasks/{upid}/log", "start limit")
-TASK_STOP: Final = _call("DELETE", "/nodes/{node}/tasks/{upid}")
 
-CT_LIST: Final = _call("GET", "/nodes/{node}/lxc")
 CT_CREATE: Final = _call(
     "POST",
     "/nodes/{node}/lxc",
@@ -83,14 +79,11 @@ CT_CLONE: Final = _call(
 CT_TEMPLATE: Final = _call("POST", "/nodes/{node}/lxc/{vmid}/template")
 CT_FEATURE: Final = _call("GET", "/nodes/{node}/lxc/{vmid}/feature", "feature snapname")
 CT_RESIZE: Final = _call("PUT", "/nodes/{node}/lxc/{vmid}/resize", "disk size")
-CT_INTERFACES: Final = _call("GET", "/nodes/{node}/lxc/{vmid}/interfaces")
-CT_RRD: Final = _call("GET", "/nodes/{node}/lxc/{vmid}/rrddata", "timeframe cf")
 CT_SNAPSHOTS: Final = _call("GET", "/nodes/{node}/lxc/{vmid}/snapshot")
 CT_SNAPSHOT: Final = _call("POST", "/nodes/{node}/lxc/{vmid}/snapshot", "snapname description")
 CT_SNAPSHOT_DELETE: Final = _call("DELETE", "/nodes/{node}/lxc/{vmid}/snapshot/{snapname}")
 CT_ROLLBACK: Final = _call("POST", "/nodes/{node}/lxc/{vmid}/snapshot/{snapname}/rollback")
 CT_TERM: Final = _call("POST", "/nodes/{node}/lxc/{vmid}/termproxy")
-CT_FW_OPTIONS: Final = _call("GET", "/nodes/{node}/lxc/{vmid}/firewall/options")
 CT_FW_SET: Final = _call(
     "PUT",
     "/nodes/{node}/lxc/{vmid}/firewall/options",
@@ -138,7 +131,6 @@ BRIDGE_CREATE: Final = _call("POST", "/nodes/{node}/network", "iface type cidr a
 BRIDGE_DELETE: Final = _call("DELETE", "/nodes/{node}/network/{iface}")
 NETWORK_APPLY: Final = _call("PUT", "/nodes/{node}/network")
 
-POOLS: Final = _call("GET", "/pools", "poolid")
 POOL_CREATE: Final = _call("POST", "/pools", "poolid comment")
 POOL_UPDATE: Final = _call("PUT", "/pools", "poolid vms delete allow-move")
 POOL_DELETE: Final = _call("DELETE", "/pools", "poolid")
