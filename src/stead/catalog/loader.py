@@ -120,6 +120,12 @@ def load_package(folder: Path) -> Package:
     )
 
 
+def find_earlier(folder: Path) -> Package | None:
+    """Return the version before this one, where its author keeps it (.earlier/ID beside it)."""
+    older = folder.parent / ".earlier" / folder.name
+    return load_package(older) if older.is_dir() else None
+
+
 def with_record(package: Package, proven: Mapping[tuple[str, str], Record]) -> Package:
     """Return a package with what the prover last found about these very files."""
     proof = package.proof.digest if package.proof else ""

@@ -128,7 +128,7 @@ async def _prove_all(
         for place, package in packages:
             name = package.manifest.id
             _say(f"{name} {package.manifest.version} ({package.digest[:12]})")
-            older = earlier or _sibling(place)
+            older = earlier or loader.find_earlier(place)
             found = await prove(lab, package, lambda text: _say(f"  {text}"), older)
             _say(f"  {found.result} in {found.seconds.get('total', 0):.0f} s {found.reason}")
             if report:
@@ -161,12 +161,6 @@ async def _build_image(stack: contextlib.AsyncExitStack) -> Path:
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     await process.check([str(script), str(folder)], limit_seconds=900)
     return folder
-
-
-def _sibling(folder: Path) -> Package | None:
-    """Return the version before this one, where its author keeps it in earlier/ID."""
-    older = folder.parent / ".earlier" / folder.name
-    return loader.load_package(older) if older.is_dir() else None
 
 
 def _load(folder: Path) -> Package:

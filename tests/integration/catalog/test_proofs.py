@@ -29,16 +29,17 @@ async def lab(incus: Incus, images: Path) -> AsyncIterator[Lab]:
         yield found
 
 
-async def proven(lab: Lab, package: Package) -> Record:
+async def proven(lab: Lab, package: Package, earlier: Package | None = None) -> Record:
     said: list[str] = []
-    found = await prove(lab, package, said.append)
+    found = await prove(lab, package, said.append, earlier)
     print("\n".join([package.manifest.id, *said]))  # noqa: T201 - shown when it fails
     return found
 
 
 @pytest.mark.parametrize("name", sorted({*ALWAYS, *CHANGED}))
 async def test_a_package_does_what_it_says(lab: Lab, name: str):
-    found = await proven(lab, BUILT_IN_PACKAGES[name])
+    earlier = loader.find_earlier(BUILT_IN / name)
+    found = await proven(lab, BUILT_IN_PACKAGES[name], earlier)
     assert found.result == "proven", found.reason
 
 
@@ -81,9 +82,7 @@ async def test_a_new_package_is_proven_and_upgraded_from_the_one_before(lab: Lab
     manifest = tmp_path / "odd" / "manifest.yml"
     manifest.write_text(manifest.read_text().replace("version: 0.1.0", "version: 0.2.0"))
     earlier = loader.load_package(tmp_path / "older" / "odd")
-    said: list[str] = []
-    package = loader.load_package(tmp_path / "odd")
-    found = await prove(lab, package, said.append, earlier)
+    found = await proven(lab, loader.load_package(tmp_path / "odd"), earlier)
     assert found.result == "proven", found.reason
     assert "upgraded from 0.1.0" in found.notes
     assert {"install", "change", "backup", "restore", "upgrade", "uninstall"} < set(found.seconds)

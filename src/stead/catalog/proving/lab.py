@@ -16,7 +16,6 @@ from stead.kit.process import Finished, ProcessError
 
 INCUSD: Final = Path("/usr/libexec/incus/incusd")
 _MOUNTS: Final = Path("/proc/self/mounts")
-NETWORK: Final = "steadproof0"
 POOL: Final = "stead-proof"
 PREFIXES: Final = ("10.107.90", "10.107.91", "10.191.90", "172.30.90")
 
@@ -53,13 +52,13 @@ async def given_lab(folder: Path, image: Path) -> AsyncIterator[Lab]:
     pools = (await Lab(folder, "", "", "").check("storage", "list", "-fcsv", "-cn")).split()
     if not pools:
         raise LabError(f"The Incus in {folder} has no storage pool; create one")
-    lab = Lab(folder, pools[0], NETWORK, await asyncio.to_thread(_fingerprint, image))
+    lab = Lab(folder, pools[0], _bridge(folder), await asyncio.to_thread(_fingerprint, image))
     known = await lab.run("image", "show", lab.image)
     await _furnish(lab, image)
     try:
         yield lab
     finally:
-        await lab.run("network", "delete", NETWORK)
+        await lab.run("network", "delete", lab.network)
         if known.code:
             await lab.run("image", "delete", lab.image)
 
@@ -70,7 +69,7 @@ async def own_lab(folder: Path, image: Path) -> AsyncIterator[Lab]:
     if not INCUSD.exists():
         raise LabError("Proofs need Incus; install the package incus-base, or name one: --incus")
     await asyncio.to_thread(_occupy, folder)
-    lab = Lab(folder, POOL, NETWORK, await asyncio.to_thread(_fingerprint, image))
+    lab = Lab(folder, POOL, _bridge(folder), await asyncio.to_thread(_fingerprint, image))
     daemon = await process.start(
         [str(INCUSD), "--group", "root"],
         log=folder / "incusd.log",
@@ -83,6 +82,11 @@ async def own_lab(folder: Path, image: Path) -> AsyncIterator[Lab]:
         yield lab
     finally:
         await asyncio.shield(_tear_down(lab, folder, daemon))
+
+
+def _bridge(folder: Path) -> str:
+    """Return a name for the bridge: several Incus on one machine share its interfaces."""
+    return f"stproof{hashlib.sha256(bytes(folder)).hexdigest()[:6]}"
 
 
 def _fingerprint(image: Path) -> str:
