@@ -1,5 +1,6 @@
 """The programs that a guest of the double has, as far as anybody needs them."""
 
+import asyncio
 import base64
 import binascii
 import codecs
@@ -25,7 +26,6 @@ NOTHING = (
     ":",
     "cd",
     "sync",
-    "sleep",
     "chown",
     "clear",
     "systemctl",
@@ -161,9 +161,26 @@ async def part(shell: "Shell", words: list[str], stdin: bytes | None) -> Output:
 async def cat(shell: "Shell", words: list[str], stdin: bytes | None) -> Output:
     data = await given(shell, words, stdin)
     missing = [one for one in words if not one.startswith("-") and one not in shell.guest.files]
+    if data is None:
+        while not shell.terminal.interrupted.is_set():
+            await shell.terminal.read(1)
     if missing:
         return 1, f"cat: {missing[0]}: No such file or directory\n".encode()
     return 0, data or b""
+
+
+@program("sleep")
+async def sleep(shell: "Shell", words: list[str], stdin: bytes | None) -> Output:
+    """Wait for so long or for ^C, whichever comes first."""
+    nap = asyncio.ensure_future(shell.world.clock.sleep(float(words[0])))
+    woken = asyncio.ensure_future(shell.terminal.interrupted.wait())
+    shell.terminal.interrupted.clear()
+    try:
+        await asyncio.wait({nap, woken}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        nap.cancel()
+        woken.cancel()
+    return 0, b""
 
 
 @program("base64")

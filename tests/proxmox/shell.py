@@ -41,13 +41,22 @@ class Shell:
     async def interact(self) -> None:
         """Carry out line after line until told to exit."""
         while True:
-            line = await self.terminal.line()
+            line = await self._whole_line()
             try:
                 await self.run(line, shown=True)
             except programs.ExitError:
                 return
             if self.variables.get("PS1"):
                 self.terminal.write(self.variables["PS1"].encode())
+
+    async def _whole_line(self) -> str:
+        """Return a line with those that an open quote makes part of it; ^C begins anew."""
+        text, breaks = await self.terminal.line(), self.terminal.breaks
+        while open_quote(text):
+            text += "\n" + await self.terminal.line()
+            if self.terminal.breaks != breaks:
+                text, breaks = text.rpartition("\n")[2], self.terminal.breaks
+        return text
 
     async def run(self, text: str, stdin: bytes | None = None, *, shown: bool = False) -> Result:
         """Carry out a list of commands; what they say is shown at once or returned."""
@@ -157,6 +166,22 @@ class Shell:
         if not name:
             return "$", at + 1
         return self.variables.get(name[0], ""), name.end()
+
+
+def open_quote(text: str) -> bool:
+    """Whether a quote is opened and not closed."""
+    inside = ""
+    escaped = False
+    for character in text:
+        if escaped:
+            escaped = False
+        elif character == "\\" and inside != "'":
+            escaped = True
+        elif inside:
+            inside = "" if character == inside else inside
+        elif character in "'\"":
+            inside = character
+    return bool(inside)
 
 
 def closing(text: str, at: int) -> int:

@@ -28,6 +28,7 @@ class Terminal:
         self._input = bytearray()
         self._arrived = asyncio.Event()
         self.interrupted = asyncio.Event()
+        self.breaks = 0
         self.transcript = bytearray()
         work = self._shell() if guest.mode == "shell" else self._login()
         self._work = asyncio.create_task(work)
@@ -70,6 +71,7 @@ class Terminal:
                 self._line.clear()
                 self._input.clear()
                 self.interrupted.set()
+                self.breaks += 1
                 self._arrived.set()
             elif not self.canonical:
                 self._input.append(byte)
@@ -86,6 +88,7 @@ class Terminal:
 
     async def read(self, count: int) -> bytes:
         """Return so many bytes of input, fewer when interrupted."""
+        self.interrupted.clear()
         while len(self._input) < count and not self.interrupted.is_set():
             self._arrived.clear()
             await self._arrived.wait()

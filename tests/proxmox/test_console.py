@@ -156,6 +156,24 @@ async def test_a_session_outlives_its_viewer(double: Double, client: httpx.Async
     assert double.guest(101).console is not None
 
 
+@pytest.mark.parametrize("left", [b"cat\n", b"sleep 99999\n", b"echo 'open quote\n"])
+async def test_what_the_last_viewer_left_running_ends_by_break(
+    double: Double, client: httpx.AsyncClient, left: bytes
+) -> None:
+    proxy = await open_console(client)
+    async with socket(double, client, proxy) as opened:
+        await greet(viewer := Viewer(opened), proxy)
+        await viewer.until(rb"# ")
+        await viewer.type(left)
+        await viewer.until(re.escape(left.strip()))
+    again = await open_console(client)
+    async with socket(double, client, again) as opened:
+        await greet(viewer := Viewer(opened), again)
+        await viewer.type(b"\x03")
+        await viewer.type(b"\x15stty -echo; printf 'here%s\\n' again\n")
+        await viewer.until(rb"hereagain\r*\n")
+
+
 async def test_a_header_in_two_parts_is_lost(double: Double, client: httpx.AsyncClient) -> None:
     proxy = await open_console(client)
     async with socket(double, client, proxy) as opened:
