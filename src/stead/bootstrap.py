@@ -56,6 +56,7 @@ async def assemble(
     services = Provided()
     services.add(base.database)
     services.add(base.vault)
+    services.add(base.heads)
     services.add(blobs)
     services.add(packages)
     services.add(settings)

@@ -43,20 +43,16 @@ def copy(template: Path, folder: Path) -> Path:
 @contextmanager
 def rehearsed(database: Database) -> Iterator[None]:
     """Let a database forget what is written, so that one caller's deed is not the next one's."""
-    real = database._unit
 
-    @asynccontextmanager
-    async def forgetful() -> AsyncIterator[Uow]:
-        async with real() as uow:
-            yield uow
-            await uow.session.flush()
-            await uow.session.rollback()
+    async def forget(uow: Uow) -> None:
+        await uow.session.flush()
+        await uow.session.rollback()
 
-    database._unit = forgetful  # type: ignore[method-assign]
+    database.before_commit.append(forget)
     try:
         yield
     finally:
-        database._unit = real  # type: ignore[method-assign]
+        database.before_commit.remove(forget)
 
 
 async def rows(database: Database) -> dict[str, list[tuple[object, ...]]]:

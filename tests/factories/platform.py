@@ -10,6 +10,7 @@ import httpx
 from sqlalchemy import update
 from starlette.types import ASGIApp
 
+from stead.audit import public as audit
 from stead.catalog import public as catalog
 from stead.core import pki, vault
 from stead.core.authz import Actor, Role
@@ -136,7 +137,9 @@ async def make_platform(database: Database, folder: Path) -> Platform:
     services = Provided()
     services.add(Adoption(adoption.adopt_plan(Mock()), adoption.forget_plan(Mock())))
     services.add(PlatformPlans(look_plan(database, Mock())))
-    for service in (database, safe, blobs, known, settings, deployments):
+    heads = audit.Heads(folder / "audit.heads")
+    audit.attach(database, heads)
+    for service in (database, safe, blobs, known, settings, deployments, heads):
         services.add(service)
     async with database.write() as uow:
         await infra.ensure_local_cluster(uow, "incus")

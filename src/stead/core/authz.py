@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeVar
 
+from stead.core import trail
 from stead.core.errors import Kind, SteadError
 from stead.core.policy import POLICY, Action, PlatformRole, Relation, Role, Scope
 
@@ -149,6 +150,7 @@ def require(actor: Actor, asked: Action, project_id: str, what: str) -> None:
 
     ``what`` lets strangers hear the very words that they hear about what does not exist.
     """
+    trail.note_project(project_id)
     decision = decide(actor, asked, project_id)
     if decision.allowed:
         return

@@ -5,7 +5,7 @@ then wakes whoever waits for what it changed. Nobody else commits.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -114,10 +114,15 @@ class Uow:
         self.session = session
         self.topics: list[str] = []
         self.callbacks: list[Callable[[], None]] = []
+        self.facts: list[object] = []
 
     def wake(self, topic: str) -> None:
         """Publish a topic after the commit."""
         self.topics.append(topic)
+
+    def tell(self, fact: object) -> None:
+        """Tell what has become true to those who write it down in the same transaction."""
+        self.facts.append(fact)
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Call back after the commit; for in-memory state that follows the database."""
@@ -129,6 +134,8 @@ class Database:
 
     def __init__(self, url: str, bus: Bus) -> None:
         self.bus = bus
+        # Called at the end of every unit of work, inside its transaction.
+        self.before_commit: list[Callable[[Uow], Awaitable[None]]] = []
         self.sqlite = url.startswith("sqlite")
         self._writer_lock = asyncio.Lock()
         if self.sqlite:
@@ -195,14 +202,21 @@ class Database:
                     self._session(self._writer) as session,
                     session.begin(),
                 ):
-                    yield Uow(session)
+                    uow = Uow(session)
+                    yield uow
+                    await self._conclude(uow)
             else:
                 async with self._session(self._writer) as session, session.begin():
                     uow = Uow(session)
                     yield uow
+                    await self._conclude(uow)
                     await announce(session, uow.topics)
         except (DBAPIError, *_NO_CONNECTION) as error:
             raise _translate(error) from error
+
+    async def _conclude(self, uow: Uow) -> None:
+        for write_down in self.before_commit:
+            await write_down(uow)
 
     @asynccontextmanager
     async def _session(self, engine: AsyncEngine) -> AsyncIterator[AsyncSession]:

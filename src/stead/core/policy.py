@@ -46,6 +46,7 @@ class Action(StrEnum):
     """Everything that a route or page can ask for."""
 
     ABOUT_READ = "about.read"
+    AUDIT_READ = "audit.read"
     CATALOG_READ = "catalog.read"
     DEPLOYMENT_READ = "deployment.read"
     DEPLOYMENT_CREATE = "deployment.create"
@@ -93,6 +94,7 @@ def _platform(scope: Scope, *platform: PlatformRole) -> Rule:
 _SEES: Final = (PlatformRole.ADMIN, PlatformRole.AUDITOR)
 POLICY: Final[Mapping[Action, Rule]] = {
     Action.ABOUT_READ: _own(Scope.READ),
+    Action.AUDIT_READ: _platform(Scope.READ, *_SEES),
     Action.CATALOG_READ: _own(Scope.READ),
     Action.DEPLOYMENT_READ: _member(Role.VIEWER, Scope.READ, *_SEES),
     Action.DEPLOYMENT_CREATE: _member(Role.DEVELOPER, Scope.DEPLOY),

@@ -9,7 +9,7 @@ import typer
 
 from stead.core import epoch, files, log, pki, vault
 from stead.edge import loop as edge_loop
-from stead.entrypoints import config, copies, scorecards
+from stead.entrypoints import config, copies, scorecards, verifying
 from stead.entrypoints.local import (
     fail as _fail,
     run as _run,
@@ -59,6 +59,7 @@ def application(assemble: Assemble) -> typer.Typer:
 admin_commands = typer.Typer(no_args_is_help=True, help="Set up and look after this server.")
 copies.add_to(admin_commands)
 scorecards.add_to(admin_commands)
+admin_commands.add_typer(verifying.commands, name="audit")
 
 
 @admin_commands.command()
@@ -79,7 +80,7 @@ def init(
     token_file = chosen.edge.token_file
     if not token_file.exists():
         files.write_private(token_file, ids.new_token("edg").encode())
-    _run(_with_ground(chosen, _populate))
+    _run(_with_ground(chosen, _populate, verb="init"))
     if owner:
         _hand_over(folder, owner)
     if edge_group:
@@ -97,7 +98,7 @@ def sign_in_link(user: str = ADMIN) -> None:
         async with ground.database.write() as uow:
             return await identity.issue_link(uow, await _user_id(ground, user))
 
-    token = _run(_with_ground(chosen, make))
+    token = _run(_with_ground(chosen, make, verb="sign_in_link"))
     _say(f"{chosen.server.console_url}/sign-in/{token}")
 
 
@@ -116,7 +117,7 @@ def cli_login(user: str = ADMIN) -> None:
     if known is not None and known.url == chosen.server.console_url:
         _say(f"The command line is signed in to {known.url} already")
         return
-    token = _run(_with_ground(chosen, make))
+    token = _run(_with_ground(chosen, make, verb="cli_login"))
     path = config.save(config.Login(chosen.server.console_url, token, ca.read_text()))
     _say(f"The command line is signed in to {chosen.server.console_url} ({path})")
 

@@ -7,6 +7,7 @@ from starlette.types import ASGIApp
 
 from stead import __version__
 from stead.agents import routes as agent_routes
+from stead.audit import routes as audit_routes
 from stead.catalog import routes as catalog_routes
 from stead.core import log
 from stead.core.errors import SteadError
@@ -15,6 +16,7 @@ from stead.core.settings import Settings
 from stead.deployments import routes as deployment_routes
 from stead.entrypoints import declarations, health, web
 from stead.entrypoints.guard import BodyLimit, SignIn
+from stead.entrypoints.trace import Traced
 from stead.exposure import routes as exposure_routes
 from stead.identity import routes as identity_routes
 from stead.kit.text import sendable
@@ -43,12 +45,14 @@ def control_app(provided: Provided) -> ASGIApp:
         identity_routes.router,
         exposure_routes.router,
         platform_routes.router,
+        audit_routes.router,
     ):
         app.include_router(router)
     web.add_pages(app, provided)
     _finish(app)
     console = provided.get(Settings).server.console_url
-    return web.Browser(BodyLimit(SignIn(app, provided, console)), provided)
+    guarded = Traced(BodyLimit(SignIn(app, provided, console)), provided)
+    return web.Browser(guarded, provided)
 
 
 def agent_app(provided: Provided) -> ASGIApp:

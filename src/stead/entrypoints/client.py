@@ -77,6 +77,15 @@ class Client:
                 raise _refusal(answer)
             yield _parse(answer.iter_lines())
 
+    def lines(self, path: str) -> Iterator[str]:
+        """Yield the lines of an answer as they come."""
+        timeout = httpx.Timeout(30, read=60)
+        with _told(), self._http.stream("GET", path, timeout=timeout) as answer:
+            if answer.status_code >= _REFUSED:
+                answer.read()
+                raise _refusal(answer)
+            yield from answer.iter_lines()
+
     def _send(self, method: str, path: str, **content: Any) -> Any:  # noqa: ANN401  (JSON)
         with _told():
             answer = self._http.request(method, path, **content)

@@ -22,6 +22,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Deploy apps on the machines you own. Server verbs: serve, edge, admin.",
 )
+audit = typer.Typer(no_args_is_help=True, help="Look at what was changed, and by whom.")
+app.add_typer(audit, name="audit")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Watch = Annotated[bool, typer.Option(help="Show what happens until it has ended.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Leave the installer's output out.")]
@@ -226,6 +228,30 @@ def decide(
         follow_undo(client, acting["id"])
     else:
         follow(client, acting["id"])
+
+
+@audit.command("list")
+def list_records(
+    *,
+    actor: Annotated[str, typer.Option(help="Only what this person did.")] = "",
+    action: Annotated[str, typer.Option(help="Only this action.")] = "",
+    outcome: Annotated[str, typer.Option(help="Only what ended like this.")] = "",
+    limit: Annotated[int, typer.Option(help="How many, newest first.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """List what was changed, newest first; for auditors and admins."""
+    asked = {"actor": actor, "action": action, "outcome": outcome, "limit": str(limit)}
+    query = urlencode({name: value for name, value in asked.items() if value})
+    rows = _client().get(f"/api/v1/audit?{query}")["items"]
+    columns = ("at", "actor", "action", "subject", "outcome", "address")
+    _table(rows, columns, as_json=as_json)
+
+
+@audit.command("export")
+def export_records() -> None:
+    """Print every record as a line of JSON, with the hashes that verify it."""
+    for line in _client().lines("/api/v1/audit/export"):
+        _say(line)
 
 
 def _client() -> Client:

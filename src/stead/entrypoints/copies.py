@@ -7,10 +7,12 @@ from typing import Annotated
 import typer
 
 from stead import migrations
+from stead.audit import public as audit
 from stead.core.bus import Bus
 from stead.core.db import Database, Uow
 from stead.core.settings import Settings
-from stead.entrypoints.local import fail, run, say, settings
+from stead.entrypoints.local import fail, local_deed, run, say, settings
+from stead.entrypoints.plant import AUDIT_HEADS
 from stead.entrypoints.serve import only_one
 from stead.exposure import public as exposure
 from stead.platform import public as platform
@@ -93,7 +95,12 @@ async def _restore(
         if token.exists():
             await exposure.ensure_edge(uow, LOCAL_EDGE, token.read_text().strip())
 
-    wish = platform.Wish(copy, key, replace_other, (let_the_edge_in,))
+    async def record(uow: Uow, header: platform.Header) -> None:
+        deed = local_deed("admin.restore", f"copy:{header.name}")
+        heads = audit.Heads(folder / AUDIT_HEADS, chosen.audit.syslog)
+        await audit.append(uow, heads, deed)
+
+    wish = platform.Wish(copy, key, replace_other, (let_the_edge_in, record))
     schema = platform.Schema(migrations.knows, migrations.upgrade_to)
     with only_one(folder / "serve.lock"):
         return await platform.restore(_place(chosen), chosen.server.database_url, schema, wish)

@@ -1,15 +1,18 @@
 """What the verbs that run on the machine itself share: settings, the ground, their words."""
 
 import asyncio
+import os
+import pwd
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Final, Never, TypeVar
 
 import typer
 
-from stead.core import settings as process_settings
+from stead.core import settings as process_settings, trail
 from stead.core.errors import SteadError
 from stead.core.settings import Settings, SettingsError
+from stead.core.trail import Deed, Trail
 from stead.edge.state import StateError
 from stead.entrypoints.plant import Ground, lay_ground
 from stead.entrypoints.serve import AlreadyRunningError
@@ -21,16 +24,32 @@ Result = TypeVar("Result")
 
 
 async def with_ground(
-    chosen: Settings, work: Callable[[Ground], Coroutine[None, None, Result]]
+    chosen: Settings, work: Callable[[Ground], Coroutine[None, None, Result]], *, verb: str
 ) -> Result:
-    """Do something with the platform's database and keys, and let go of them."""
+    """Do something with the platform's database and keys, and let go of them.
+
+    What it changes is recorded as done by this verb.
+    """
     if platform.pending(chosen.server.data_dir):
         fail("A restore has begun; stead serve or another restore finishes it")
     ground = await lay_ground(chosen)
     try:
-        return await work(ground)
+        with trail.left(Trail(lambda: local_deed(f"admin.{verb}"))):
+            return await work(ground)
     finally:
         await ground.database.close()
+
+
+def local_deed(action: str, subject: str = "") -> Deed:
+    """Describe what somebody does who is signed in to this machine."""
+    return Deed(action, actor=f"{_account()} on this server", address="local", subject=subject)
+
+
+def _account() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def run(work: Coroutine[None, None, Result]) -> Result:

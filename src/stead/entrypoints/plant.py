@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from stead import migrations
+from stead.audit import public as audit
 from stead.core import pki
 from stead.core.bus import Bus
 from stead.core.db import Database
@@ -14,6 +15,7 @@ from stead.core.settings import Settings
 from stead.core.vault import Vault, open_vault
 
 VAULT_KEY: Final = "vault.key"
+AUDIT_HEADS: Final = "audit.heads"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class Ground:
     database: Database
     vault: Vault
     authority: Authority
+    heads: audit.Heads
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,4 +44,6 @@ async def lay_ground(settings: Settings) -> Ground:
     vault, authority = open_vault(folder / VAULT_KEY), pki.load(folder)
     database = Database(settings.server.database_url, Bus())
     await migrations.upgrade(database)
-    return Ground(settings, database, vault, authority)
+    heads = audit.Heads(folder / AUDIT_HEADS, settings.audit.syslog)
+    audit.attach(database, heads)
+    return Ground(settings, database, vault, authority, heads)

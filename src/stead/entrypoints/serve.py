@@ -14,8 +14,10 @@ import uvicorn
 from starlette.types import ASGIApp
 from typing_extensions import override
 
+from stead.audit import public as audit
 from stead.core import files, log, notices
 from stead.core.durable import Checkpoint
+from stead.core.errors import SteadError
 from stead.core.settings import Settings
 from stead.entrypoints.api import agent_app, control_app
 from stead.entrypoints.plant import Plant
@@ -25,6 +27,7 @@ from stead.platform import public as platform
 
 IP_FREEBIND: Final = 15
 GRACE_SECONDS: Final = 3
+HEAD_SECONDS: Final = 3600
 logger = log.get(__name__)
 
 
@@ -143,6 +146,17 @@ async def _work(plant: Plant) -> None:
             url = plant.ground.settings.server.database_url
             group.create_task(notices.listen(url, database.bus))
         group.create_task(plant.worker.run(alone=database.sqlite))
+        group.create_task(_tell_heads(plant))
+
+
+async def _tell_heads(plant: Plant) -> None:
+    """Tell the end of the audit trail outside the database, now and each hour."""
+    while True:
+        try:
+            await audit.tell_head(plant.ground.database, plant.ground.heads)
+        except SteadError as error:
+            logger.warning("audit.head.lost", reason=error.code)
+        await asyncio.sleep(HEAD_SECONDS)
 
 
 async def _prepare(plant: Plant, gateways: Gateways) -> None:

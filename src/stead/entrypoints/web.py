@@ -14,6 +14,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from stead.audit import pages as audit_pages
 from stead.catalog import pages as catalog_pages
 from stead.core.authz import Actor, ForbiddenError
 from stead.core.http import Provided, provided
@@ -35,6 +36,7 @@ PAGES: Final = {
     "operations": operation_pages,
     "platform": platform_pages,
     "identity": identity_pages,
+    "audit": audit_pages,
     "console": console_pages,
 }
 _NOT_PAGES: Final = ("/api/", "/edge/", "/static/", "/healthz", "/readyz")

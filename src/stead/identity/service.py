@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from stead.core import trail
 from stead.core.authz import Actor, NotFoundError, Role, UnauthenticatedError
 from stead.core.db import Uow
 from stead.identity import repository
@@ -77,6 +78,8 @@ async def redeem_link(uow: Uow, token: str) -> str:
             "This sign-in link was used already or has expired",
             hint="Make a new one on the server with: stead admin sign-in-link",
         )
+    user = await repository.find_user(uow, user_id)
+    trail.note_actor(user_id, user.name if user is not None else "")
     session = ids.new_token("sts")
     uow.session.add(
         SessionRow(

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from stead.audit import public as audit
 from stead.catalog import public as catalog
 from stead.core import pki, vault
 from stead.core.db import Database
@@ -71,7 +72,9 @@ async def site(database: Database, tmp_path: Path) -> AsyncIterator[Site]:
     packages = catalog.load([catalog.BUILT_IN])
     steps = (Step("reserve", "Reserve name, address and route", _nothing),)
     services = Provided()
-    for service in (database, safe, packages, settings):
+    heads = audit.Heads(tmp_path / "audit.heads")
+    audit.attach(database, heads)
+    for service in (database, safe, packages, settings, heads):
         services.add(service)
     services.add(
         Deployments(

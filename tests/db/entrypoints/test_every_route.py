@@ -44,6 +44,8 @@ SAMPLES = {
     ("GET", "/api/v1/catalog/schema"): Sample(own=True),
     ("GET", "/api/v1/catalog/broken"): Sample(own=True),
     ("GET", "/api/v1/catalog/{app}"): Sample(own=True),
+    ("GET", "/api/v1/audit"): Sample(own=True, platform=True),
+    ("GET", "/api/v1/audit/export"): Sample(own=True, platform=True),
     ("GET", "/api/v1/me"): Sample(own=True),
     ("GET", "/api/v1/tokens"): Sample(own=True),
     ("POST", "/api/v1/tokens"): Sample(lambda _made: {"name": "x"}, own=True),

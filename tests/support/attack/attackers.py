@@ -103,6 +103,13 @@ class Attacker:
         return Standing.STRANGER
 
 
+def entitled(victim: World, target: Target) -> Actor:
+    """Return who may do what a target does: an admin for the platform's own things."""
+    if not target.is_public and RULES[Action(target.declared)].relation is Relation.PLATFORM:
+        return victim.members[PlatformRole.ADMIN]
+    return victim.owner
+
+
 async def send(platform: Platform, attack: Attack, credential: Credential) -> httpx.Response:
     """Send one request; a crash of the server is an answer of 500."""
     target = attack.target

@@ -20,7 +20,7 @@ from tests.support.attack.filling import (
 from tests.support.attack.surface import Target
 from tests.support.attack.world import PERSONAL, World, absent
 
-from stead.core.authz import Role
+from stead.core.authz import PlatformRole, Role
 from stead.core.db import Base
 
 # Answer anybody with success, on purpose.
@@ -128,6 +128,8 @@ class Matrix:
     def _hidden_from(self, attacker: Attacker) -> frozenset[str]:
         if attacker.role is None:
             return self.victim.marks
+        if isinstance(attacker.role, PlatformRole):
+            return frozenset({self.victim.secret})
         own = frozenset() if attacker.role is Role.OWNER else self.victim.private
         return own | {self.victim.secret}
 

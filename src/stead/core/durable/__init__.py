@@ -31,7 +31,7 @@ from stead.core.durable.requests import (
     submit,
     undo,
 )
-from stead.core.durable.store import append_event, append_events, get
+from stead.core.durable.store import OperationEnded, append_event, append_events, get
 from stead.core.durable.tables import EventRow, OperationRow, State, StepRow, StepState
 from stead.core.durable.worker import Checkpoint, Worker
 
@@ -44,6 +44,7 @@ __all__ = [
     "Json",
     "KeyReusedError",
     "Limit",
+    "OperationEnded",
     "OperationRow",
     "Plan",
     "RefusedError",

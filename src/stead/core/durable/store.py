@@ -52,6 +52,14 @@ class FencedError(Exception):
     """Another worker took the operation over; this one must not touch it again."""
 
 
+@dataclass(frozen=True, slots=True)
+class OperationEnded:
+    """A fact: an operation has come to its end, in this state."""
+
+    operation_id: str
+    state: str
+
+
 def topic(operation_id: str) -> str:
     """Return the bus topic of one operation's events."""
     return f"operation:{operation_id}"
@@ -104,6 +112,9 @@ async def append_events(
 async def _tell(
     uow: Uow, operation_id: str, facts: Sequence[tuple[str | None, str, Mapping[str, Json]]]
 ) -> None:
+    for _, kind, data in facts:
+        if kind == "state" and State(str(data["state"])).ended:
+            uow.tell(OperationEnded(operation_id, str(data["state"])))
     now = clock.utc_now()
     rows = [
         {"operation_id": operation_id, "at": now, "step": step, "kind": kind, "data": dict(data)}

@@ -127,6 +127,15 @@ class EdgeSettings(Group):
     tcp_last: Port = 20999
 
 
+class AuditSettings(Group):
+    """Where the audit trail tells its end besides the data folder.
+
+    ``syslog`` is a socket such as ``/dev/log``, or ``HOST:PORT`` for UDP; empty for nowhere.
+    """
+
+    syslog: str = ""
+
+
 class Settings(Group):
     """Everything a process is told at start."""
 
@@ -136,6 +145,7 @@ class Settings(Group):
     incus: IncusSettings = IncusSettings()
     network: NetworkSettings = NetworkSettings()
     edge: EdgeSettings = EdgeSettings()
+    audit: AuditSettings = AuditSettings()
 
 
 def load(path: Path | None = None) -> Settings:

@@ -1,0 +1,37 @@
+"""The audit trail over HTTP, for auditors and platform admins."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
+
+from stead.audit import service
+from stead.audit.queries import Asked
+from stead.audit.schemas import RecordsOut
+from stead.core.authz import Action, action
+from stead.core.http import ActorDep, DatabaseDep
+
+router = APIRouter(prefix="/api/v1/audit", tags=["audit"])
+
+
+@router.get("")
+@action(Action.AUDIT_READ)
+async def list_records(
+    _actor: ActorDep, database: DatabaseDep, asked: Annotated[Asked, Query()]
+) -> RecordsOut:
+    """Newest first; ``next`` is the cursor of the page that follows."""
+    async with database.read() as uow:
+        items, following = await service.list_(uow, asked.filters, asked.limit)
+    return RecordsOut(items=items, next=following or None)
+
+
+@router.get("/export", response_class=StreamingResponse)
+@action(Action.AUDIT_READ)
+async def export_records(_actor: ActorDep, database: DatabaseDep) -> StreamingResponse:
+    """Everything from the beginning as lines of JSON, with the hashes that verify it."""
+    name = 'attachment; filename="stead-audit.jsonl"'
+    return StreamingResponse(
+        service.export(database),
+        media_type="application/x-ndjson",
+        headers={"Content-Disposition": name, "Cache-Control": "no-store"},
+    )
