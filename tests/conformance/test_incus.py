@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Iterator
 from ipaddress import IPv4Network
+from pathlib import Path
 
 import httpx
 import pytest
@@ -19,8 +20,12 @@ from stead.engines.drivers.incus.driver import IncusDriver
 from stead.engines.values import NetworkSpec
 
 RANGE = IPv4Network("10.101.0.0/16")
-# Two runs on one machine get different networks.
-FIRST = os.getpid() * 2 % 64
+# Two runs on one machine get different networks, also when one of them was killed.
+FIRST = next(
+    number
+    for number in ((os.getpid() + step) * 2 % 64 for step in range(32))
+    if not Path(f"/sys/class/net/cfnet{number}").exists()
+)
 NETWORK, OTHER = (
     NetworkSpec(f"cfnet{FIRST + number}", cidr, cidr[1], 8444, (RANGE,))
     for number, cidr in enumerate(list(RANGE.subnets(new_prefix=22))[FIRST : FIRST + 2])

@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 
 from stead.engines.drivers.incus import mapping
-from stead.engines.values import GuestSpec, GuestState, NetworkSpec
+from stead.engines.values import (
+    GuestSize,
+    GuestSpec,
+    GuestState,
+    GuestUsage,
+    Image,
+    NetworkSpec,
+)
 
 RANGE = IPv4Network("10.90.0.0/16")
 GATEWAY = IPv4Address("10.90.3.1")
@@ -133,3 +140,49 @@ def test_a_guest_comes_back_with_its_key():
 def test_a_guest_of_somebody_else_is_described_as_far_as_possible(raw: dict[str, Any]):
     found = mapping.guest(raw)
     assert (found.key, found.state, found.addresses) == ("", GuestState.BUSY, ())
+
+
+def raw(**changes: Any) -> dict[str, Any]:  # noqa: ANN401  (JSON)
+    body = mapping.instance_body(replace(guest(), note="ü", tags=("a", "b")), "pool")
+    return {**body, "status": "Stopped", "location": "none", **changes}
+
+
+def test_a_guest_reads_as_it_was_written():
+    found = mapping.guest(raw())
+    assert (found.note, found.tags, found.node) == ("ü", ("a", "b"), "local")
+    assert found.size == GuestSize(2, 512, 8)
+    assert (found.mac, found.addresses) == (guest().mac, (str(guest().address),))
+
+
+@pytest.mark.parametrize("limit", ["50%", "20ms/100ms", "", None, 3])
+def test_limits_that_somebody_else_wrote_are_no_size_of_ours(limit: object):
+    changed = mapping.guest(raw(config={"limits.cpu.allowance": limit, "limits.memory": "50%"}))
+    assert (changed.size.cores, changed.size.memory_mb) == (0, 0)
+
+
+def test_what_is_not_asked_for_is_left_to_incus():
+    body = mapping.instance_body(replace(guest(), address=None, mac=""), "pool")
+    interface: Any = body["devices"]
+    assert not {"ipv4.address", "hwaddr"} & set(interface["eth0"])
+    found = mapping.guest({**body, "config": {"volatile.eth0.hwaddr": "00:16:3e:00:00:01"}})
+    assert (found.mac, found.addresses) == ("00:16:3e:00:00:01", ())
+
+
+def test_an_image_is_listed_by_each_of_its_names():
+    row = {"aliases": [{"name": "a"}, {"name": "b"}], "size": 9, "properties": {mapping.KEY: "k"}}
+    assert mapping.images(row) == [Image("a", "k", 9), Image("b", "k", 9)]
+    assert mapping.images({"aliases": None, "properties": []}) == []
+
+
+def test_use_is_never_negative_and_leaves_the_loopback_out():
+    counters = {"bytes_received": 5, "bytes_sent": -262144}
+    row = {
+        "name": "a",
+        "state": {
+            "cpu": {"usage": 2_500_000_000},
+            "memory": {"usage": "much"},
+            "disk": None,
+            "network": {"eth0": {"counters": counters}, "lo": {"counters": counters}, "x": 1},
+        },
+    }
+    assert mapping.usage(row) == GuestUsage("a", 2.5, 0, 0, 5, 0)

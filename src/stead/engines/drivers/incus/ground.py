@@ -85,7 +85,7 @@ def table(value: Json) -> dict[str, Json]:
 
 def rows(value: Json) -> list[dict[str, Json]]:
     """Return the objects of a JSON list, or nothing."""
-    return [table(row) for row in value] if isinstance(value, list) else []
+    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
 
 
 def _entry(ability: Ability, cannot: dict[Ability, str]) -> Capability:
