@@ -20,6 +20,7 @@ from stead.engines.errors import UnsupportedError
 from stead.engines.port import ContainerEngine
 from stead.entrypoints import admin, engines
 from stead.entrypoints.plant import Plant, lay_ground
+from stead.infra import public as infra
 from stead.platform import public as platform, workflows as platform_workflows
 
 
@@ -30,6 +31,8 @@ async def assemble(
 ) -> Plant:
     """Put the control plane together. ``checkpoint`` lets tests stop it at any step."""
     base = await lay_ground(settings)
+    async with base.database.write() as uow:
+        await infra.ensure_local_cluster(uow, settings.engine.kind)
     folder = settings.server.data_dir
     packages = await asyncio.to_thread(catalog.load, [*settings.server.packages, catalog.BUILT_IN])
     blobs = Blobs(folder / "blobs")

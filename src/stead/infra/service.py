@@ -5,6 +5,7 @@ from typing import Final
 from stead.core.authz import NotFoundError
 from stead.core.db import Uow
 from stead.infra import repository
+from stead.infra.errors import EngineChangedError
 from stead.infra.models import ClaimRow, ClusterRow
 from stead.kit import clock, ids
 
@@ -12,12 +13,21 @@ LOCAL: Final = "local"
 
 
 async def ensure_local_cluster(uow: Uow, engine: str) -> str:
-    """Record the engine of this machine unless it is known; return the cluster's id."""
+    """Record the engine of this machine unless it is known; return the cluster's id.
+
+    Raises EngineChanged when another one is recorded: to it every guest of the first one would
+    be absent, and so deleted without ever having been touched.
+    """
     row = await repository.find_cluster_by_name(uow, LOCAL)
     if row is None:
         row = ClusterRow(id=ids.new_id(), name=LOCAL, engine=engine, created_at=clock.utc_now())
         uow.session.add(row)
         await uow.session.flush()
+    if row.engine != engine:
+        raise EngineChangedError(
+            f"This data folder belongs to the engine {row.engine}, and the settings say {engine}",
+            hint=f"Set engine.kind to {row.engine}, or use another server.data_dir",
+        )
     return row.id
 
 

@@ -69,3 +69,6 @@ def test_a_deployment_says_why_it_cannot_live_and_the_world_outlives_the_server(
         journal.write('["guest","tor')  # it was writing when it died
     simulated.start_serve()
     until("the server", lambda: health(simulated), 60)
+    changed = simulated.config.read_text().replace('kind = "simulator"', 'kind = "incus"')
+    simulated.config.write_text(changed)
+    assert "belongs to the engine simulator" in simulated.cli("admin", "init", code=1)
