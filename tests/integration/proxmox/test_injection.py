@@ -100,6 +100,22 @@ async def test_a_clone_gets_its_secret_and_its_console_is_closed_again(
     assert user not in double.world.access.users
 
 
+async def test_a_secret_goes_through_a_console_that_behaves_as_a_real_one(
+    double: Double, engine: ProxmoxDriver
+):
+    await make(engine, spec())
+    await engine.open_shell("a")
+    await engine.settle(await engine.start("a"), 30)
+    await engine.put_secret("a", SECRET)
+    guest = next(g for g in double.world.guests.values() if g.config.get("hostname") == "a")
+    assert guest.files[SECRET.path] == SECRET.content
+    assert not [path for path in guest.files if path.startswith(SECRET.path + ".")]
+    assert not [user for user in double.world.access.users if user.startswith("stead-inj-")]
+    await engine.settle(await engine.close_shell("a"), 30)
+    with pytest.raises(errors.EngineError, match="login"):
+        await engine.put_secret("a", SECRET)
+
+
 async def test_the_console_cannot_be_opened_once_the_guest_runs(engine: ProxmoxDriver):
     await make(engine, spec())
     await engine.settle(await engine.start("a"), 30)

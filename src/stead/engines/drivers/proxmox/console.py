@@ -83,17 +83,16 @@ class Console:
         path, fresh = shlex.quote(file.path), f"{file.path}.{ids.new_id()}"
         part, nonce = shlex.quote(fresh), ids.new_id()
         content, digest = base64.b64encode(file.content), hashlib.sha256(file.content).hexdigest()
+        folder = f'umask 077; mkdir -p "$(dirname {path})" && true >{part}'
+        if await self._ask(folder) != 0:
+            raise errors.TaskFailedError(f"The guest cannot write {file.path}")
         await self._line(
-            f'umask 077; mkdir -p "$(dirname {path})"; if true >{part}; then '
             f"stty -icanon -echo -ixon min 1 time 0; printf '%s%s\\n' G{nonce} O; "
             f"head -c {len(content)} | base64 -d >{part}; stty icanon; "
-            f"printf '%s%s:%s:\\n' Z{nonce} E \"$(sha256sum <{part} | cut -c1-64)\"; "
-            f"else printf '%s%s\\n' G{nonce} N; fi"
+            f"printf '%s%s:%s:\\n' Z{nonce} E \"$(sha256sum <{part} | cut -c1-64)\""
         )
         # The shell must not read ahead into what is meant for the file.
-        begun = await self._wait(rb"G%b([ON])\r*\n" % nonce.encode(), 10, "begin to write")
-        if begun[1] == b"N":
-            raise errors.TaskFailedError(f"The guest cannot write {file.path}")
+        await self._wait(rb"G%bO\r*\n" % nonce.encode(), 10, "begin to write")
         await self._type(content)
         told = await self._wait(rb"Z%bE:(\w*):\r*\n" % nonce.encode(), limit_seconds, "write")
         if told[1].decode() != digest:
