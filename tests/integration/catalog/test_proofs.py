@@ -61,7 +61,7 @@ WORDS = (
 )
 
 
-@pytest.mark.parametrize(("fault", "words"), zip(FAULTS, WORDS, strict=True))
+@pytest.mark.parametrize(("fault", "words"), [*zip(FAULTS, WORDS, strict=True)])
 async def test_a_package_that_only_pretends_is_found_out(
     lab: Lab, tmp_path: Path, fault: str, words: str
 ):
