@@ -180,14 +180,16 @@ class Trial:
 
     async def clean(self) -> None:
         """Take away everything that the trial made, and see that it is gone."""
-        for name in self._names:
-            if await self.driver.find(name) is not None:
-                await self.stop(name)
-                await self.patiently(lambda name=name: self.driver.delete(name))  # type: ignore[misc]
+        await asyncio.gather(*map(self._remove, self._names))
         for name in self._images:
             await self.patiently(lambda name=name: self.driver.delete_image(name))  # type: ignore[misc]
         left = {guest.name for guest in await self.driver.inventory()} & set(self._names)
         expect(not left, f"deleted guests stay in the inventory: {sorted(left)}")
+
+    async def _remove(self, name: str) -> None:
+        if await self.driver.find(name) is not None:
+            await self.stop(name)
+            await self.patiently(lambda: self.driver.delete(name))
 
 
 def expect(kept: bool, promise: str) -> None:  # noqa: FBT001  (it reads as an assertion)
