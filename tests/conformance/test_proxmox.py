@@ -8,6 +8,7 @@ is not declared.
 from collections.abc import AsyncIterator
 
 import pytest
+from tests.integration.proxmox.machines import VM_TEMPLATE, add_vm_template
 from tests.proxmox.double import Double
 from tests.proxmox.presets import ARCHIVE
 from tests.support.proxmox import NETWORK, OTHER, TEMPLATE, Handy, cluster, target
@@ -32,7 +33,7 @@ NOT_DECLARED = {
     Ability.BACKUPS,
     Ability.EVENTS,
 }
-# Virtual machines are checked against schema and recordings only.
+MACHINES = [each for each in BEHAVIOURS if Ability.VMS in each.needs]
 TRIED = [each for each in BEHAVIOURS if Ability.VMS not in each.needs]
 LIFE = [each for each in TRIED if not NOT_DECLARED & set(each.needs)]
 # These look for a mark on the disk, which only the stand-in can put there.
@@ -46,7 +47,7 @@ DISKS = [
 
 @pytest.fixture
 async def double() -> AsyncIterator[Double]:
-    async with cluster(resources_lag=10, online_resize=True) as started:
+    async with cluster(late=True, online_resize=True) as started:
         yield started
 
 
@@ -61,6 +62,13 @@ async def test_it_keeps_disks(double: Double, behaviour: Behaviour):
     await _kept(double, behaviour, TEMPLATE, Handy)
 
 
+@pytest.mark.parametrize("behaviour", MACHINES, ids=lambda each: each.name)
+async def test_it_keeps_machines(double: Double, behaviour: Behaviour):
+    """Checked against schema and recordings only: no real machine has run this way."""
+    add_vm_template(double.world)
+    await _kept(double, behaviour, VM_TEMPLATE, ProxmoxDriver)
+
+
 async def test_it_declares_what_it_has_to(double: Double):
     one = target(double, TEMPLATE)
     try:
@@ -72,7 +80,9 @@ async def test_it_declares_what_it_has_to(double: Double):
 
 
 def test_every_behaviour_that_can_be_tried_is():
-    left_out = {each.name for each in BEHAVIOURS} - {each.name for each in [*LIFE, *DISKS]}
+    left_out = {each.name for each in BEHAVIOURS} - {
+        each.name for each in [*LIFE, *DISKS, *MACHINES]
+    }
     assert {
         need for each in BEHAVIOURS if each.name in left_out for need in each.needs
     } & NOT_DECLARED >= {Ability.FILES, Ability.EXEC}

@@ -1,5 +1,6 @@
 """A Proxmox driver on the stand-in for a cluster, as the conformance suite wants it."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -8,6 +9,7 @@ from ipaddress import IPv4Address, IPv4Network
 from tests.proxmox import presets
 from tests.proxmox.double import Double, Preset, running
 from tests.proxmox.settings import Settings
+from tests.proxmox.wire import Request, Response
 
 from stead.engines import errors
 from stead.engines.capabilities import Ability, Capabilities, yes
@@ -22,6 +24,7 @@ from stead.kit.secrets import Secret
 NETWORK = NetworkSpec("net", IPv4Network("10.0.0.0/22"), IPv4Address("10.0.0.1"), 8444)
 OTHER = NetworkSpec("st-other0", IPv4Network("10.0.4.0/22"), IPv4Address("10.0.4.1"), 8444)
 TEMPLATE = "debian-template"
+BEHIND = 10
 # A template as careless as they come: what it has set, no clone may keep.
 CARELESS = {
     "net0": "name=eth0,bridge=vmbr0,hwaddr=BC:24:11:00:00:01,ip=10.78.0.9/24,gw=10.78.0.1",
@@ -59,15 +62,40 @@ class Handy(ProxmoxDriver):
         return self.double.guest((await self.engine.directory.get(name)).vmid).files
 
 
+class Broadcast:
+    """Lets the list of a cluster be as far behind as a real one, which is told every 10 s."""
+
+    def __init__(self, double: Double) -> None:
+        self._double, self._answer = double, double.answer
+        self._at, self._told = double.clock.now(), dict[int, str]()
+        double.answer = self._late  # type: ignore[method-assign]
+
+    async def _late(self, request: Request) -> Response:
+        response = await self._answer(request)
+        if "/cluster/resources" not in request.target or response.status != 200:
+            return response
+        content = json.loads(response.body)
+        guests = [row for row in content["data"] if "vmid" in row]
+        if self._double.clock.now() - self._at >= BEHIND:
+            self._at = self._double.clock.now()
+            self._told = {row["vmid"]: row["status"] for row in guests}
+        for row in guests:
+            row["status"] = self._told.get(row["vmid"], "stopped")
+        response.body = json.dumps(content).encode()
+        return response
+
+
 @asynccontextmanager
 async def cluster(
-    *, speed: float = 40, preset: Preset = presets.single, **settings: float
+    *, speed: float = 40, preset: Preset = presets.single, late: bool = False, **settings: float
 ) -> AsyncIterator[Double]:
     """Run a stand-in with one careless template."""
     async with running(
         speed=speed, preset=preset, settings=Settings(idle=5 * speed, **settings)
     ) as double:
         presets.container(double.world, 9000, hostname=TEMPLATE, template=1, **CARELESS)
+        if late:
+            Broadcast(double)
         yield double
 
 
