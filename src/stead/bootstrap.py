@@ -20,6 +20,7 @@ from stead.engines.errors import UnsupportedError
 from stead.engines.port import ContainerEngine
 from stead.entrypoints import admin, engines
 from stead.entrypoints.plant import Plant, lay_ground
+from stead.identity import public as identity
 from stead.infra import public as infra
 from stead.platform import public as platform, workflows as platform_workflows
 
@@ -57,12 +58,9 @@ async def assemble(
     adopt, forget = adoption.adopt_plan(tools), adoption.forget_plan(tools)
     look = platform_workflows.look_plan(base.database, engine)
     services = Provided()
-    services.add(base.database)
-    services.add(base.vault)
-    services.add(base.heads)
-    services.add(blobs)
-    services.add(packages)
-    services.add(settings)
+    doors = identity.local_doors(base.database, base.vault)
+    for service in (base.database, base.vault, base.heads, blobs, packages, settings, doors):
+        services.add(service)
     services.add(
         deployments.Deployments(
             catalog=packages,

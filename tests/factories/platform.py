@@ -7,6 +7,7 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import httpx
+from argon2 import PasswordHasher
 from sqlalchemy import update
 from starlette.types import ASGIApp
 
@@ -26,12 +27,16 @@ from stead.deployments.public import Deployments
 from stead.entrypoints.api import agent_app, control_app
 from stead.identity import public as identity
 from stead.identity.models import ApiTokenRow, MembershipRow, ProjectRow, UserRow
+from stead.identity.passwords import Passwords
+from stead.identity.projects import ensure_organisation
 from stead.infra import public as infra
 from stead.kit import clock, ids
 from stead.platform.public import Platform as PlatformPlans
 from stead.platform.workflows import look_plan
 
 ORIGIN = "https://console.stead.localhost"
+# As strong as a test needs: the real parameters take 0.1 s and 64 MB each time.
+QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 RANGE = IPv4Network("10.90.0.0/16")
 
 
@@ -58,21 +63,40 @@ class Platform:
     async def project(self, name: str) -> str:
         """Create a project and return its id."""
         async with self.database.write() as uow:
-            row = ProjectRow(id=ids.new_id(), name=name, created_at=clock.utc_now())
+            holder = await ensure_organisation(uow)
+            row = ProjectRow(
+                id=ids.new_id(), name=name, organisation_id=holder, created_at=clock.utc_now()
+            )
             uow.session.add(row)
             return row.id
 
-    async def person(self, name: str, **roles: Role) -> Actor:
+    async def person(
+        self,
+        name: str,
+        *,
+        admin: bool = False,
+        auditor: bool = False,
+        password: str = "",
+        **roles: Role,
+    ) -> Actor:
         """Create a person with roles in projects, given by id."""
+        hashed = QUICK.hash(password) if password else None
         async with self.database.write() as uow:
-            user = UserRow(id=ids.new_id(), name=name, admin=False, created_at=clock.utc_now())
+            user = UserRow(
+                id=ids.new_id(),
+                name=name,
+                admin=admin,
+                auditor=auditor,
+                password_hash=hashed,
+                created_at=clock.utc_now(),
+            )
             uow.session.add(user)
             await uow.session.flush()
             for project, role in roles.items():
                 uow.session.add(
                     MembershipRow(user_id=user.id, project_id=project, role=role.value)
                 )
-        return Actor(user.id, name, projects=roles)
+        return Actor(user.id, name, projects=roles, admin=admin, auditor=auditor)
 
     async def admin(self, name: str) -> Actor:
         """Create a platform admin who is a member of nothing."""
@@ -120,7 +144,7 @@ async def make_platform(database: Database, folder: Path) -> Platform:
     pki.ensure_root(folder, settings.server.domain, settings.network.range)
     vault.ensure_key(folder / "vault.key")
     safe = vault.open_vault(folder / "vault.key")
-    known = _catalog()
+    known = built_in()
     blobs = Blobs(folder / "blobs")
     for package in known.packages.values():
         blobs.put(package.archive)
@@ -139,7 +163,8 @@ async def make_platform(database: Database, folder: Path) -> Platform:
     services.add(PlatformPlans(look_plan(database, Mock())))
     heads = audit.Heads(folder / "audit.heads")
     audit.attach(database, heads)
-    for service in (database, safe, blobs, known, settings, deployments, heads):
+    doors = identity.local_doors(database, safe, Passwords(QUICK))
+    for service in (database, safe, blobs, known, settings, deployments, heads, doors):
         services.add(service)
     async with database.write() as uow:
         await infra.ensure_local_cluster(uow, "incus")
@@ -147,7 +172,8 @@ async def make_platform(database: Database, folder: Path) -> Platform:
 
 
 @cache
-def _catalog() -> catalog.Catalog:
+def built_in() -> catalog.Catalog:
+    """Return the catalog that comes with the product, read once."""
     return catalog.load([catalog.BUILT_IN])
 
 

@@ -91,6 +91,11 @@ class Actor:
         held = ((self.admin, PlatformRole.ADMIN), (self.auditor, PlatformRole.AUDITOR))
         return frozenset(role for has, role in held if has)
 
+    @property
+    def oversees(self) -> bool:
+        """Tell whether a platform role lets them know of everything."""
+        return self.admin or self.auditor
+
 
 class Cause(StrEnum):
     """What a decision rests on."""
@@ -120,7 +125,7 @@ def decide(actor: Actor, asked: Action, project_id: str | None = None) -> Decisi
     An action on a thing of a project needs the project, except for entering a list.
     """
     role = actor.projects.get(project_id) if project_id is not None else None
-    if project_id is not None and role is None and not _sees_everything(actor):
+    if project_id is not None and role is None and not actor.oversees:
         return Decision(False, Cause.UNKNOWN, asked)
     if actor.scopes is not None and asked not in actor.scopes:
         return Decision(False, Cause.SCOPE_LACKS, asked)
@@ -182,11 +187,6 @@ def where_allowed(actor: Actor, asked: Action) -> frozenset[str] | None:
     if decide(actor, asked).allowed:
         return None
     return frozenset(p for p in actor.projects if decide(actor, asked, p).allowed)
-
-
-def _sees_everything(actor: Actor) -> bool:
-    """Tell whether a platform role lets the actor know of every project."""
-    return bool(actor.platform_roles)
 
 
 def _scope_lacks(asked: Action) -> ScopeError:

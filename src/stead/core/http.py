@@ -57,6 +57,12 @@ def require_actor(request: Request) -> Actor:
     return actor
 
 
+def address_of(request: Request) -> str:
+    """Return the address that a request comes from."""
+    found: str = getattr(request.state, "address", "")
+    return found
+
+
 ActorDep = Annotated[Actor, Depends(require_actor)]
 DatabaseDep = Annotated[Database, Depends(provided(Database))]
 

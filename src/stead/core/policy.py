@@ -57,7 +57,22 @@ class Action(StrEnum):
     OPERATION_DECIDE = "operation.decide"
     PLATFORM_READ = "platform.read"
     PLATFORM_MANAGE = "platform.manage"
+    PROJECT_READ = "project.read"
+    PROJECT_CREATE = "project.create"
+    PROJECT_UPDATE = "project.update"
+    PROJECT_ARCHIVE = "project.archive"
+    MEMBER_READ = "member.read"
+    MEMBER_MANAGE = "member.manage"
+    MEMBER_LEAVE = "member.leave"
+    LIMIT_SET = "limit.set"
+    ORGANISATION_READ = "organisation.read"
+    ORGANISATION_MANAGE = "organisation.manage"
+    PERSON_READ = "person.read"
+    PERSON_MANAGE = "person.manage"
     PROFILE_READ = "profile.read"
+    PROFILE_UPDATE = "profile.update"
+    INVITATION_ACCEPT = "invitation.accept"
+    SESSION_READ = "session.read"
     SESSION_END = "session.end"
     TOKEN_MANAGE = "token.manage"  # noqa: S105  (the name of an action)
 
@@ -105,7 +120,22 @@ POLICY: Final[Mapping[Action, Rule]] = {
     Action.OPERATION_DECIDE: _member(Role.DEVELOPER, Scope.DEPLOY, PlatformRole.ADMIN),
     Action.PLATFORM_READ: _platform(Scope.READ, *_SEES),
     Action.PLATFORM_MANAGE: _platform(Scope.ADMIN, PlatformRole.ADMIN),
+    Action.PROJECT_READ: _member(Role.VIEWER, Scope.READ, *_SEES),
+    Action.PROJECT_CREATE: _platform(Scope.ADMIN, PlatformRole.ADMIN),
+    Action.PROJECT_UPDATE: _member(Role.MAINTAINER, Scope.ADMIN, PlatformRole.ADMIN),
+    Action.PROJECT_ARCHIVE: _member(Role.OWNER, Scope.ADMIN, PlatformRole.ADMIN),
+    Action.MEMBER_READ: _member(Role.VIEWER, Scope.READ, *_SEES),
+    Action.MEMBER_MANAGE: _member(Role.MAINTAINER, Scope.ADMIN, PlatformRole.ADMIN),
+    Action.MEMBER_LEAVE: _member(Role.VIEWER, Scope.ADMIN),
+    Action.LIMIT_SET: _member(None, Scope.ADMIN, PlatformRole.ADMIN),
+    Action.ORGANISATION_READ: _platform(Scope.READ, *_SEES),
+    Action.ORGANISATION_MANAGE: _platform(Scope.ADMIN, PlatformRole.ADMIN),
+    Action.PERSON_READ: _platform(Scope.READ, *_SEES),
+    Action.PERSON_MANAGE: _platform(Scope.ADMIN, PlatformRole.ADMIN),
     Action.PROFILE_READ: _own(Scope.READ),
+    Action.PROFILE_UPDATE: _own(Scope.ADMIN),
+    Action.INVITATION_ACCEPT: _own(Scope.ADMIN),
+    Action.SESSION_READ: _own(Scope.READ),
     Action.SESSION_END: _own(Scope.ADMIN),
     Action.TOKEN_MANAGE: _own(Scope.ADMIN),
 }

@@ -15,6 +15,11 @@ class DeploymentState(StrEnum):
     REMOVE_FAILED = "remove_failed"
 
 
+def limit_owner(deployment_id: str) -> str:
+    """Return under which name a deployment's use of the project's limits is written down."""
+    return f"deployment:{deployment_id}"
+
+
 def free_name(wanted: str, taken: Container[str]) -> str:
     """Return the wanted name, or the first of ``name-2``, ``name-3`` … that is free."""
     if wanted not in taken:

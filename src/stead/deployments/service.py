@@ -53,19 +53,19 @@ async def create(
     project_id = await identity.project_id(uow, actor, asked.project)
     authz.require(actor, Action.DEPLOYMENT_CREATE, project_id, "project")
     fingerprint = _fingerprint(asked)
-    if key is not None:
-        repeated = await durable.find_repeat(uow, project_id, key, fingerprint)
-        if repeated is not None:
-            return await _accepted(uow, repeated)
+    repeated = await _repeated(uow, project_id, key, fingerprint)
+    if repeated is not None:
+        return repeated
     package = deployments.catalog.get(asked.app)
     inputs = catalog.validate(package.manifest, asked.inputs)
     await _require_others(uow, deployments, project_id, package.manifest)
     name = await _name(uow, project_id, asked, deployments.apps_domain)
     size = _size(package.manifest, asked.size)
+    deployment_id = ids.new_id()
+    await _take_up(uow, project_id, deployment_id, package.manifest, size)
     instance = await instances.reserve(
         uow, deployments.within, project_id=project_id, name=name, size=size
     )
-    deployment_id = ids.new_id()
     for secret_name, secret in inputs.secrets.items():
         await deployments.vault.put(uow, deployment_id, secret_name, secret)
     await exposure.reserve(
@@ -175,6 +175,22 @@ async def reveal(
     return await _outputs(uow, deployments, row, revealed=True)
 
 
+async def _take_up(
+    uow: Uow, project_id: str, deployment_id: str, manifest: catalog.Manifest, size: instances.Size
+) -> None:
+    """Take up what the project's limits have left, before anything else is reserved."""
+    shape = instances.SHAPES[size]
+    needs = {
+        identity.Resource.INSTANCES: 1,
+        identity.Resource.CORES: shape.cores,
+        identity.Resource.MEMORY: shape.memory_mb,
+        identity.Resource.DISK: shape.disk_gb,
+        identity.Resource.ADDRESSES: 1,
+        identity.Resource.ROUTES: len(manifest.services),
+    }
+    await identity.reserve(uow, rules.limit_owner(deployment_id), project_id, needs)
+
+
 async def _get(uow: Uow, actor: Actor, deployment_id: str, asked: Action) -> DeploymentRow:
     row = await repository.find(uow, deployment_id)
     if row is None:
@@ -194,6 +210,15 @@ async def _require_others(
             f"{manifest.name} needs {', '.join(before)} in the same project",
             hint=f"Deploy that first: stead deploy {before[0]}",
         )
+
+
+async def _repeated(
+    uow: Uow, project_id: str, key: str | None, fingerprint: str
+) -> AcceptedOut | None:
+    if key is None:
+        return None
+    operation_id = await durable.find_repeat(uow, project_id, key, fingerprint)
+    return await _accepted(uow, operation_id) if operation_id is not None else None
 
 
 async def _accepted(uow: Uow, operation_id: str) -> AcceptedOut:

@@ -21,12 +21,13 @@ from stead.core.vault import Vault
 from stead.core.waiting import until
 from stead.deployments import repository
 from stead.deployments.models import DeploymentRow
-from stead.deployments.rules import DeploymentState
+from stead.deployments.rules import DeploymentState, limit_owner
 from stead.edge.probe import ProbeResult, probe_http, probe_tcp
 from stead.engines.errors import ConflictError, OutcomeUnknownError
 from stead.engines.port import ContainerEngine
 from stead.engines.values import EngineTask, GuestFile, GuestSpec, GuestState, NetworkSpec
 from stead.exposure import public as exposure
+from stead.identity import public as identity
 from stead.instances import public as instances
 from stead.kit import clock
 from stead.network import public as network
@@ -115,6 +116,7 @@ class Flow:
             await exposure.release(uow, self._tools.vault, deployment_id)
             await self._tools.vault.forget(uow, deployment_id)
             await instances.release(uow, context.text("instance_id"))
+            await identity.release(uow, limit_owner(deployment_id))
             await repository.delete_(uow, deployment_id)
 
     async def ensure_network(self, context: StepContext) -> None:

@@ -12,7 +12,6 @@ from stead.catalog import routes as catalog_routes
 from stead.core import log
 from stead.core.errors import SteadError
 from stead.core.http import Provided, problem
-from stead.core.settings import Settings
 from stead.deployments import routes as deployment_routes
 from stead.entrypoints import declarations, health, web
 from stead.entrypoints.guard import BodyLimit, SignIn
@@ -50,9 +49,7 @@ def control_app(provided: Provided) -> ASGIApp:
         app.include_router(router)
     web.add_pages(app, provided)
     _finish(app)
-    console = provided.get(Settings).server.console_url
-    guarded = Traced(BodyLimit(SignIn(app, provided, console)), provided)
-    return web.Browser(guarded, provided)
+    return web.Browser(Traced(BodyLimit(SignIn(app, provided)), provided), provided)
 
 
 def agent_app(provided: Provided) -> ASGIApp:

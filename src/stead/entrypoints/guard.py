@@ -8,9 +8,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stead.core import authz
 from stead.core.authz import Actor
+from stead.core.clients import client_address
 from stead.core.db import Database
 from stead.core.errors import Kind, SteadError
 from stead.core.http import Provided, problem
+from stead.core.settings import Settings
 from stead.identity import public as identity
 
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -72,10 +74,12 @@ class SignIn:
     the same site. So writes with a cookie must come from the console's own origin.
     """
 
-    def __init__(self, app: ASGIApp, provided: Provided, console: str) -> None:
+    def __init__(self, app: ASGIApp, provided: Provided) -> None:
+        server = provided.get(Settings).server
         self._app = app
         self._database = provided.get(Database)
-        self._console = console
+        self._console = server.console_url
+        self._edges = server.edges
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Bind the actor to the request and pass it on."""
@@ -83,6 +87,7 @@ class SignIn:
             await self._app(scope, receive, send)
             return
         request = Request(scope)
+        scope.setdefault("state", {})["address"] = self._address(request)
         try:
             actor, by_cookie = await self._recognise(request)
         except SteadError as error:
@@ -92,7 +97,7 @@ class SignIn:
             refusal = authz.ForbiddenError("This request does not come from the console itself")
             await problem(refusal)(scope, receive, send)
             return
-        scope.setdefault("state", {})["actor"] = actor
+        scope["state"]["actor"] = actor
         await self._app(scope, receive, send)
 
     async def _recognise(self, request: Request) -> tuple[Actor | None, bool]:
@@ -102,8 +107,12 @@ class SignIn:
         session = identity.session_of(request)
         if session is None:
             return None, False
-        async with self._database.read() as uow:
-            return await identity.find_actor_by_session(uow, session), True
+        return await identity.recognise_session(self._database, session), True
+
+    def _address(self, request: Request) -> str:
+        peer = request.client.host if request.client is not None else ""
+        forwarded = ",".join(request.headers.getlist("x-forwarded-for"))
+        return client_address(peer, forwarded, self._edges)
 
     def _own_origin(self, request: Request) -> bool:
         origin = request.headers.get("origin")

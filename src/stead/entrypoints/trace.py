@@ -105,12 +105,11 @@ def _deed(scope: Scope, request_id: str, found: Trail) -> Deed | None:
     asked = authz.action_of(endpoint)
     if declared is None or (asked is not None and actor is None):
         return None
-    client = scope.get("client")
     return Deed(
         action=str(asked) if asked is not None else _name(endpoint),
         actor_id=actor.user_id if actor is not None else found.actor_id,
         actor=actor.name if actor is not None else found.actor,
-        address=client[0] if client else "",
+        address=str(scope.get("state", {}).get("address", "")),
         subject=_subject(scope.get("path_params", {})),
         request_id=request_id,
         detail=_detail(scope, actor),
@@ -131,5 +130,7 @@ def _subject(named: dict[str, str]) -> str:
 
 
 def _detail(scope: Scope, actor: Actor | None) -> dict[str, str | int]:
-    by_token = {"token": actor.credential} if actor is not None and actor.credential else {}
-    return {"method": scope["method"], **by_token}
+    if actor is None or not actor.credential:
+        return {"method": scope["method"]}
+    kind = "token" if actor.scopes is not None else "session"
+    return {"method": scope["method"], kind: actor.credential}

@@ -1,19 +1,19 @@
 """The identity domain's door."""
 
-from stead.identity.actors import find_actor_by_session, find_actor_by_token, recognise_token
-from stead.identity.cookies import COOKIE, session_of
-from stead.identity.service import (
-    Project,
-    csrf_token,
-    end_session,
-    ensure_admin,
-    find_user_id,
-    issue_link,
-    link_is_open,
-    list_projects,
-    project_id,
-    redeem_link,
+from stead.identity.accounts import ensure_admin, find_user_id, reset_token
+from stead.identity.actors import (
+    find_actor_by_session,
+    find_actor_by_token,
+    load_actor,
+    recognise_session,
+    recognise_token,
 )
+from stead.identity.authenticators import Authenticator, Doors, local_doors
+from stead.identity.cookies import COOKIE, session_of
+from stead.identity.limits import Use, list_use, release, reserve
+from stead.identity.projects import Project, list_projects, project_id
+from stead.identity.rules import Resource
+from stead.identity.sessions import csrf_token, end_session, issue_link, link_is_open, redeem_link
 from stead.identity.tokens import (
     Issued,
     Token,
@@ -26,10 +26,14 @@ from stead.identity.tokens import (
 
 __all__ = [
     "COOKIE",
+    "Authenticator",
+    "Doors",
     "Issued",
     "Project",
+    "Resource",
     "Token",
     "TokenRequest",
+    "Use",
     "csrf_token",
     "end_session",
     "ensure_admin",
@@ -42,9 +46,16 @@ __all__ = [
     "link_is_open",
     "list_projects",
     "list_tokens",
+    "list_use",
+    "load_actor",
+    "local_doors",
     "project_id",
+    "recognise_session",
     "recognise_token",
     "redeem_link",
+    "release",
+    "reserve",
+    "reset_token",
     "revoke_token",
     "session_of",
 ]

@@ -9,9 +9,9 @@ from stead.core import policy
 from stead.core.authz import Actor, NotFoundError
 from stead.core.db import Uow
 from stead.core.policy import Scope
-from stead.identity import repository
 from stead.identity.errors import InvalidRequestError, ScopeTooWideError
 from stead.identity.models import ApiTokenRow
+from stead.identity.repository import credentials
 from stead.kit import clock, ids
 
 NAME_LIMIT: Final = 80
@@ -83,12 +83,12 @@ async def issue_for(uow: Uow, user_id: str, name: str) -> str:
 
 async def list_tokens(uow: Uow, actor: Actor) -> list[Token]:
     """Return the actor's own tokens, oldest first."""
-    return [_token(row) for row in await repository.tokens_of(uow, actor.user_id)]
+    return [_token(row) for row in await credentials.tokens_of(uow, actor.user_id)]
 
 
 async def revoke_token(uow: Uow, actor: Actor, token_id: str) -> None:
     """End a token of the actor's own at once. Raises NotFoundError."""
-    if not await repository.delete_token(uow, actor.user_id, token_id):
+    if not await credentials.delete_token(uow, actor.user_id, token_id):
         raise NotFoundError("There is no such token, or it is not yours")
 
 
@@ -111,7 +111,7 @@ def _unknown(scopes: Collection[str]) -> list[str]:
 
 
 async def _no_later(uow: Uow, token_id: str, expires_at: datetime) -> datetime:
-    parent = await repository.get_token(uow, token_id)
+    parent = await credentials.get_token(uow, token_id)
     return min(parent.expires_at or expires_at, expires_at)
 
 

@@ -44,3 +44,14 @@ def new_password(length: int = 24) -> str:
 def new_key() -> bytes:
     """Return 256 random bits for a symmetric key."""
     return secrets.token_bytes(32)
+
+
+def new_code() -> str:
+    """Return a secret of 80 random bits that people can write down: four groups of four."""
+    letters = "".join(secrets.choice(_ALPHABET) for _ in range(16))
+    return "-".join(letters[at : at + 4] for at in range(0, 16, 4))
+
+
+def equal(one: str, other: str) -> bool:
+    """Compare secrets in a time that does not tell how much of them is the same."""
+    return secrets.compare_digest(one.encode(), other.encode())

@@ -33,6 +33,15 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """One of several answers; ``help`` says what it leads to."""
+
+    value: str
+    label: str
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """What went wrong and what to do next."""
 
@@ -52,4 +61,9 @@ class Viewer(Protocol):
     @property
     def csrf(self) -> str:
         """Return what the forms of this session carry."""
+        ...
+
+    @property
+    def oversees(self) -> bool:
+        """Tell whether the pages about the whole platform are for them."""
         ...

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.factories.platform import QUICK, built_in
 
 from stead.audit import public as audit
-from stead.catalog import public as catalog
 from stead.core import pki, vault
 from stead.core.db import Database
 from stead.core.durable import Plan, Step, StepContext
@@ -19,6 +19,7 @@ from stead.core.settings import ServerSettings, Settings
 from stead.deployments.public import Deployments
 from stead.entrypoints.api import control_app
 from stead.identity import public as identity
+from stead.identity.passwords import Passwords
 from stead.infra import public as infra
 
 ORIGIN = "https://console.stead.localhost"
@@ -69,12 +70,13 @@ async def site(database: Database, tmp_path: Path) -> AsyncIterator[Site]:
     pki.ensure_root(tmp_path, settings.server.domain, settings.network.range)
     vault.ensure_key(tmp_path / "vault.key")
     safe = vault.open_vault(tmp_path / "vault.key")
-    packages = catalog.load([catalog.BUILT_IN])
+    packages = built_in()
     steps = (Step("reserve", "Reserve name, address and route", _nothing),)
     services = Provided()
     heads = audit.Heads(tmp_path / "audit.heads")
     audit.attach(database, heads)
-    for service in (database, safe, packages, settings, heads):
+    doors = identity.local_doors(database, safe, Passwords(QUICK))
+    for service in (database, safe, packages, settings, heads, doors):
         services.add(service)
     services.add(
         Deployments(

@@ -24,37 +24,50 @@ def _paths(method: str, *, public: bool) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("path", _paths("GET", public=False))
-async def test_strangers_are_sent_to_sign_in(site: Site, path: str):
-    answer = await site.browser.get(path)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
+PRIVATE, FORMS = _paths("GET", public=False), _paths("POST", public=False)
+ALL_FORMS = FORMS + _paths("POST", public=True)
 
 
-@pytest.mark.parametrize("path", _paths("POST", public=False))
-async def test_strangers_cannot_send_a_form(site: Site, path: str):
-    answer = await site.browser.post(path, data={"csrf": ""}, headers={"Origin": ORIGIN})
-    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
+async def test_strangers_are_sent_to_sign_in(site: Site):
+    let_in = {}
+    for path in PRIVATE:
+        answer = await site.browser.get(path)
+        if (answer.status_code, answer.headers.get("location")) != (303, "/sign-in"):
+            let_in[path] = answer.status_code
+    assert let_in == {}
 
 
-@pytest.mark.parametrize("path", _paths("POST", public=False) + _paths("POST", public=True))
-@pytest.mark.parametrize("token", [None, "", "0" * 64, "é"])
-async def test_a_form_without_this_sessions_token_is_refused(
-    inside: Site, path: str, token: str | None
-):
-    data = {} if token is None else {"csrf": token}
-    answer = await inside.browser.post(path, data=data, headers={"Origin": ORIGIN})
-    assert answer.status_code == 403
-    assert "another session" in answer.text
+async def test_strangers_cannot_send_a_form(site: Site):
+    let_in = {}
+    for path in FORMS:
+        answer = await site.browser.post(path, data={"csrf": ""}, headers={"Origin": ORIGIN})
+        if (answer.status_code, answer.headers.get("location")) != (303, "/sign-in"):
+            let_in[path] = answer.status_code
+    assert let_in == {}
 
 
-@pytest.mark.parametrize("path", _paths("POST", public=False) + _paths("POST", public=True))
+async def test_a_form_without_this_sessions_token_is_refused(inside: Site):
+    taken = []
+    for path in ALL_FORMS:
+        for token in (None, "", "0" * 64, "é"):
+            data = {} if token is None else {"csrf": token}
+            answer = await inside.browser.post(path, data=data, headers={"Origin": ORIGIN})
+            if answer.status_code != 403 or "another session" not in answer.text:
+                taken.append((path, token, answer.status_code))
+    assert taken == []
+
+
 async def test_a_form_from_a_tenants_app_is_refused_though_cookie_and_token_are_right(
-    inside: Site, path: str
+    inside: Site,
 ):
+    taken = []
     data = {"csrf": await inside.csrf()}
     headers = {"Origin": "https://x.apps.stead.localhost", "Sec-Fetch-Site": "same-site"}
-    answer = await inside.browser.post(path, data=data, headers=headers)
-    assert answer.status_code == 403
+    for path in ALL_FORMS:
+        answer = await inside.browser.post(path, data=data, headers=headers)
+        if answer.status_code != 403:
+            taken.append((path, answer.status_code))
+    assert taken == []
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ async def test_a_revoked_token_is_gone(inside: Site):
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [(" ", "Give the token a name"), ("x" * 81, "at most")]
+    ("name", "words"), [(" ", "Give it a name"), ("x" * 81, "up to 80 characters")]
 )
 async def test_a_token_needs_a_fitting_name(inside: Site, name: str, words: str):
     page = await inside.send("/tokens", {"name": name})

@@ -21,19 +21,24 @@ from tests.support.attack.attackers import (
     rightful,
     send,
 )
-from tests.support.attack.filling import Forms, fill
+from tests.support.attack.filling import WORDS, Forms, fill
 from tests.support.attack.matrix import Matrix, comparable
 from tests.support.attack.surface import Target, served, targets
 from tests.support.attack.world import World, populate
 
 from stead.core import authz
-from stead.core.authz import Action, Actor, Cause, Decision, Relation, Role
+from stead.core.authz import Action, Actor, Cause, Decision, PlatformRole, Relation, Role
 from stead.core.http import require_actor
 from stead.deployments import service as deployment_service
 from stead.kit import clock
 
 # Whoever is signed in may do these, and they show nothing of anybody's.
-HARMLESS = {Action.ABOUT_READ, Action.CATALOG_READ, Action.SESSION_END}
+HARMLESS = {
+    Action.ABOUT_READ,
+    Action.CATALOG_READ,
+    Action.INVITATION_ACCEPT,
+    Action.SESSION_END,
+}
 NOBODY = ATTACKERS[0]
 PEOPLE = [one for one in ATTACKERS if one.standing is Standing.STRANGER]
 GROUPS = {
@@ -46,17 +51,19 @@ GROUPS = {
 
 
 @pytest.fixture
-async def matrix(platform: Platform) -> Matrix:
+async def matrix(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Matrix:
     """Return a project to attack and one that attackers come from, of names of one length."""
+    monkeypatch.setattr("pyotp.TOTP.generate_otp", lambda _self, _step: WORDS["code"])
     own = await populate(platform, "attacks")
     victim = await populate(platform, "victims", own.ids["project_id"])
     forms = Forms()
     for target in everything(platform):
         if target.is_page and not target.writes and not target.is_public:
-            person = rightful(victim, target.declared)
-            session = Credential(session=await platform.session(person))
-            answer = await send(platform, fill(target, {}, victim.ids), session)
-            forms.read(answer.text)
+            # Some forms are shown to the one of them, some to the other.
+            for person in (victim.owner, victim.members[PlatformRole.ADMIN]):
+                session = Credential(session=await platform.session(person))
+                answer = await send(platform, fill(target, {}, victim.ids), session)
+                forms.read(answer.text)
     return Matrix(platform, victim, own, forms)
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from fastapi.routing import iter_route_contexts
 from tests.factories.platform import Platform, end_operations
 
 from stead.core.authz import Actor, Role
 from stead.core.durable import interrupted
 from stead.deployments import public as deployments
 from stead.deployments.public import DeploymentIn
+from stead.entrypoints import declarations
 from stead.kit import ids
 
 Made = dict[str, str]
@@ -26,17 +26,25 @@ Made = dict[str, str]
 class Sample:
     """How to call a route. ``own`` routes are about the caller alone, whoever that is.
 
-    ``platform`` routes are for those who look after the platform; owners of projects are not.
+    ``platform`` routes are about the platform itself; ``fails`` says what its owner hears.
     """
 
     body: Callable[[Made], object] | None = None
     own: bool = False
-    platform: bool = False
     write: bool = False
+    platform: bool = False
+    fails: int = 0
 
 
 def _new(made: Made) -> object:
     return {"app": "redis", "name": "another", "project": made["project_name"]}
+
+
+PASSWORD = "correct horse battery"
+
+
+def _says(**body: object) -> Callable[[Made], object]:
+    return lambda _made: body
 
 
 SAMPLES = {
@@ -50,6 +58,56 @@ SAMPLES = {
     ("GET", "/api/v1/tokens"): Sample(own=True),
     ("POST", "/api/v1/tokens"): Sample(lambda _made: {"name": "x"}, own=True),
     ("DELETE", "/api/v1/tokens/{token_id}"): Sample(),
+    ("PUT", "/api/v1/me/password"): Sample(
+        _says(password="another horse battery", current=PASSWORD), own=True
+    ),
+    ("POST", "/api/v1/me/second-factor"): Sample(own=True),
+    ("PUT", "/api/v1/me/second-factor"): Sample(
+        _says(code="000000", password=PASSWORD), own=True, fails=409
+    ),
+    ("POST", "/api/v1/me/second-factor/codes"): Sample(
+        _says(password=PASSWORD), own=True, fails=409
+    ),
+    ("POST", "/api/v1/me/second-factor/off"): Sample(
+        _says(password=PASSWORD), own=True, fails=409
+    ),
+    ("GET", "/api/v1/sessions"): Sample(own=True),
+    ("DELETE", "/api/v1/sessions"): Sample(own=True),
+    ("DELETE", "/api/v1/sessions/{session_id}"): Sample(),
+    ("POST", "/api/v1/invitations/accept"): Sample(
+        _says(token="sti_unknown"), own=True, fails=409
+    ),
+    ("GET", "/api/v1/projects"): Sample(own=True),
+    ("POST", "/api/v1/projects"): Sample(_says(name="third"), platform=True),
+    ("GET", "/api/v1/projects/{project_id}"): Sample(),
+    ("PATCH", "/api/v1/projects/{project_id}"): Sample(_says(name="renamed"), write=True),
+    ("POST", "/api/v1/projects/{project_id}/archive"): Sample(write=True, fails=409),
+    ("POST", "/api/v1/projects/{project_id}/restore"): Sample(write=True),
+    ("PATCH", "/api/v1/projects/{project_id}/limits"): Sample(_says(cores=8), platform=True),
+    ("GET", "/api/v1/projects/{project_id}/members"): Sample(),
+    ("PUT", "/api/v1/projects/{project_id}/members/{user_id}"): Sample(
+        _says(role="developer"), write=True
+    ),
+    ("DELETE", "/api/v1/projects/{project_id}/members/{user_id}"): Sample(write=True),
+    ("POST", "/api/v1/projects/{project_id}/leave"): Sample(fails=409),
+    ("GET", "/api/v1/projects/{project_id}/invitations"): Sample(write=True),
+    ("POST", "/api/v1/projects/{project_id}/invitations"): Sample(
+        _says(role="viewer"), write=True
+    ),
+    ("DELETE", "/api/v1/projects/{project_id}/invitations/{invitation_id}"): Sample(write=True),
+    ("GET", "/api/v1/organisations"): Sample(platform=True),
+    ("POST", "/api/v1/organisations"): Sample(_says(name="acme"), platform=True),
+    ("PATCH", "/api/v1/organisations/{organisation_id}"): Sample(
+        _says(name="acme"), platform=True
+    ),
+    ("POST", "/api/v1/organisations/{organisation_id}/archive"): Sample(platform=True),
+    ("POST", "/api/v1/organisations/{organisation_id}/restore"): Sample(platform=True),
+    ("GET", "/api/v1/people"): Sample(platform=True),
+    ("POST", "/api/v1/people"): Sample(_says(name="zoe"), platform=True),
+    ("PATCH", "/api/v1/people/{user_id}"): Sample(_says(auditor=True), platform=True),
+    ("POST", "/api/v1/people/{user_id}/reset-link"): Sample(_says(), platform=True),
+    ("POST", "/api/v1/people/{user_id}/disable"): Sample(platform=True),
+    ("POST", "/api/v1/people/{user_id}/enable"): Sample(platform=True),
     ("GET", "/api/v1/deployments"): Sample(own=True),
     ("POST", "/api/v1/deployments"): Sample(_new, write=True),
     ("GET", "/api/v1/deployments/{deployment_id}"): Sample(),
@@ -77,29 +135,42 @@ def served(app: object) -> FastAPI:
 
 def api_routes(platform: Platform) -> set[tuple[str, str]]:
     return {
-        (method, route.path)
-        for route in iter_route_contexts(served(platform.control).routes)
-        for method in route.methods or ()
-        if route.path.startswith("/api/v1/") and method != "HEAD"
+        (one.method, one.path)
+        for one in declarations.list_declarations(served(platform.control))
+        if not one.page and one.action is not None
     }
 
 
 @pytest.fixture
 async def owner(platform: Platform) -> Actor:
-    return await platform.person("Ada", **{await platform.project("main"): Role.OWNER})
+    """Return somebody who may do everything: owner of the project, and platform admin."""
+    project = await platform.project("main")
+    return await platform.person("Ada", admin=True, password=PASSWORD, **{project: Role.OWNER})
 
 
 @pytest.fixture
 async def made(platform: Platform, owner: Actor) -> Made:
     """Return the ids of one of each thing, all of one project."""
     token = await platform.token(owner)
+    project = next(iter(owner.projects))
+    await platform.session(owner)
+    bob = await platform.person("Bob", **{project: Role.VIEWER})
     async with platform.database.write() as uow:
         accepted = await deployments.create(
             uow, owner, platform.deployments, DeploymentIn(app="redis", name="mine")
         )
     async with platform.api(token) as api:
         token_id = (await api.get("/api/v1/tokens")).json()[0]["id"]
+        session_id = (await api.get("/api/v1/sessions")).json()[0]["id"]
+        organisation = await api.post("/api/v1/organisations", json={"name": "empty"})
+        path = f"/api/v1/projects/{project}/invitations"
+        invitation = await api.post(path, json={"role": "viewer"})
     return {
+        "project_id": project,
+        "user_id": bob.user_id,
+        "session_id": session_id,
+        "organisation_id": organisation.json()["id"],
+        "invitation_id": invitation.json()["id"],
         "deployment_id": accepted.deployment_id,
         "operation_id": accepted.operation_id,
         "token_id": token_id,
@@ -153,10 +224,12 @@ async def test_strangers_cannot_tell_ours_from_what_does_not_exist(platform: Pla
         for route, sample in SAMPLES.items():
             ours, nothing = await caller(api)(route, made), await caller(api)(route, absent)
             if sample.platform:
-                if ours.status_code != 403:
+                if (ours.status_code, ours.text) != (403, nothing.text):
                     told.append((route, ours.text))
             elif sample.own:
-                if {made["deployment_id"], made["operation_id"]} & set(_words(ours)):
+                if {made["deployment_id"], made["operation_id"], made["project_id"]} & set(
+                    _words(ours)
+                ):
                     told.append((route, ours.text))
             elif (ours.status_code, ours.text) != (404, nothing.text):
                 told.append((route, ours.text))
@@ -192,19 +265,20 @@ async def test_owners_get_through(
     async with platform.api(await platform.token(owner)) as api:
         answer = await caller(api)(route, made)
     busy = route == ("DELETE", "/api/v1/deployments/{deployment_id}")
-    expected = {409} if busy else {200, 201, 202, 204}
+    fails = SAMPLES[route].fails or (409 if busy else 0)
+    expected = {fails} if fails else {200, 201, 202, 204}
     assert answer.status_code in expected, answer.text
 
 
 NONSENSE = ["0" * 26, "x", "%00", "é" * 13, "%2e%2e", "a" * 5000, "' or 1=1 --"]
 
 
-async def test_nonsense_for_an_id_is_not_found(platform: Platform, owner: Actor):
+async def test_nonsense_for_an_id_is_not_found(platform: Platform, owner: Actor, made: Made):
     found = []
     async with platform.api(await platform.token(owner)) as api:
         for route in (route for route in SAMPLES if "{" in route[1]):
             for nonsense in NONSENSE:
-                names = ("deployment_id", "operation_id", "token_id", "app")
+                names = [name for name in made if name != "project_name"]
                 answer = await caller(api)(route, dict.fromkeys(names, nonsense))
                 if answer.status_code not in {404, 405}:
                     found.append((route, nonsense, answer.text))

@@ -128,9 +128,9 @@ async def send(platform: Platform, attack: Attack, credential: Credential) -> ht
 
 
 def rightful(world: World, declared: str) -> Actor:
-    """Return who may do an action: the platform's are its admin's, all others the owner's."""
-    platform = {one for one, rule in RULES.items() if rule.relation is Relation.PLATFORM}
-    return world.members[PlatformRole.ADMIN] if declared in platform else world.owner
+    """Return who may do an action: what no member may is the admin's, all else the owner's."""
+    members = {one for one, rule in RULES.items() if rule.roles or rule.relation is Relation.SELF}
+    return world.owner if declared in members else world.members[PlatformRole.ADMIN]
 
 
 async def _nothing(_scene: Scene) -> Credential:

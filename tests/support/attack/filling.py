@@ -17,6 +17,10 @@ Ids = Mapping[str, str]
 # Values for fields of bodies and forms that have neither default, example nor choice.
 WORDS: Final[dict[str, Any]] = {
     "name": "made-by-attack",
+    "password": "correct horse battery",
+    "current": "correct horse battery",
+    "repeat": "correct horse battery",
+    "code": "123456",
     "app": "redis",
     "key": "0" * 64,
     "version": "1",
@@ -144,9 +148,9 @@ class _Filling:
 def _simple(name: str, schema: Schema) -> Iterator[Any]:
     yield from ([schema["const"]] if "const" in schema else [])
     yield from schema.get("enum", [])
+    yield from ([WORDS[name]] if name in WORDS else [])
     yield from ([schema["default"]] if "default" in schema else [])
     yield from schema.get("examples", [])
-    yield from ([WORDS[name]] if name in WORDS else [])
     if schema.get("type") in {"integer", "number"}:
         yield schema.get("minimum", 1)
     yield from {"boolean": [False], "object": [{}]}.get(schema.get("type", ""), [])

@@ -26,7 +26,7 @@ from stead.core.db import Base
 # Answer anybody with success, on purpose.
 OPEN: Final = frozenset({"/healthz", "/readyz", "/api/openapi.json"})
 # What attacks may add to or touch, besides nothing at all.
-_TRACES: Final = frozenset({"audit_record", "audit_head"})
+_TRACES: Final = frozenset({"audit_record", "audit_head", "sign_in_failure"})
 _TOUCHED: Final = frozenset({"last_used_at", "seen_at"})
 _VOLATILE: Final = frozenset({"date", "content-length", "x-request-id"})
 _FRESH: Final = re.compile(r"\b(web|csp)_[\w-]{20,}")

@@ -9,11 +9,16 @@ from stead.core.authz import Actor, PlatformRole, Role
 from stead.deployments import public as deployments
 from stead.deployments.public import DeploymentIn
 from stead.identity import public as identity
+from stead.identity.members import invite
 from stead.identity.models import UserRow
+from stead.identity.profile import begin_second_factor
+from stead.identity.projects import ensure_organisation
+from stead.identity.sessions import list_sessions
 from stead.kit import ids
 
 # Ids of what belongs to one person; the others belong to all members.
-PERSONAL: Final = frozenset({"token_id"})
+PERSONAL: Final = frozenset({"token_id", "session_id"})
+PASSWORD: Final = "correct horse battery"
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,8 @@ async def populate(platform: Platform, project: str, elsewhere: str = "") -> Wor
     for role in PlatformRole:
         members[role] = worldly[role] = await _platform_person(platform, role, project)
     for role in Role:
-        members[role] = await platform.person(f"{role}-of-{project}", **{project_id: role})
+        name = f"{role}-of-{project}"
+        members[role] = await platform.person(name, password=PASSWORD, **{project_id: role})
         both = {project_id: role} | ({elsewhere: Role.OWNER} if elsewhere else {})
         worldly[role] = await platform.person(f"worldly-{role}-{project_id[-8:]}", **both)
     owner = members[Role.OWNER]
@@ -57,10 +63,20 @@ async def populate(platform: Platform, project: str, elsewhere: str = "") -> Wor
         accepted = await deployments.create(uow, owner, platform.deployments, asked)
         wanted = identity.TokenRequest(f"token-of-{project}", ("admin",), None, days=365)
         token = (await identity.issue(uow, owner, wanted)).token
+        invitation = (await invite(uow, owner, project_id, Role.VIEWER)).invitation
+        organisation_id = await ensure_organisation(uow, f"holder-of-{project}")
+        await begin_second_factor(uow, platform.services.get(identity.Doors), owner)
         # Streams of what has ended end too; whatever still ran would be followed for ever.
         await end_operations(uow)
+    await platform.session(owner)
+    async with platform.database.read() as uow:
+        session_id = (await list_sessions(uow, owner))[0].id
     return World(
         ids={
+            "user_id": members[Role.VIEWER].user_id,
+            "session_id": session_id,
+            "invitation_id": invitation.id,
+            "organisation_id": organisation_id,
             "project": project,
             "project_id": project_id,
             "deployment_id": accepted.deployment_id,
@@ -76,7 +92,7 @@ async def populate(platform: Platform, project: str, elsewhere: str = "") -> Wor
         worldly=worldly,
         secret=_secret(project),
         names=frozenset({f"cache-{project}", owner.name}),
-        private=frozenset({token.id, token.name}),
+        private=frozenset({token.id, token.name, session_id}),
     )
 
 

@@ -2,11 +2,18 @@
 
 import os
 import tomllib
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    IPvAnyNetwork,
+    ValidationError,
+)
 
 DEFAULT_PATH = Path("/etc/stead/stead.toml")
 
@@ -35,6 +42,7 @@ class ServerSettings(Group):
     """Where the control plane keeps its data and listens.
 
     ``database`` is empty for SQLite or ``postgresql+asyncpg://USER:PASSWORD@HOST/NAME``.
+    ``edges`` are the networks whose word about a client's address is believed.
     """
 
     data_dir: Path = Path("/var/lib/stead")
@@ -46,6 +54,7 @@ class ServerSettings(Group):
     https_port: Port = 443
     json_logs: bool = False
     packages: tuple[Path, ...] = ()
+    edges: tuple[IPvAnyNetwork, ...] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 
     @property
     def database_url(self) -> str:

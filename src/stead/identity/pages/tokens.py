@@ -1,0 +1,83 @@
+"""API tokens: what there is, and a form for another."""
+
+from dataclasses import dataclass, fields, replace
+
+from fastapi import Response
+
+from stead.core.authz import Action, action
+from stead.core.errors import SteadError
+from stead.core.policy import Scope
+from stead.identity import projects, tokens
+from stead.identity.pages.desk import Desk, DeskDep, Trouble, go, router, trouble
+from stead.ui.models import Choice
+
+SCOPES = (
+    Choice(Scope.READ, "Read", "Look at everything, change nothing"),
+    Choice(Scope.DEPLOY, "Deploy", "Read, deploy and remove apps, see their secrets"),
+    Choice(Scope.ADMIN, "Everything", "All that you may do yourself"),
+)
+DAYS = (7, 30, 90, 365)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What was filled in."""
+
+    name: str = ""
+    scope: str = Scope.DEPLOY
+    project: str = ""
+    days: str = str(tokens.DEFAULT_DAYS)
+
+
+FIELDS = tuple(one.name for one in fields(Form))
+
+
+@router.get("/tokens")
+@action(Action.TOKEN_MANAGE)
+async def show_tokens(desk: DeskDep) -> Response:
+    return await _page(desk, Form(), Trouble())
+
+
+@router.post("/tokens")
+@action(Action.TOKEN_MANAGE)
+async def create_token(desk: DeskDep) -> Response:
+    given = await desk.given()
+    form = replace(Form(), **{one: given[one].strip() for one in FIELDS if one in given})
+    days = int(form.days) if form.days in {str(one) for one in DAYS} else 0
+    try:
+        async with desk.database.write() as uow:
+            project_id = (
+                await projects.project_id(uow, desk.actor, form.project) if form.project else None
+            )
+            asked = tokens.TokenRequest(form.name, (form.scope,), project_id, days)
+            made = await tokens.issue(uow, desk.actor, asked)
+    except SteadError as error:
+        return await _page(desk, form, trouble("No token was made", error))
+    return await _page(desk, Form(), Trouble(), made.secret)
+
+
+@router.post("/tokens/{token_id}/revoke")
+@action(Action.TOKEN_MANAGE)
+async def revoke_token(token_id: str, desk: DeskDep) -> Response:
+    async with desk.database.write() as uow:
+        await tokens.revoke_token(uow, desk.actor, token_id)
+    return go("/tokens")
+
+
+async def _page(desk: Desk, form: Form, wrong: Trouble, made: str | None = None) -> Response:
+    async with desk.database.read() as uow:
+        known = await tokens.list_tokens(uow, desk.actor)
+        mine = await projects.list_projects(uow, desk.actor, archived=True)
+    return desk.page(
+        "tokens.html",
+        status=wrong.status,
+        tokens=known,
+        made=made,
+        form=form,
+        trouble=wrong,
+        scopes=SCOPES,
+        days=[Choice(str(one), f"{one} days" if one != DAYS[-1] else "A year") for one in DAYS],
+        projects=[Choice(one.name, one.name) for one in mine if not one.archived],
+        names={one.id: one.name for one in mine},
+        name_limit=tokens.NAME_LIMIT,
+    )

@@ -1,0 +1,1 @@
+"""All SQL of identity, one module per kind of row."""

@@ -1,0 +1,40 @@
+"""API tokens of one's own."""
+
+from fastapi import APIRouter, Response
+
+from stead.core.authz import Action, action
+from stead.core.http import ActorDep, DatabaseDep
+from stead.identity import projects, tokens
+from stead.identity.schemas import TokenIn, TokenOut
+
+router = APIRouter(prefix="/tokens")
+
+
+@router.get("")
+@action(Action.TOKEN_MANAGE)
+async def list_tokens(actor: ActorDep, database: DatabaseDep) -> list[TokenOut]:
+    async with database.read() as uow:
+        found = await tokens.list_tokens(uow, actor)
+    return [TokenOut.model_validate(one) for one in found]
+
+
+@router.post("", status_code=201)
+@action(Action.TOKEN_MANAGE)
+async def create_token(
+    body: TokenIn, response: Response, actor: ActorDep, database: DatabaseDep
+) -> TokenOut:
+    """Make a token; its secret is in this answer and never again."""
+    response.headers["Cache-Control"] = "no-store"
+    async with database.write() as uow:
+        project_id = await projects.project_id(uow, actor, body.project) if body.project else None
+        asked = tokens.TokenRequest(body.name, tuple(body.scopes), project_id, body.days)
+        made = await tokens.issue(uow, actor, asked)
+    return TokenOut.model_validate(made.token).model_copy(update={"token": made.secret})
+
+
+@router.delete("/{token_id}", status_code=204)
+@action(Action.TOKEN_MANAGE)
+async def delete_token(token_id: str, actor: ActorDep, database: DatabaseDep) -> None:
+    """End a token at once."""
+    async with database.write() as uow:
+        await tokens.revoke_token(uow, actor, token_id)
