@@ -17,6 +17,16 @@ settings.load_profile("any-machine")
 TEST_PACKAGES = ROOT / "tests" / "packages"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let people choose which databases the tests in tests/db run on."""
+    parser.addoption(
+        "--database",
+        choices=("sqlite", "postgresql", "both"),
+        default="sqlite",
+        help="what tests/db runs on; script/test says both",
+    )
+
+
 @pytest.fixture(scope="session")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the base image, built by the script that users run."""

@@ -1,13 +1,28 @@
-"""A fresh database of the current schema for every test."""
+"""A fresh database of the current schema for every test, of each kind that was asked for."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 
 import pytest
 from tests.factories import databases
 from tests.factories.platform import Platform, make_platform
+from tests.support import postgres
 
+from stead.core.bus import Bus
 from stead.core.db import Database
+
+KINDS = {"sqlite": ("sqlite",), "postgresql": ("postgresql",), "both": ("sqlite", "postgresql")}
+numbers = count()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run whatever needs a database once with each kind."""
+    if "kind" in metafunc.fixturenames:
+        kinds = KINDS[metafunc.config.getoption("--database")]
+        metafunc.parametrize("kind", kinds, scope="session")
 
 
 @pytest.fixture(scope="session")
@@ -16,17 +31,44 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return databases.make_template(tmp_path_factory.mktemp("template") / "stead.db")
 
 
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[postgres.Postgres]:
+    """Return a running PostgreSQL with a migrated, empty database to copy."""
+    reason = postgres.why_not()
+    if reason:
+        pytest.skip(f"PostgreSQL cannot be tested: {reason}")
+    with postgres.running_postgres() as server:
+        # The first test that asks has a loop of its own running already.
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(asyncio.run, databases.make_postgres_template(server)).result()
+        yield server
+
+
 @pytest.fixture
 def database_file(migrated: Path, tmp_path: Path) -> Path:
-    """Return this test's own database file."""
+    """Return this test's own database file; for what concerns SQLite alone."""
     return databases.copy(migrated, tmp_path)
 
 
 @pytest.fixture
-async def database(database_file: Path) -> AsyncIterator[Database]:
+async def database_url(kind: str, request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    """Return the address of this test's own database."""
+    if kind == "sqlite":
+        yield databases.sqlite_url(request.getfixturevalue("database_file"))
+        return
+    server: postgres.Postgres = request.getfixturevalue("postgresql")
+    name = f"test_{next(numbers)}"
+    await databases.copy_postgres(server, name)
+    yield server.url_of(name)
+    await databases.drop_postgres(server, name)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
     """Return an open database."""
-    async with databases.opened(database_file) as one:
-        yield one
+    one = Database(database_url, Bus())
+    yield one
+    await one.close()
 
 
 @pytest.fixture

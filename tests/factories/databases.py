@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+import asyncpg
 from sqlalchemy import text
+from tests.support.postgres import Postgres
 
 from stead import migrations
 from stead.core.bus import Bus
@@ -23,6 +25,42 @@ def make_template(path: Path) -> Path:
 
     asyncio.run(migrate())
     return path
+
+
+TEMPLATE = "stead_template"
+
+
+async def make_postgres_template(server: Postgres) -> None:
+    """Create a database of the current schema to copy from."""
+    await _command(server, f"create database {TEMPLATE}")
+    database = Database(server.url_of(TEMPLATE), Bus())
+    await migrations.upgrade(database)
+    await database.close()
+
+
+async def copy_postgres(server: Postgres, name: str, template: str = TEMPLATE) -> None:
+    """Create a database like the template, or ``template0`` for an empty one."""
+    await _command(server, f"create database {name} template {template} strategy file_copy")
+
+
+async def drop_postgres(server: Postgres, name: str) -> None:
+    """Delete a database, whoever still holds it."""
+    await _command(server, f"drop database {name} with (force)")
+
+
+async def _command(server: Postgres, text: str) -> None:
+    connection = await asyncpg.connect(server.url.replace("+asyncpg", ""))
+    try:
+        await connection.execute(text)
+    finally:
+        await connection.close()
+
+
+async def stored(database: Database) -> bytes:
+    """Return everything that is stored: all of SQLite's files, all rows of PostgreSQL."""
+    if database.sqlite:
+        return bytes_on_disk(Path(database.engine.url.database or ""))
+    return repr(await rows(database)).encode()
 
 
 @asynccontextmanager

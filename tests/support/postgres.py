@@ -34,6 +34,10 @@ class Postgres:
         """Return the address of its one database."""
         return f"postgresql+asyncpg://stead@127.0.0.1:{self.port}/postgres"
 
+    def url_of(self, name: str) -> str:
+        """Return the address of a database."""
+        return f"postgresql+asyncpg://stead@127.0.0.1:{self.port}/{name}"
+
     def start(self) -> None:
         """Start the server and wait until it answers."""
         options = (

@@ -5,7 +5,7 @@ from pathlib import Path
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 from tests.factories.databases import opened, rows
 
 from stead import migrations
@@ -49,5 +49,8 @@ def test_history_is_one_line():
 
 
 def _schema(connection: Connection) -> list[tuple[object, ...]]:
-    query = "select type, name, sql from sqlite_master order by name"
-    return [tuple(row) for row in connection.exec_driver_sql(query)]
+    found = inspect(connection)
+    return [
+        (table, str(found.get_columns(table)), str(found.get_indexes(table)))
+        for table in found.get_table_names()
+    ]

@@ -3,11 +3,10 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
-from tests.factories.databases import bytes_on_disk, rows
+from tests.factories.databases import rows, stored
 from tests.factories.durable import cancel, ended, working
 from tests.factories.platform import Platform, end_operations
 from tests.unit.catalog.builders import folder
@@ -262,10 +261,10 @@ def _releasing(platform: Platform) -> Plan:
     return workflows.deploy_plan(Mock(database=platform.database, vault=platform.vault))
 
 
-async def test_secrets_stay_in_the_vault(platform: Platform, actor: Actor, database_file: Path):
+async def test_secrets_stay_in_the_vault(platform: Platform, actor: Actor):
     marked = "Marked-secret-4711-xyzzy"
     made = await ask(platform, actor, {**REDIS, "inputs": {"password": marked}}, "key")
-    assert marked.encode() not in bytes_on_disk(database_file)
+    assert marked.encode() not in await stored(platform.database)
     token = await platform.token(actor)
     async with platform.api(token) as api:
         for path in (

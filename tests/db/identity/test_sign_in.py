@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import update
-from tests.factories.databases import bytes_on_disk
+from tests.factories.databases import stored
 from tests.factories.platform import Platform
 
 from stead.core.authz import Actor, NotFoundError, Role, UnauthenticatedError
@@ -96,11 +96,9 @@ async def test_only_ones_own_tokens_can_be_revoked(platform: Platform, ada: Acto
         assert await identity.list_tokens(uow, ada) == []
 
 
-async def test_the_disk_holds_no_token_that_works(
-    platform: Platform, ada: Actor, database_file: object
-):
+async def test_the_disk_holds_no_token_that_works(platform: Platform, ada: Actor):
     made = [await platform.token(ada), await platform.session(ada), await link(platform, ada)]
-    disk = bytes_on_disk(database_file)
+    disk = await stored(platform.database)
     assert not [one for one in made if one.encode() in disk]
 
 
