@@ -1,8 +1,6 @@
 """A fresh database of the current schema for every test, of each kind that was asked for."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 
@@ -21,7 +19,8 @@ numbers = count()
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run whatever needs a database once with each kind."""
     if "kind" in metafunc.fixturenames:
-        kinds = KINDS[metafunc.config.getoption("--database")]
+        asked = KINDS[metafunc.config.getoption("--database")]
+        kinds = KINDS["sqlite"] if metafunc.definition.get_closest_marker("sqlite") else asked
         metafunc.parametrize("kind", kinds, scope="session")
 
 
@@ -38,9 +37,7 @@ def postgresql() -> Iterator[postgres.Postgres]:
     if reason:
         pytest.skip(f"PostgreSQL cannot be tested: {reason}")
     with postgres.running_postgres() as server:
-        # The first test that asks has a loop of its own running already.
-        with ThreadPoolExecutor(1) as pool:
-            pool.submit(asyncio.run, databases.make_postgres_template(server)).result()
+        databases.make_postgres_template(server)
         yield server
 
 
@@ -59,6 +56,21 @@ async def database_url(kind: str, request: pytest.FixtureRequest) -> AsyncIterat
     server: postgres.Postgres = request.getfixturevalue("postgresql")
     name = f"test_{next(numbers)}"
     await databases.copy_postgres(server, name)
+    yield server.url_of(name)
+    await databases.drop_postgres(server, name)
+
+
+@pytest.fixture
+async def target_url(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[str]:
+    """Return the address of a database in which there is nothing at all."""
+    if kind == "sqlite":
+        yield databases.sqlite_url(tmp_path / "third" / "stead.db")
+        return
+    server: postgres.Postgres = request.getfixturevalue("postgresql")
+    name = f"empty_{next(numbers)}"
+    await databases.copy_postgres(server, name, "template0")
     yield server.url_of(name)
     await databases.drop_postgres(server, name)
 

@@ -2,12 +2,13 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import asyncpg
-from sqlalchemy import text
+from sqlalchemy import select, text
 from tests.support.postgres import Postgres
 
 from stead import migrations
@@ -23,19 +24,29 @@ def make_template(path: Path) -> Path:
         await migrations.upgrade(database)
         await database.close()
 
-    asyncio.run(migrate())
+    _run(migrate())
     return path
+
+
+def _run(work: Coroutine[None, None, None]) -> None:
+    """Run something to its end, though the test that asks has a loop of its own running."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, work).result()
 
 
 TEMPLATE = "stead_template"
 
 
-async def make_postgres_template(server: Postgres) -> None:
+def make_postgres_template(server: Postgres) -> None:
     """Create a database of the current schema to copy from."""
-    await _command(server, f"create database {TEMPLATE}")
-    database = Database(server.url_of(TEMPLATE), Bus())
-    await migrations.upgrade(database)
-    await database.close()
+
+    async def migrate() -> None:
+        await _command(server, f"create database {TEMPLATE}")
+        database = Database(server.url_of(TEMPLATE), Bus())
+        await migrations.upgrade(database)
+        await database.close()
+
+    _run(migrate())
 
 
 async def copy_postgres(server: Postgres, name: str, template: str = TEMPLATE) -> None:
@@ -99,6 +110,18 @@ async def rows(database: Database) -> dict[str, list[tuple[object, ...]]]:
     async with database.read() as uow:
         for table in Base.metadata.sorted_tables:
             answer = await uow.session.execute(text(f'select * from "{table.name}"'))  # noqa: S608  (our own table names)
+            content = [tuple(row) for row in answer]
+            if content:
+                found[table.name] = content
+    return found
+
+
+async def values(database: Database) -> dict[str, list[tuple[object, ...]]]:
+    """Return every row as Python values, which are the same on every database."""
+    found = {}
+    async with database.read() as uow:
+        for table in Base.metadata.sorted_tables:
+            answer = await uow.session.execute(select(table).order_by(*table.primary_key))
             content = [tuple(row) for row in answer]
             if content:
                 found[table.name] = content

@@ -132,11 +132,16 @@ async def claim(
         _end(uow, row, "failed", None, "The agent lost this job too often")
         return None
     now = await repository.database_time(uow)
-    row.state = "claimed"
-    row.attempt += 1
-    row.nonce = secrets.token_hex(16)
-    row.lease_until = now + LEASE_SECONDS
-    row.last_seq = 0
+    values = {
+        "state": "claimed",
+        "attempt": row.attempt + 1,
+        "nonce": secrets.token_hex(16),
+        "lease_until": now + LEASE_SECONDS,
+        "last_seq": 0,
+    }
+    # Where several write at once, another poll may have been quicker.
+    if not await repository.take_job(uow, row, values):
+        return None
     payload = rules.canonical(
         {
             "agent": agent_id,

@@ -1,8 +1,8 @@
 """All SQL of agents."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
-from sqlalchemy import delete, false, or_, select, update
+from sqlalchemy import CursorResult, delete, false, or_, select, update
 
 from stead.agents.models import AgentRow, EnrolmentRow, JobRow
 from stead.core import epoch
@@ -59,6 +59,19 @@ async def next_job(uow: Uow, instance_id: str, running: Collection[str] | None) 
         .limit(1)
     )
     return row
+
+
+async def take_job(uow: Uow, row: JobRow, values: Mapping[str, object]) -> bool:
+    """Change a job that nobody has handed out since it was read; tell whether it was so."""
+    changed = await uow.session.execute(
+        update(JobRow)
+        .where(JobRow.id == row.id, JobRow.state == row.state, JobRow.attempt == row.attempt)
+        .values(**values)
+    )
+    if not isinstance(changed, CursorResult) or changed.rowcount != 1:
+        return False
+    await uow.session.refresh(row)
+    return True
 
 
 async def end_jobs(uow: Uow, instance_id: str) -> None:

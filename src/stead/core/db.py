@@ -21,7 +21,7 @@ from sqlalchemy import (
     make_url,
 )
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase
@@ -63,6 +63,13 @@ class DatabaseUnavailableError(SteadError):
     kind = Kind.UNAVAILABLE
     code = "database.unavailable"
     retryable = True
+
+
+class UnstorableError(SteadError):
+    """A value that this database has no way to keep, such as a NUL in a text."""
+
+    kind = Kind.INVALID
+    code = "database.unstorable"
 
 
 class Base(DeclarativeBase):
@@ -243,6 +250,8 @@ def _translate(error: Exception) -> Exception:
     gone = not isinstance(error, DBAPIError) or error.connection_invalidated
     # SQLite says of a file that is damaged nothing more special than this.
     damaged = type(error) is DatabaseError
+    if isinstance(error, DataError):
+        return UnstorableError("This contains something that the database cannot store")
     if gone or damaged or isinstance(error, OperationalError | InterfaceError):
         return DatabaseUnavailableError("The database cannot be reached; try again in a moment")
     return error

@@ -1,7 +1,7 @@
 """What routes and pages share: who asks, the services they were given, problem documents."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Depends, Request
 from fastapi.responses import JSONResponse
@@ -9,10 +9,12 @@ from fastapi.responses import JSONResponse
 from stead.core import authz
 from stead.core.authz import Actor, UnauthenticatedError
 from stead.core.db import Database
-from stead.core.errors import HTTP_STATUS, SteadError
+from stead.core.errors import HTTP_STATUS, Kind, SteadError
 from stead.kit.text import sendable
 
 Service = TypeVar("Service")
+# What is not there right now has mostly come back by then.
+RETRY_SECONDS: Final = 2
 
 
 class Provided:
@@ -80,6 +82,9 @@ def problem(error: SteadError) -> JSONResponse:
         body["fields"] = {sendable(name): text for name, text in error.fields.items()}
     if error.hint:
         body["hint"] = error.hint
-    return JSONResponse(
+    answer = JSONResponse(
         body, status_code=HTTP_STATUS[error.kind], media_type="application/problem+json"
     )
+    if error.kind is Kind.UNAVAILABLE:
+        answer.headers["Retry-After"] = str(RETRY_SECONDS)
+    return answer

@@ -96,6 +96,7 @@ async def test_what_is_not_committed_is_not_read(database: Database):
     assert await names(database) == {"a"}
 
 
+@pytest.mark.sqlite
 async def test_a_reader_keeps_seeing_what_it_saw_first(database: Database):
     async with database.read() as uow:
         query = text("select count(*) from project")
@@ -120,6 +121,7 @@ async def _count_up(database: Database) -> None:
         await uow.session.execute(text("insert into edge_snapshot values (:n, :n)"), values)
 
 
+@pytest.mark.sqlite
 async def test_writers_take_turns_and_lose_no_update(database: Database):
     await asyncio.gather(*(_count_up(database) for _ in range(20)))
     async with database.read() as uow:
@@ -155,6 +157,7 @@ async def test_writers_that_are_cancelled_anywhere_leave_a_working_database(data
     assert written == woken | {"last"}, "what was committed was told, and nothing else"
 
 
+@pytest.mark.sqlite
 async def test_a_cancellation_takes_effect_when_the_unit_has_ended(database: Database):
     begun = asyncio.Event()
     after: list[str] = []

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from tests.factories import databases
 from tests.factories.copies import SCHEMA, Copies, opened, restore
 from tests.factories.durable import World, submit, working
@@ -18,7 +19,12 @@ from stead.core.db import Database, sqlite_url
 from stead.identity import public as identity
 from stead.kit.secrets import Secret
 from stead.platform import archive, public as platform
-from stead.platform.errors import CopyDamagedError, CopyForeignError, RecoveryKeyError
+from stead.platform.errors import (
+    BusyPlatformError,
+    CopyDamagedError,
+    CopyForeignError,
+    RecoveryKeyError,
+)
 
 SECRET = "correct-horse-battery"
 
@@ -53,10 +59,10 @@ async def test_a_copy_restored_elsewhere_is_the_platform_with_its_secrets(
     copies: Copies, elsewhere: tuple[platform.Place, str]
 ):
     place, url = elsewhere
-    before = await databases.rows(copies.database)
+    before = await databases.values(copies.database)
     done = await restore(place, url, await copies.take(), key=copies.key)
     restored = opened(url)
-    after = await databases.rows(restored)
+    after = await databases.values(restored)
     async with restored.read() as uow:
         safe = vault.open_vault(place.folder / "vault.key")
         found = await safe.find(uow, "owner", "password")
@@ -82,8 +88,8 @@ async def test_a_copy_shows_no_secret_and_is_for_its_owner_alone(copies: Copies)
     assert path.stat().st_mode & 0o777 == 0o600
     for name in ("vault.key", "ca.key", "edge.token"):
         assert copies.place.secret_file(name).read_bytes().strip() not in content
-    for text in (SECRET, copies.key.text.reveal(), copies.key.private.reveal()):
-        assert text.encode() not in content
+    for secret in (SECRET, copies.key.text.reveal(), copies.key.private.reveal()):
+        assert secret.encode() not in content
     assert list(path.parent.iterdir()) == [path]
 
 
@@ -96,7 +102,7 @@ async def test_a_copy_is_one_moment_while_others_write(copies: Copies):
     place = _place(path.parent / "moment")
     url = sqlite_url(place.folder / "stead.db")
     await restore(place, url, path, key=copies.key)
-    found = await databases.rows(restored := opened(url))
+    found = await databases.values(restored := opened(url))
     await restored.close()
     steps = len(found["operation_step"])
     assert steps == 3 * len(found["operation"])
@@ -110,9 +116,9 @@ async def test_tables_of_many_rows_are_copied_whole(copies: Copies):
     place = _place(path.parent / "many")
     url = sqlite_url(place.folder / "stead.db")
     await restore(place, url, path, key=copies.key)
-    found = await databases.rows(restored := opened(url))
+    found = await databases.values(restored := opened(url))
     await restored.close()
-    before = await databases.rows(copies.database)
+    before = await databases.values(copies.database)
     assert found["operation_step"] == before["operation_step"]
     assert len(found["operation_step"]) == 1500
 
@@ -138,6 +144,7 @@ async def test_nothing_that_lets_somebody_in_for_a_while_is_restored(
     await restored.close()
 
 
+@pytest.mark.sqlite
 async def test_restoring_over_the_same_platform_needs_no_key_and_keeps_what_was(
     copies: Copies, platform: Platform
 ):
@@ -151,14 +158,14 @@ async def test_restoring_over_the_same_platform_needs_no_key_and_keeps_what_was(
     done = await restore(copies.place, url, path)
     assert done.epoch > later
     restored = opened(url)
-    assert "project" not in await databases.rows(restored)
+    assert "project" not in await databases.values(restored)
     async with restored.read() as uow:
         row = await epoch.find(uow)
     await restored.close()
     assert row is not None
     assert (row.epoch, row.copied_at) == (done.epoch, done.taken_at)
     aside = opened(sqlite_url(copies.place.folder / done.aside / "stead.db"))
-    assert [str(row[1]) for row in (await databases.rows(aside))["project"]] == ["made-later"]
+    assert [str(row[1]) for row in (await databases.values(aside))["project"]] == ["made-later"]
     await aside.close()
 
 
@@ -166,6 +173,7 @@ def save(copies: Copies) -> None:
     platform.save(copies.place.folder, copies.key.keeper)
 
 
+@pytest.mark.sqlite
 async def test_restoring_the_same_copy_twice_begins_two_epochs(copies: Copies):
     path = await copies.take()
     save(copies)
@@ -195,6 +203,7 @@ async def test_open_operations_are_interrupted_and_ended_ones_are_not(copies: Co
     assert [row.state for row in rows] == ["interrupted", "succeeded"]
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("change", ["flip", "cut", "append", "empty", "other"])
 async def test_a_damaged_copy_is_refused_and_nothing_changes(
     copies: Copies, elsewhere: tuple[platform.Place, str], change: str
@@ -221,6 +230,7 @@ async def test_a_damaged_copy_is_refused_and_nothing_changes(
     assert not (place.folder / "vault.key").exists()
 
 
+@pytest.mark.sqlite
 async def test_every_flipped_byte_is_noticed(
     copies: Copies, elsewhere: tuple[platform.Place, str]
 ):
@@ -239,6 +249,7 @@ async def test_every_flipped_byte_is_noticed(
     assert (await restore(place, url, path, key=copies.key)).rows > 0
 
 
+@pytest.mark.sqlite
 async def test_a_copy_that_somebody_made_up_is_refused(
     copies: Copies, elsewhere: tuple[platform.Place, str]
 ):
@@ -255,6 +266,7 @@ async def test_a_copy_that_somebody_made_up_is_refused(
         await restore(place, url, forged, key=copies.key)
 
 
+@pytest.mark.sqlite
 async def test_the_wrong_key_and_none_are_refused(
     copies: Copies, elsewhere: tuple[platform.Place, str]
 ):
@@ -270,6 +282,7 @@ async def test_the_wrong_key_and_none_are_refused(
     assert not (place.folder / "stead.db").exists()
 
 
+@pytest.mark.sqlite
 async def test_a_newer_copy_is_refused(copies: Copies, elsewhere: tuple[platform.Place, str]):
     place, url = elsewhere
     path = await copies.take()
@@ -278,6 +291,7 @@ async def test_a_newer_copy_is_refused(copies: Copies, elsewhere: tuple[platform
         await platform.restore(place, url, older, platform.Wish(path, copies.key))
 
 
+@pytest.mark.sqlite
 async def test_another_platform_is_replaced_only_on_request(
     copies: Copies, elsewhere: tuple[platform.Place, str], migrated: Path
 ):
@@ -299,6 +313,7 @@ async def test_another_platform_is_replaced_only_on_request(
     await restore(place, url, path, key=copies.key, replace_other=True)
 
 
+@pytest.mark.sqlite
 async def test_a_broken_database_does_not_stand_in_the_way(copies: Copies):
     path = await copies.take()
     save(copies)
@@ -327,3 +342,56 @@ async def test_a_backup_in_progress_is_not_swept_away(copies: Copies):
         await copies.take("other")
         assert (copies.folder / "slow.copy.part").exists()
     assert (copies.folder / "slow.copy").stat().st_uid == os.getuid()
+
+
+async def test_a_copy_goes_from_one_kind_of_database_to_the_other_and_back(
+    copies: Copies, elsewhere: tuple[platform.Place, str], target_url: str
+):
+    await submit(copies.database, World().plan())
+    place, url = elsewhere
+    await restore(place, url, await copies.take(), key=copies.key)
+    first = opened(url)
+    here = await databases.values(first)
+    again = Copies(first, place, copies.key, copies.folder)
+    path = await again.take("again")
+    await first.close()
+    there = _place(copies.folder.parent / "third")
+    done = await restore(there, target_url, path, key=copies.key)
+    second = opened(target_url)
+    found = await databases.values(second)
+    async with second.write() as uow:
+        # Numbers go on after those that came along.
+        await durable.append_event(uow, str(found["operation"][0][0]), "log", {"text": "later"})
+    events = (await databases.values(second))["operation_event"]
+    await second.close()
+    changed = {"platform"}
+    assert {n: r for n, r in found.items() if n not in changed} == {
+        n: r for n, r in here.items() if n not in changed
+    }
+    assert done.rows == sum(map(len, here.values()))
+    assert len(events) == len(found["operation_event"]) + 1
+
+
+async def test_restoring_over_postgresql_keeps_what_was_in_another_schema(
+    copies: Copies, target_url: str, kind: str
+):
+    if kind == "sqlite":
+        return  # its previous state is a file, see above
+    place = _place(copies.folder / "server")
+    path = await copies.take()
+    await restore(place, target_url, path, key=copies.key)
+    busy = opened(target_url)
+    async with busy.read() as uow:
+        await uow.session.connection()
+        with pytest.raises(BusyPlatformError):
+            await restore(place, target_url, path, key=copies.key)
+    await busy.close()
+    done = await restore(place, target_url, path, key=copies.key)
+    after = opened(target_url)
+    async with after.read() as uow:
+        query = text(f'select count(*) from "{done.aside}".platform')  # noqa: S608  (our own name)
+        assert await uow.session.scalar(query) == 1
+        row = await epoch.find(uow)
+    await after.close()
+    assert row is not None
+    assert row.epoch == done.epoch

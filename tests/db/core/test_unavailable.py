@@ -1,0 +1,121 @@
+"""The database is full, read-only or gone: nothing acknowledged is lost, work resumes."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import pytest
+from sqlalchemy import insert
+from tests.factories.durable import Hold, World, ended, submit, working
+from tests.factories.platform import Platform
+from tests.support.postgres import Postgres
+
+from stead.core.authz import Actor, Role
+from stead.core.db import Database, DatabaseUnavailableError
+from stead.core.durable import EventRow
+from stead.kit import clock
+
+Trouble = Callable[[], AbstractAsyncContextManager[None]]
+BODY = {"app": "redis", "project": "main"}
+
+
+@pytest.fixture
+async def owner(platform: Platform) -> Actor:
+    return await platform.person("Ada", **{await platform.project("main"): Role.OWNER})
+
+
+async def _pragma(database: Database, setting: str) -> None:
+    async with database.engine.connect() as connection:
+        driver = (await connection.get_raw_connection()).driver_connection
+        # Without a transaction: beginning one is what a read-only database refuses.
+        driver.begin = ""
+        await driver.run(False, f"pragma {setting}", ())
+
+
+@asynccontextmanager
+async def _full(database: Database) -> AsyncIterator[None]:
+    async with database.engine.connect() as connection:
+        pages = (await connection.exec_driver_sql("pragma page_count")).scalar()
+    await _pragma(database, f"max_page_count={pages}")
+    yield
+    await _pragma(database, "max_page_count=1000000000")
+
+
+@asynccontextmanager
+async def _read_only(database: Database) -> AsyncIterator[None]:
+    await _pragma(database, "query_only=1")
+    yield
+    await _pragma(database, "query_only=0")
+
+
+@asynccontextmanager
+async def _gone(server: Postgres) -> AsyncIterator[None]:
+    server.stop()
+    try:
+        yield
+    finally:
+        server.start()
+
+
+@pytest.fixture(params=["full", "read-only"])
+def trouble(request: pytest.FixtureRequest, kind: str, database: Database) -> Trouble:
+    """Return what takes the database away for a while."""
+    if kind == "postgresql":
+        server = request.getfixturevalue("postgresql")
+        return lambda: _gone(server)
+    if request.param == "full":
+        return lambda: _full(database)
+    return lambda: _read_only(database)
+
+
+async def test_writers_are_told_when_to_try_again_and_nothing_acknowledged_is_lost(
+    platform: Platform, owner: Actor, trouble: Trouble
+):
+    token = await platform.token(owner)
+    async with platform.api(token) as api:
+        accepted = [(await api.post("/api/v1/deployments", json=BODY)).json()]
+        refused = []
+        async with trouble():
+            # A full database may have room left inside the pages that it has.
+            for _ in range(20):
+                answer = await api.post("/api/v1/deployments", json=BODY)
+                if answer.status_code == 202:
+                    accepted.append(answer.json())
+                else:
+                    refused.append(answer)
+        assert refused
+        for answer in refused:
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+            assert answer.json()["code"] == "database.unavailable"
+        accepted.append((await api.post("/api/v1/deployments", json=BODY)).json())
+        found = {row["id"] for row in (await api.get("/api/v1/deployments")).json()}
+    assert found == {row["deployment_id"] for row in accepted}
+
+
+@pytest.mark.timeout(90)
+async def test_an_operation_that_could_not_be_recorded_is_finished_later(
+    database: Database, trouble: Trouble
+):
+    world = World(script={"do b": [hold := Hold()]})
+    async with working(database, world.plan(), lease_seconds=2):
+        operation_id = await submit(database, world.plan())
+        await hold.reached.wait()
+        async with trouble():
+            if database.sqlite:
+                await _use_up(database)
+            hold.release.set()
+        operation = await ended(database, operation_id, 60)
+    assert (operation.state, world.things) == (
+        "succeeded",
+        {"thing:1/a", "thing:1/b", "thing:1/c"},
+    )
+
+
+async def _use_up(database: Database) -> None:
+    """Fill the pages that a full database has; a read-only one refuses at once."""
+    for _ in range(200):
+        try:
+            async with database.write() as uow:
+                row = {"operation_id": "x", "at": clock.utc_now(), "kind": "log"}
+                await uow.session.execute(insert(EventRow), [row | {"data": {"x": "x" * 2000}}])
+        except DatabaseUnavailableError:
+            return
