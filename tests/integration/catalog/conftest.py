@@ -10,6 +10,7 @@ import pytest
 from tests.support.incus import Incus
 
 from stead.catalog import public as catalog
+from stead.catalog.proving import lab
 from stead.kit import clock, ids, process
 from stead_agent import inputs as agent_inputs
 
@@ -28,8 +29,10 @@ ENVIRONMENT: Final = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.allow_hosts(["127.0.0.1", f"{SUBNET}.0/24"]))
-            item.add_marker(pytest.mark.timeout(300))
+            networks = [f"{prefix}.0/24" for prefix in (SUBNET, *lab.PREFIXES)]
+            item.add_marker(pytest.mark.allow_hosts(["127.0.0.1", *networks]))
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(300))
 
 
 @dataclass(frozen=True)
