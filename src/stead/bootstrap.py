@@ -6,7 +6,8 @@
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from ipaddress import IPv4Address
 
 from stead.catalog import public as catalog
@@ -16,9 +17,11 @@ from stead.core.http import Provided
 from stead.core.settings import Settings
 from stead.deployments import adoption, public as deployments, workflows
 from stead.engines import registry
+from stead.engines.drivers.simulator.driver import SimulatorDriver
 from stead.engines.errors import UnsupportedError
 from stead.engines.port import ContainerEngine
-from stead.entrypoints import admin, engines
+from stead.entrypoints import admin, engines, simulated_guests
+from stead.entrypoints.api import agent_app
 from stead.entrypoints.plant import Plant, lay_ground
 from stead.identity import public as identity
 from stead.infra import public as infra
@@ -81,7 +84,15 @@ async def assemble(
         owner=f"{socket.gethostname()}:{os.getpid()}",
         checkpoint=checkpoint,
     )
-    return Plant(base, services, worker)
+    return Plant(base, services, worker, _company(engine, services))
+
+
+def _company(
+    engine: ContainerEngine, services: Provided
+) -> tuple[Callable[[], Coroutine[None, None, None]], ...]:
+    if not isinstance(engine, SimulatorDriver):
+        return ()
+    return (partial(simulated_guests.play, engine, agent_app(services)),)
 
 
 def main() -> None:

@@ -33,16 +33,18 @@ class Stead:
     """One control plane with its edge."""
 
     folder: Path
-    incus: Incus
+    incus: Incus | None
     network: str = "10.91.0.0/16"
     packages: tuple[Path, ...] = ()
-    engine: str = "incus"
     console_port: int = field(default_factory=free_port)
     agent_port: int = field(default_factory=free_port)
     http_port: int = field(default_factory=free_port)
     https_port: int = field(default_factory=free_port)
     tcp_first: int = 21000
     database: str = ""
+    # How fast a simulated engine is; used when there is no Incus.
+    speed: float = 20
+    faults: Path | None = None
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     token: str = ""
 
@@ -69,18 +71,7 @@ console_port = {self.console_port}
 agent_port = {self.agent_port}
 https_port = {self.https_port}
 packages = {packages}
-[engine]
-kind = "{self.engine}"
-[simulator]
-speed = 20
-[incus]
-url = "{self.incus.url}"
-project = "{self.incus.project}"
-pool = "{self.incus.pool}"
-image = "{self.incus.image}"
-client_cert = "{self.incus.certificate}"
-client_key = "{self.incus.key}"
-server_cert = "{self.incus.server_certificate}"
+{self._engine()}
 [network]
 range = "{self.network}"
 [edge]
@@ -96,6 +87,20 @@ tcp_last = {self.tcp_first + 99}
         )
         (self.folder / "edge").mkdir(exist_ok=True)
         self.admin("init")
+
+    def _engine(self) -> str:
+        if self.incus is None:
+            faults = f'faults = "{self.faults}"' if self.faults else ""
+            return f'[engine]\nkind = "simulator"\n[simulator]\nspeed = {self.speed}\n{faults}'
+        return f"""[incus]
+url = "{self.incus.url}"
+project = "{self.incus.project}"
+pool = "{self.incus.pool}"
+image = "{self.incus.image}"
+client_cert = "{self.incus.certificate}"
+client_key = "{self.incus.key}"
+server_cert = "{self.incus.server_certificate}"
+"""
 
     def admin(self, *words: str) -> str:
         """Run ``stead admin …`` and return its output."""

@@ -1,5 +1,6 @@
 """What a process of the control plane holds once it is put together."""
 
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,6 +37,8 @@ class Plant:
     ground: Ground
     provided: Provided
     worker: Worker
+    # What else runs as long as the worker does.
+    company: tuple[Callable[[], Coroutine[None, None, None]], ...] = ()
 
 
 async def lay_ground(settings: Settings) -> Ground:

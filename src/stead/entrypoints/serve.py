@@ -139,7 +139,7 @@ async def serve(
 
 
 async def _work(plant: Plant) -> None:
-    """Run the worker, and where several processes may share the database, hear the others."""
+    """Run the worker and its company; hear the others that may share the database."""
     database = plant.ground.database
     async with asyncio.TaskGroup() as group:
         if not database.sqlite:
@@ -147,6 +147,8 @@ async def _work(plant: Plant) -> None:
             group.create_task(notices.listen(url, database.bus))
         group.create_task(plant.worker.run(alone=database.sqlite))
         group.create_task(_tell_heads(plant))
+        for each in plant.company:
+            group.create_task(each())
 
 
 async def _tell_heads(plant: Plant) -> None:
