@@ -7,6 +7,7 @@ every ``undo`` accepts that there is nothing.
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -20,6 +21,7 @@ from stead.core.pki import Authority
 from stead.core.vault import Vault
 from stead.core.waiting import until
 from stead.deployments import repository
+from stead.deployments.attention import until_answered
 from stead.deployments.models import DeploymentRow
 from stead.deployments.rules import DeploymentState, limit_owner
 from stead.edge.probe import ProbeResult, probe_http, probe_tcp
@@ -201,8 +203,12 @@ class Flow:
             return await agents.is_enrolled(uow, instance.id) or None
 
         topic = agents.topic(instance.id)
-        if await until(self._database, topic, look, ENROL_SECONDS):
-            return
+        # One that stopped has more to tell than that.
+        with suppress(StepError):
+            if await until_answered(
+                self._database, self._engine, instance.native_name, topic, look, ENROL_SECONDS
+            ):
+                return
         await self._explain_silence(context, instance)
 
     async def install(self, context: StepContext) -> None:
@@ -273,6 +279,7 @@ class Flow:
     async def _run_script(self, context: StepContext, script: str, limit: int) -> None:
         async with self._database.write() as uow:
             row = await _deployment(uow, context)
+            instance = await instance_of(uow, context)
             secrets = await self._tools.vault.all_of(uow, row.id)
             job_id = await agents.ensure_job(
                 uow,
@@ -296,7 +303,14 @@ class Flow:
             return await agents.find_result(uow, job_id)
 
         topic = agents.result_topic(job_id)
-        result = await until(self._database, topic, look, limit * 3 + JOB_SLACK_SECONDS)
+        result = await until_answered(
+            self._database,
+            self._engine,
+            instance.native_name,
+            topic,
+            look,
+            limit * 3 + JOB_SLACK_SECONDS,
+        )
         if result is None:
             raise StepError("The agent in the container stopped answering")
         if not result.succeeded:

@@ -1,0 +1,48 @@
+"""Waits for what a guest's agent is to do, but not for a guest that has stopped meanwhile."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final, TypeVar
+
+from stead.core.db import Database, Uow
+from stead.core.durable import StepError
+from stead.core.waiting import until
+from stead.engines.errors import EngineError
+from stead.engines.port import EngineDriver
+from stead.engines.values import GuestState
+from stead.kit import clock
+
+LOOK_SECONDS: Final = 10.0
+_HINT: Final = "Something outside Stead did that; deploy again"
+Found = TypeVar("Found")
+
+
+async def until_answered(
+    database: Database,
+    engine: EngineDriver,
+    guest: str,
+    topic: str,
+    look: Callable[[Uow], Awaitable[Found | None]],
+    limit_seconds: float,
+) -> Found | None:
+    """Return what ``look`` finds, or None when time runs out.
+
+    Raises StepError when the guest is gone or stopped; an engine that does not answer says
+    nothing about the guest.
+    """
+    deadline = clock.monotonic() + limit_seconds
+    while (left := deadline - clock.monotonic()) > 0:
+        found = await until(database, topic, look, min(LOOK_SECONDS, left))
+        if found is not None:
+            return found
+        with suppress(EngineError):
+            await _see_that_it_runs(engine, guest)
+    return None
+
+
+async def _see_that_it_runs(engine: EngineDriver, guest: str) -> None:
+    found = await engine.find(guest)
+    if found is None:
+        raise StepError(f"The container {guest} is gone", hint=_HINT)
+    if found.state is GuestState.STOPPED:
+        raise StepError(f"The container {guest} has stopped", hint=_HINT)
