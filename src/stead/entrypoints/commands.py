@@ -98,11 +98,22 @@ def deploy(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An input of the app.")
     ] = None,
+    files: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set-file",
+            metavar="KEY=PATH",
+            help="An input from a file, - for standard input; keeps secrets off the command line.",
+        ),
+    ] = None,
     watch: Watch = True,
     quiet: Quiet = False,
 ) -> None:
     """Install an app into a container of its own and publish it."""
-    body: dict[str, Any] = {"app": app_name, "inputs": _inputs(settings or [])}
+    inputs = _inputs(settings or [], "--set")
+    for key, path in _inputs(files or [], "--set-file").items():
+        inputs[key] = _content(path)
+    body: dict[str, Any] = {"app": app_name, "inputs": inputs}
     body |= {k: v for k, v in (("name", name), ("project", project), ("size", size)) if v}
     client = _client()
     accepted = client.post(
@@ -276,12 +287,21 @@ def _confirmed(found: dict[str, Any]) -> bool:
     return typer.confirm(f"Delete {found['name']} ({found['app_name']}) with all its data?")
 
 
-def _inputs(pairs: list[str]) -> dict[str, str]:
+def _content(path: str) -> str:
+    """Return what a file says, without the line break that editors leave at its end."""
+    try:
+        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        _wrong(f"{path} cannot be read: {error}")
+    return text.removesuffix("\n")
+
+
+def _inputs(pairs: list[str], option: str) -> dict[str, str]:
     inputs = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not key or not equals:
-            _wrong(f"--set takes KEY=VALUE, not {pair}")
+            _wrong(f"{option} takes KEY=VALUE, and {key or 'one'} has no value")
         inputs[key] = value
     return inputs
 
