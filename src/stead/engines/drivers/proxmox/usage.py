@@ -6,9 +6,10 @@ from typing import Final
 from stead.engines import errors
 from stead.engines.drivers.proxmox import calls, mapping
 from stead.engines.drivers.proxmox.client import number, rows
+from stead.engines.drivers.proxmox.mapping import Found
 from stead.engines.drivers.proxmox.part import Part
 from stead.engines.drivers.proxmox.tasks import parse
-from stead.engines.values import GuestUsage
+from stead.engines.values import GuestState, GuestUsage
 
 _STARTS: Final = ("vzstart", "qmstart")
 
@@ -33,7 +34,7 @@ class UsageCalls(Part):
         before, after = self._samples or {}, dict[int, _Sample]()
         told: list[GuestUsage] = []
         for guest in found:
-            if guest.row.get("status") != "running" or mapping.is_image(guest):
+            if mapping.is_image(guest) or not await self._listed_as_running(guest):
                 continue
             row, uptime = guest.row, number(guest.row.get("uptime"))
             load = row.get("cpu")
@@ -59,6 +60,9 @@ class UsageCalls(Part):
             )
         self._samples = after
         return tuple(told)
+
+    async def _listed_as_running(self, guest: Found) -> bool:
+        return await self.engine.directory.listed_state(guest) is GuestState.RUNNING
 
     async def boot_log(self, name: str) -> str:
         """Return what the last start wrote; Proxmox keeps nothing of a guest's own console."""
