@@ -9,10 +9,11 @@ import socket
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from ipaddress import IPv4Address
+from pathlib import Path
 
 from stead.catalog import public as catalog
 from stead.core.blobs import Blobs
-from stead.core.durable import Checkpoint, Worker
+from stead.core.durable import Checkpoint, Worker, schedule
 from stead.core.http import Provided
 from stead.core.settings import Settings
 from stead.deployments import adoption, public as deployments, workflows
@@ -25,6 +26,7 @@ from stead.entrypoints.api import agent_app
 from stead.entrypoints.plant import Plant, lay_ground
 from stead.identity import public as identity
 from stead.infra import public as infra
+from stead.operations import public as operations, workflows as operation_workflows
 from stead.platform import public as platform, workflows as platform_workflows
 
 
@@ -39,9 +41,7 @@ async def assemble(
         await infra.ensure_local_cluster(uow, settings.engine.kind)
     folder = settings.server.data_dir
     packages = await asyncio.to_thread(catalog.load, [*settings.server.packages, catalog.BUILT_IN])
-    blobs = Blobs(folder / "blobs")
-    for package in packages.packages.values():
-        await asyncio.to_thread(blobs.put, package.archive)
+    blobs = await _stock(folder, packages)
     engine = _engine(settings)
     tools = workflows.Tools(
         database=base.database,
@@ -78,13 +78,14 @@ async def assemble(
     )
     services.add(adoption.Adoption(adopt, forget))
     services.add(platform.Platform(look))
-    worker = Worker(
-        base.database,
-        [deploy, remove, adopt, forget, look],
-        owner=f"{socket.gethostname()}:{os.getpid()}",
-        checkpoint=checkpoint,
-    )
-    return Plant(base, services, worker, _company(engine, services))
+    purge = operation_workflows.purge_plan(base.database)
+    plans = (deploy, remove, adopt, forget, look, purge)
+    services.add(operations.Plans.of(plans))
+    owner = f"{socket.gethostname()}:{os.getpid()}"
+    worker = Worker(base.database, plans, owner=owner, checkpoint=checkpoint)
+    nightly = operation_workflows.purge_schedule(purge, settings.server.keep_operations_days)
+    timer = partial(schedule.run, base.database, (nightly,))
+    return Plant(base, services, worker, (timer, *_company(engine, services)))
 
 
 def _company(
@@ -93,6 +94,13 @@ def _company(
     if not isinstance(engine, SimulatorDriver):
         return ()
     return (partial(simulated_guests.play, engine, agent_app(services)),)
+
+
+async def _stock(folder: Path, packages: catalog.Catalog) -> Blobs:
+    blobs = Blobs(folder / "blobs")
+    for package in packages.packages.values():
+        await asyncio.to_thread(blobs.put, package.archive)
+    return blobs
 
 
 def main() -> None:

@@ -31,6 +31,7 @@ from stead.identity.passwords import Passwords
 from stead.identity.projects import ensure_organisation
 from stead.infra import public as infra
 from stead.kit import clock, ids
+from stead.operations.public import Plans
 from stead.platform.public import Platform as PlatformPlans
 from stead.platform.workflows import look_plan
 
@@ -160,6 +161,7 @@ async def make_platform(database: Database, folder: Path) -> Platform:
     )
     services = Provided()
     services.add(Adoption(adoption.adopt_plan(Mock()), adoption.forget_plan(Mock())))
+    services.add(Plans.of([deployments.deploy_plan, deployments.remove_plan]))
     services.add(PlatformPlans(look_plan(database, Mock())))
     heads = audit.Heads(folder / "audit.heads")
     audit.attach(database, heads)

@@ -55,6 +55,8 @@ class Action(StrEnum):
     OPERATION_READ = "operation.read"
     OPERATION_CANCEL = "operation.cancel"
     OPERATION_DECIDE = "operation.decide"
+    OPERATION_RETRY = "operation.retry"
+    OPERATION_KEEP = "operation.keep"
     PLATFORM_READ = "platform.read"
     PLATFORM_MANAGE = "platform.manage"
     PROJECT_READ = "project.read"
@@ -117,6 +119,8 @@ POLICY: Final[Mapping[Action, Rule]] = {
     Action.DEPLOYMENT_REVEAL: _member(Role.DEVELOPER, Scope.DEPLOY),
     Action.OPERATION_READ: _member(Role.VIEWER, Scope.READ, *_SEES),
     Action.OPERATION_CANCEL: _member(Role.DEVELOPER, Scope.DEPLOY, PlatformRole.ADMIN),
+    Action.OPERATION_RETRY: _member(Role.DEVELOPER, Scope.DEPLOY, PlatformRole.ADMIN),
+    Action.OPERATION_KEEP: _member(Role.DEVELOPER, Scope.DEPLOY, PlatformRole.ADMIN),
     Action.OPERATION_DECIDE: _member(Role.DEVELOPER, Scope.DEPLOY, PlatformRole.ADMIN),
     Action.PLATFORM_READ: _platform(Scope.READ, *_SEES),
     Action.PLATFORM_MANAGE: _platform(Scope.ADMIN, PlatformRole.ADMIN),

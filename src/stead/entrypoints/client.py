@@ -62,6 +62,14 @@ class Client:
         """Ask for a change."""
         return self._send("POST", path, json=body, headers=headers)
 
+    def text(self, path: str) -> str:
+        """Read something that is not JSON."""
+        with _told():
+            answer = self._http.get(path)
+        if answer.status_code >= _REFUSED:
+            raise _refusal(answer)
+        return answer.text
+
     def delete(self, path: str) -> Any:  # noqa: ANN401  (JSON of whatever was asked for)
         """Ask for something to go away."""
         return self._send("DELETE", path)

@@ -16,6 +16,14 @@ from stead.kit import ids
 
 NOT_SIGNED_IN: Final = 3
 USAGE: Final = 2
+VERBS: Final = {
+    "follow": "",
+    "log": "",
+    "cancel": "Cancelling; what was made is taken away again",
+    "keep": "If it fails, everything stays as it is",
+    "retry": "Trying again",
+    "undo": "Taking it back",
+}
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -178,16 +186,47 @@ def remove(
 
 
 @app.command()
-def operations(*, as_json: Json = False) -> None:
+def operations(
+    *,
+    state: Annotated[list[str] | None, typer.Option(help="Only these, such as failed.")] = None,
+    kind: Annotated[str, typer.Option(help="Only these, such as deployment.deploy.")] = "",
+    before: Annotated[str, typer.Option(help="Go on after the last id of a list.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=200)] = 50,
+    as_json: Json = False,
+) -> None:
     """List recent operations, newest first."""
-    rows = _client().get("/api/v1/operations")
+    query = [("state", one) for one in state or []] + [("limit", str(limit))]
+    query += [(name, value) for name, value in (("kind", kind), ("before", before)) if value]
+    rows = _client().get(f"/api/v1/operations?{urlencode(query)}")
     _table(rows, ("id", "title", "state", "created_at"), as_json=as_json)
 
 
 @app.command()
-def operation(operation_id: str, *, quiet: Quiet = False) -> None:
-    """Show an operation from its beginning, and follow it to its end."""
-    follow(_client(), operation_id, quiet=quiet)
+def operation(
+    operation_id: str,
+    verb: Annotated[str, typer.Argument(help=f"{', '.join(VERBS)}.")] = "follow",
+    *,
+    step: Annotated[str, typer.Option("--from", help="The step to retry from.")] = "",
+    watch: Watch = True,
+    quiet: Quiet = False,
+) -> None:
+    """Follow an operation from its beginning to its end, or do something with it."""
+    if verb not in VERBS:
+        _wrong(f"There is no {verb}; there are: {', '.join(VERBS)}")
+    if step and verb != "retry":
+        _wrong("--from belongs to retry")
+    client = _client()
+    path = f"/api/v1/operations/{operation_id}"
+    if verb == "log":
+        _say(client.text(f"{path}/log").rstrip())
+        return
+    if verb != "follow":
+        client.post(f"{path}/{verb}", {"from": step} if step else None)
+        _say(VERBS[verb])
+    if watch and verb == "undo":
+        follow_undo(client, operation_id)
+    elif watch and verb in {"follow", "retry"}:
+        follow(client, operation_id, quiet=quiet)
 
 
 @app.command()

@@ -4,30 +4,43 @@ from pathlib import Path
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import RedirectResponse
+from fastapi.responses import RedirectResponse, StreamingResponse
 
 from stead.core.authz import Action, Actor, action
 from stead.core.db import Database
 from stead.core.http import ActorDep, DatabaseDep, Provided, provided
 from stead.operations import recovery, service, views
+from stead.operations.schemas import Wanted
+from stead.operations.service import Plans
 from stead.operations.views import Subjects
 from stead.ui.console import Console, form_texts
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 LIST_LENGTH: Final = 100
+CHOICES: Final = (
+    ("", "All", ()),
+    ("open", "Going on", ("queued", "running", "undoing")),
+    ("attention", "Needs attention", ("undo_failed", "kept", "interrupted")),
+    ("failed", "Failed", ("failed", "cancelled")),
+)
 LOG_LENGTH: Final = 1000
 router = APIRouter(prefix="/operations")
 ConsoleDep = Annotated[Console, Depends(provided(Console))]
+PlansDep = Annotated[Plans, Depends(provided(Plans))]
 SubjectsDep = Annotated[Subjects, Depends(provided(Subjects))]
 
 
 @router.get("")
 @action(Action.OPERATION_READ)
 async def show_operations(
-    request: Request, actor: ActorDep, console: ConsoleDep, database: DatabaseDep
+    request: Request,
+    actor: ActorDep,
+    console: ConsoleDep,
+    database: DatabaseDep,
+    state: str = "",
 ) -> Response:
     async with database.read() as uow:
-        operations = await service.list_(uow, actor, LIST_LENGTH)
+        operations = await service.list_(uow, actor, Wanted(LIST_LENGTH, _states(state)))
     return console.page(
         request,
         "operations/list.html",
@@ -35,6 +48,8 @@ async def show_operations(
         operations=[(operation, views.badge(operation.state)) for operation in operations],
         busy=any(not operation.ended for operation in operations),
         list_length=LIST_LENGTH,
+        chosen=state,
+        choices=CHOICES,
     )
 
 
@@ -58,6 +73,45 @@ async def cancel_operation(operation_id: str, actor: ActorDep, database: Databas
     return RedirectResponse(f"/operations/{operation_id}", status_code=303)
 
 
+@router.post("/{operation_id}/retry")
+@action(Action.OPERATION_RETRY)
+async def retry_operation(
+    operation_id: str, request: Request, actor: ActorDep, database: DatabaseDep, plans: PlansDep
+) -> Response:
+    step = (await form_texts(request)).get("from") or None
+    async with database.write() as uow:
+        await service.retry(uow, actor, plans, operation_id, step)
+    return RedirectResponse(f"/operations/{operation_id}", status_code=303)
+
+
+@router.post("/{operation_id}/undo")
+@action(Action.OPERATION_RETRY)
+async def undo_operation(operation_id: str, actor: ActorDep, database: DatabaseDep) -> Response:
+    async with database.write() as uow:
+        await service.undo(uow, actor, operation_id)
+    return RedirectResponse(f"/operations/{operation_id}", status_code=303)
+
+
+@router.post("/{operation_id}/keep")
+@action(Action.OPERATION_KEEP)
+async def keep_operation(operation_id: str, actor: ActorDep, database: DatabaseDep) -> Response:
+    async with database.write() as uow:
+        await service.keep(uow, actor, operation_id)
+    return RedirectResponse(f"/operations/{operation_id}", status_code=303)
+
+
+@router.get("/{operation_id}/log")
+@action(Action.OPERATION_READ)
+async def download_log(operation_id: str, actor: ActorDep, database: DatabaseDep) -> Response:
+    async with database.read() as uow:
+        found = await service.get_(uow, actor, operation_id)
+    return StreamingResponse(
+        service.log(database, found.id),
+        media_type="text/plain; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="operation-{found.id}.log"'},
+    )
+
+
 @router.post("/{operation_id}/decision")
 @action(Action.OPERATION_DECIDE)
 async def decide(
@@ -70,6 +124,10 @@ async def decide(
     return RedirectResponse(f"/operations/{acting}", status_code=303)
 
 
+def _states(chosen: str) -> tuple[str, ...]:
+    return next((states for name, _, states in CHOICES if name == chosen), ())
+
+
 async def _show(
     request: Request, actor: Actor, database: Database, subjects: Subjects, operation_id: str
 ) -> Response:
@@ -78,6 +136,7 @@ async def _show(
         operation = await service.get_(uow, actor, operation_id)
         events = await service.history(uow, actor, operation_id, LOG_LENGTH)
         subject = await subjects.find(services, uow, actor, operation.subject)
+        again = await service.again(uow, actor, services.get(Plans), operation)
         decision = await recovery.find_decision(
             uow, actor, services.get(recovery.Recoveries), operation_id
         )
@@ -92,6 +151,7 @@ async def _show(
         cut=len(events) == LOG_LENGTH,
         seq=events[-1].seq if events else 0,
         subject=subject,
+        again=again,
         outcome=views.outcome(operation, subject),
         decision=decision if decision.waiting else None,
     )

@@ -9,7 +9,7 @@ from stead.operations.recovery import (
     list_decisions,
 )
 from stead.operations.schemas import EventOut, OperationOut, StepOut
-from stead.operations.service import cancel, follow, get_, history, list_
+from stead.operations.service import Plans, cancel, follow, get_, history, list_
 from stead.operations.views import Subject, Subjects
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "DecisionOut",
     "EventOut",
     "OperationOut",
+    "Plans",
     "Recoveries",
     "Recovery",
     "Situation",

@@ -2,19 +2,32 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from stead.core.db import Uow
-from stead.core.durable import EventRow, OperationRow, StepRow
+from stead.core.durable import OPEN, EventRow, OperationRow, State, StepRow
+from stead.operations.schemas import Wanted
 
 
 async def find(uow: Uow, operation_id: str) -> OperationRow | None:
-    return await uow.session.get(OperationRow, operation_id)
+    return await uow.session.get(OperationRow, operation_id, populate_existing=True)
 
 
-async def list_(uow: Uow, project_ids: Collection[str] | None, limit: int) -> list[OperationRow]:
+async def list_(
+    uow: Uow, project_ids: Collection[str] | None, wanted: Wanted
+) -> list[OperationRow]:
     """Return the newest operations of these projects, or of all when there is no selection."""
-    query = select(OperationRow).order_by(OperationRow.id.desc()).limit(limit)
+    query = select(OperationRow).order_by(OperationRow.id.desc()).limit(wanted.limit)
+    for column, value in (
+        (OperationRow.kind, wanted.kind),
+        (OperationRow.subject, wanted.subject),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if wanted.states:
+        query = query.where(OperationRow.state.in_(wanted.states))
+    if wanted.before:
+        query = query.where(OperationRow.id < wanted.before)
     if project_ids is not None:
         query = query.where(OperationRow.project_id.in_(project_ids))
     return list(await uow.session.scalars(query))
@@ -45,3 +58,18 @@ async def latest_events(uow: Uow, operation_id: str, limit: int) -> list[EventRo
         .limit(limit)
     )
     return list(rows)[::-1]
+
+
+async def find_ahead(uow: Uow, row: OperationRow) -> OperationRow | None:
+    """Return an operation that this one waits for because both work on the same subject."""
+    return await uow.session.scalar(
+        select(OperationRow)
+        .where(
+            OperationRow.subject == row.subject,
+            OperationRow.state.in_(OPEN),
+            OperationRow.id != row.id,
+            or_(OperationRow.id < row.id, OperationRow.state != State.QUEUED),
+        )
+        .order_by(OperationRow.id)
+        .limit(1)
+    )

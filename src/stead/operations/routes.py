@@ -1,22 +1,36 @@
-"""Operations over HTTP: list, one, its events as they happen, cancel."""
+"""Operations over HTTP: list, one, its events as they happen, its log, and what to do with it."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from stead.core.authz import Action, action
 from stead.core.bus import StoppingError
 from stead.core.db import Database
+from stead.core.durable import State
 from stead.core.http import ActorDep, DatabaseDep, Provided, provided
 from stead.operations import recovery, service
 from stead.operations.recovery import DecisionIn, DecisionOut, Recoveries
-from stead.operations.schemas import OperationOut
+from stead.operations.schemas import AgainIn, OperationOut, Wanted
+from stead.operations.service import Plans
 
 router = APIRouter(prefix="/api/v1/operations", tags=["operations"])
 LAST: Final = 2**63 - 1
+PlansDep = Annotated[Plans, Depends(provided(Plans))]
 RecoveriesDep = Annotated[Recoveries, Depends(provided(Recoveries))]
+
+
+def _wanted(
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    state: Annotated[list[State] | None, Query()] = None,
+    kind: Annotated[str | None, Query(max_length=80)] = None,
+    subject: Annotated[str | None, Query(max_length=120)] = None,
+    project_id: Annotated[str | None, Query(max_length=26)] = None,
+    before: Annotated[str, Query(max_length=26)] = "",
+) -> Wanted:
+    return Wanted(limit, tuple(state or ()), kind, subject, project_id, before)
 
 
 @router.get("")
@@ -24,10 +38,17 @@ RecoveriesDep = Annotated[Recoveries, Depends(provided(Recoveries))]
 async def list_operations(
     actor: ActorDep,
     database: DatabaseDep,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    wanted: Annotated[Wanted, Depends(_wanted)],
+    request: Request,
+    response: Response,
 ) -> list[OperationOut]:
+    """Newest first; when there may be more, ``Link: rel="next"`` is the address of those."""
     async with database.read() as uow:
-        return await service.list_(uow, actor, limit)
+        rows = await service.list_(uow, actor, wanted)
+    if len(rows) == wanted.limit:
+        following = request.url.include_query_params(before=rows[-1].id)
+        response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
+    return rows
 
 
 @router.get("/{operation_id}")
@@ -63,6 +84,61 @@ async def cancel_operation(
     async with database.write() as uow:
         await service.cancel(uow, actor, operation_id)
         return await service.get_(uow, actor, operation_id)
+
+
+@router.post("/{operation_id}/retry", status_code=202)
+@action(Action.OPERATION_RETRY)
+async def retry_operation(
+    operation_id: str,
+    actor: ActorDep,
+    database: DatabaseDep,
+    plans: PlansDep,
+    body: AgainIn | None = None,
+) -> OperationOut:
+    """Take a stopped operation up again where it stopped, or from a step.
+
+    One whose undo failed goes on being undone, unless a step to go forward from is named.
+    """
+    async with database.write() as uow:
+        await service.retry(uow, actor, plans, operation_id, body.step if body else None)
+        return await service.get_(uow, actor, operation_id)
+
+
+@router.post("/{operation_id}/undo", status_code=202)
+@action(Action.OPERATION_RETRY)
+async def undo_operation(
+    operation_id: str, actor: ActorDep, database: DatabaseDep
+) -> OperationOut:
+    """Take back what a failed operation left: its undo failed, or it was kept."""
+    async with database.write() as uow:
+        await service.undo(uow, actor, operation_id)
+        return await service.get_(uow, actor, operation_id)
+
+
+@router.post("/{operation_id}/keep", status_code=202)
+@action(Action.OPERATION_KEEP)
+async def keep_operation(
+    operation_id: str, actor: ActorDep, database: DatabaseDep
+) -> OperationOut:
+    """Leave everything as it is if this one fails, to be looked at."""
+    async with database.write() as uow:
+        await service.keep(uow, actor, operation_id)
+        return await service.get_(uow, actor, operation_id)
+
+
+@router.get("/{operation_id}/log")
+@action(Action.OPERATION_READ)
+async def download_log(
+    operation_id: str, actor: ActorDep, database: DatabaseDep
+) -> StreamingResponse:
+    """Everything that was recorded so far, as text."""
+    async with database.read() as uow:
+        found = await service.get_(uow, actor, operation_id)
+    return StreamingResponse(
+        service.log(database, found.id),
+        media_type="text/plain; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="operation-{found.id}.log"'},
+    )
 
 
 @router.get("/{operation_id}/decision")

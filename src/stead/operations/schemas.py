@@ -1,10 +1,31 @@
 """Shapes of operations in the API."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from stead.core.durable import EventRow, OperationRow, State, StepRow
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which operations somebody looks for; ``before`` is the last id of the page before."""
+
+    limit: int = 50
+    states: tuple[str, ...] = ()
+    kind: str | None = None
+    subject: str | None = None
+    project: str | None = None
+    before: str = ""
+
+
+class AgainIn(BaseModel):
+    """From which step on to do it again; left out: from where it stopped."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    step: str | None = Field(default=None, alias="from", max_length=80)
 
 
 class StepOut(BaseModel):
@@ -30,6 +51,14 @@ class StepOut(BaseModel):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What can be done with an operation that stopped: undo it, or go on from one of these."""
+
+    undo: bool = False
+    steps: tuple[StepOut, ...] = ()
+
+
 class OperationOut(BaseModel):
     """One operation; ``steps`` only where one operation was asked for."""
 
@@ -47,6 +76,8 @@ class OperationOut(BaseModel):
     round: int = 0
     waits_for: str | None = None
     deadline_at: datetime | None = None
+    behind: str | None = None
+    undoable: bool = False
     error: dict[str, JsonValue] | None
     requested_by: str
     created_at: datetime
@@ -72,6 +103,7 @@ class OperationOut(BaseModel):
             round=row.round,
             waits_for=row.waits_for,
             deadline_at=row.deadline_at,
+            undoable=State(row.state) in (State.UNDO_FAILED, State.KEPT),
             error=row.error,
             requested_by=row.requested_by,
             created_at=row.created_at,

@@ -22,6 +22,7 @@ STATES: Final[Mapping[str, Badge]] = {
     "cancelled": Badge("Cancelled", Tone.QUIET, "undo"),
     "undo_failed": Badge("Needs attention", Tone.BAD, "warn"),
     "interrupted": Badge("Interrupted by restore", Tone.BAD, "warn"),
+    "kept": Badge("Failed, kept", Tone.BAD, "warn"),
     "settled": Badge("Decided after restore", Tone.QUIET, "check"),
 }
 STEP_STATES: Final[Mapping[str, Badge]] = {
@@ -32,6 +33,10 @@ STEP_STATES: Final[Mapping[str, Badge]] = {
     "undone": Badge("Taken back", Tone.QUIET, "undo"),
 }
 CANCELLED: Final = "operation.cancelled"
+_LEFT: Final = {
+    State.KEPT: "Everything was left as it is. Look at it, then try again or take it back.",
+    State.UNDO_FAILED: "Not all of it could be taken away; the log says what is left.",
+}
 UNDOING: Final = "Taking back what was made"
 BROKE: Final = Badge("Failed and taken back", Tone.BAD, "cross")
 
@@ -137,8 +142,8 @@ def outcome(operation: OperationOut, subject: Subject | None) -> Outcome | None:
             return Outcome(Tone.GOOD, "check", title, note=f"It took {took}." if took else "")
         case State.CANCELLED:
             return Outcome(Tone.QUIET, "undo", "Cancelled", note=left)
-        case State.UNDO_FAILED:
-            left = "Not all of it could be taken away; the log says what is left."
+        case State.KEPT | State.UNDO_FAILED as state:
+            left = _LEFT[state]
             return Outcome(Tone.BAD, "warn", failed, message, hint, left)
         case _:
             return Outcome(Tone.BAD, "cross", failed, message, hint, left)
@@ -178,7 +183,14 @@ def _line(event: EventOut, titles: Mapping[str, str]) -> Line | None:
         case "retry" | "undo_retry":
             line = Line("note", f"Trying again: {said}")
         case "cancel":
-            line = Line("note", "Cancelling was asked for")
+            why = "Its time is up" if event.data.get("reason") else "Cancelling was asked for"
+            line = Line("note", why)
+        case "waiting":
+            line = Line("note", said)
+        case "keep":
+            line = Line("note", "If it fails, everything stays as it is")
+        case "state" if event.data.get("again"):
+            line = Line("step", "Taken up again")
         case "step" if state == "running":
             line = Line("step", titles.get(event.step or "", event.step or ""))
         case "state" if state == "undoing":

@@ -21,6 +21,7 @@ from stead.entrypoints.api import control_app
 from stead.identity import public as identity
 from stead.identity.passwords import Passwords
 from stead.infra import public as infra
+from stead.operations.service import Plans
 
 ORIGIN = "https://console.stead.localhost"
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -73,6 +74,7 @@ async def site(database: Database, tmp_path: Path) -> AsyncIterator[Site]:
     packages = built_in()
     steps = (Step("reserve", "Reserve name, address and route", _nothing),)
     services = Provided()
+    services.add(Plans.of([]))
     heads = audit.Heads(tmp_path / "audit.heads")
     audit.attach(database, heads)
     doors = identity.local_doors(database, safe, Passwords(QUICK))

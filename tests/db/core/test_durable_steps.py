@@ -42,6 +42,12 @@ async def test_a_step_sees_what_earlier_steps_returned(database: Database):
     assert seen == [{}, {"a": {"pair": [1, 2]}}]
 
 
+async def test_a_plan_without_steps_is_done_at_once(database: Database):
+    plan = Plan("test", 1)
+    async with working(database, plan):
+        assert (await ended(database, await submit(database, plan))).state == "succeeded"
+
+
 async def test_a_failure_undoes_what_was_done_and_the_failing_step_too(database: Database):
     world = World(script={"do b": [FINAL]})
     async with working(database, world.plan()):

@@ -117,6 +117,10 @@ SAMPLES = {
     ("GET", "/api/v1/operations/{operation_id}"): Sample(),
     ("GET", "/api/v1/operations/{operation_id}/events"): Sample(),
     ("POST", "/api/v1/operations/{operation_id}/cancel"): Sample(write=True),
+    ("POST", "/api/v1/operations/{operation_id}/retry"): Sample(write=True),
+    ("POST", "/api/v1/operations/{operation_id}/undo"): Sample(write=True),
+    ("POST", "/api/v1/operations/{operation_id}/keep"): Sample(write=True),
+    ("GET", "/api/v1/operations/{operation_id}/log"): Sample(),
     ("GET", "/api/v1/operations/{operation_id}/decision"): Sample(),
     ("POST", "/api/v1/operations/{operation_id}/decision"): Sample(
         lambda _made: {"choice": "undo"}, write=True
@@ -257,6 +261,9 @@ async def test_owners_get_through(
     if route[1].endswith("/events"):
         async with platform.database.write() as uow:
             await end_operations(uow)
+    if route[1].endswith(("/retry", "/undo")):
+        async with platform.database.write() as uow:
+            await end_operations(uow, "kept")
     if route == ("POST", "/api/v1/operations/{operation_id}/decision"):
         async with platform.database.write() as uow:
             await interrupted.interrupt_all(uow)

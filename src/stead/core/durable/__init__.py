@@ -28,14 +28,16 @@ from stead.core.durable.requests import (
     purge,
     request_cancel,
     retry,
+    startable,
     submit,
     undo,
 )
 from stead.core.durable.store import OperationEnded, append_event, append_events, get
-from stead.core.durable.tables import EventRow, OperationRow, State, StepRow, StepState
+from stead.core.durable.tables import OPEN, EventRow, OperationRow, State, StepRow, StepState
 from stead.core.durable.worker import Checkpoint, Worker
 
 __all__ = [
+    "OPEN",
     "CannotCancelError",
     "CannotKeepError",
     "CannotRetryError",
@@ -66,6 +68,7 @@ __all__ = [
     "purge",
     "request_cancel",
     "retry",
+    "startable",
     "submit",
     "undo",
 ]

@@ -1,6 +1,6 @@
 """What is asked of operations: begin, stop, keep, try again, forget. Each in the caller's unit."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -113,7 +113,8 @@ async def submit(uow: Uow, plan: Plan, asked: Submission) -> str:
         for position, step in enumerate(plan.steps)
     ]
     await uow.session.execute(insert(OPERATION), [row])
-    await uow.session.execute(insert(STEP), todo)
+    if todo:
+        await uow.session.execute(insert(STEP), todo)
     await append_event(uow, operation_id, "state", {"state": State.QUEUED})
     uow.wake(QUEUE)
     return operation_id
@@ -173,18 +174,25 @@ async def retry(uow: Uow, operation_id: str, plan: Plan | None, step: str | None
     if plan is None:
         raise CannotRetryError("No plan of this kind and version is known any more")
     states = await steps(uow.session, operation_id)
-    done = next((s.position for s in states if s.state != StepState.DONE), len(states) - 1)
-    position = next((s.position for s in states if s.name == step), None) if step else done
-    if position is None:
-        known = ", ".join(s.name for s in states)
-        raise CannotRetryError(f"There is no such step; there are: {known}")
-    if position > done:
-        raise CannotRetryError("Steps before that one are not done; start further ahead")
-    if not plan.repeatable and row.state != State.KEPT and done == 0:
+    possible = startable(row.state, [s.state for s in states], plan)
+    if not possible:
         raise CannotRetryError(
             "All of it was taken back, what the request had reserved too", hint="Ask for it anew"
         )
-    await _take_up(uow, row, position)
+    chosen = [n for n in possible if step in (None, states[n].name)]
+    if not chosen:
+        names = ", ".join(states[n].name for n in possible)
+        raise CannotRetryError(f"It cannot start at that step, but at: {names}")
+    await _take_up(uow, row, chosen[-1])
+
+
+def startable(state: str, steps: Sequence[str], plan: Plan | None) -> list[int]:
+    """Return the steps that a stopped operation can go forward from: all before are done."""
+    if plan is None or state not in _STOPPED or not steps:
+        return []
+    done = next((n for n, one in enumerate(steps) if one != StepState.DONE), len(steps) - 1)
+    from_nothing = done == 0 and state != State.KEPT
+    return [] if from_nothing and not plan.repeatable else list(range(done + 1))
 
 
 async def undo(uow: Uow, operation_id: str) -> None:

@@ -132,6 +132,8 @@ class Run:
 
     async def _forward(self, row: OperationRow, plan: Plan) -> None:
         todo = [n for n, state in enumerate(self._states) if state != StepState.DONE]
+        if not todo:  # nothing to do, or an earlier version recorded the end separately
+            await self._finish(State.SUCCEEDED)
         begun = False
         for index, position in enumerate(todo):
             step = plan.steps[position]

@@ -53,6 +53,7 @@ class ServerSettings(Group):
     agent_port: Port = 8444
     https_port: Port = 443
     json_logs: bool = False
+    keep_operations_days: Annotated[int, Field(ge=1, le=3650)] = 90
     packages: tuple[Path, ...] = ()
     edges: tuple[IPvAnyNetwork, ...] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 
