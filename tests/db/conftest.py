@@ -66,6 +66,7 @@ async def target_url(
 ) -> AsyncIterator[str]:
     """Return the address of a database in which there is nothing at all."""
     if kind == "sqlite":
+        (tmp_path / "third").mkdir()
         yield databases.sqlite_url(tmp_path / "third" / "stead.db")
         return
     server: postgres.Postgres = request.getfixturevalue("postgresql")

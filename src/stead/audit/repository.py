@@ -8,7 +8,7 @@ from sqlalchemy import select, text
 
 from stead.audit.models import HeadRow, RecordRow
 from stead.audit.rules import START
-from stead.core.db import Uow
+from stead.core.db import Uow, platform_wide
 
 _ONLY: Final = 1
 BATCH: Final = 1000
@@ -55,6 +55,7 @@ async def find(uow: Uow, seq: int) -> RecordRow | None:
     return await uow.session.get(RecordRow, seq)
 
 
+@platform_wide("the chain is one, whoever the rows are about")
 async def newest(uow: Uow, filters: Filters, limit: int) -> list[RecordRow]:
     """Return records that match, newest first."""
     query = select(RecordRow)
@@ -77,6 +78,7 @@ async def newest(uow: Uow, filters: Filters, limit: int) -> list[RecordRow]:
     return list(rows)
 
 
+@platform_wide("the chain is one, whoever the rows are about")
 async def following(uow: Uow, after: int) -> list[RecordRow]:
     """Return the next batch of records, in order; fewer than a batch are the last."""
     rows = await uow.session.scalars(

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import (
     DateTime,
@@ -76,6 +76,14 @@ class Base(DeclarativeBase):
     """The one declarative base; each domain maps only its own tables."""
 
     metadata = MetaData(naming_convention=NAMING)
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def platform_wide(_reason: str) -> Callable[[Function], Function]:
+    """Mark a query that means the rows of every project, and say why; see ADR 0006."""
+    return lambda function: function
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -194,6 +202,27 @@ class Database:
                 yield connection
         except (DBAPIError, *_NO_CONNECTION) as error:
             raise _translate(error) from error
+
+    @asynccontextmanager
+    async def remaking_tables(self) -> AsyncIterator[None]:
+        """Let what is written inside drop and remake tables that others refer to.
+
+        SQLite would otherwise refuse, and can be told so only outside of a transaction. Nobody
+        else may write meanwhile, and whoever does so checks the references afterwards.
+        """
+        await self._check_references(on=False)
+        try:
+            yield
+        finally:
+            await self._check_references(on=True)
+
+    async def _check_references(self, *, on: bool) -> None:
+        if not self.sqlite:
+            return
+        async with self._writer.connect() as connection:
+            driver = (await connection.get_raw_connection()).driver_connection
+            if isinstance(driver, sqlite.Connection):
+                await driver.run(False, f"PRAGMA foreign_keys={'on' if on else 'off'}", ())
 
     async def close(self) -> None:
         """Close all connections."""

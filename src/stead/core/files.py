@@ -11,6 +11,10 @@ def write_private(path: Path, content: bytes) -> None:
     """Write a file that only its owner can read, all or nothing."""
     draft = path.with_suffix(path.suffix + ".new")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _PRIVATE)
+    if path.exists() and os.geteuid() == 0:
+        # A file that an administrator replaces still belongs to the server's own user.
+        owner = path.stat()
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         file.flush()

@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Final
 
 from cryptography.fernet import Fernet, MultiFernet
-from sqlalchemy import LargeBinary, String, delete, select
+from sqlalchemy import LargeBinary, String, delete, literal, select, tuple_
 from sqlalchemy.orm import Mapped, mapped_column
 
-from stead.core.db import Base, Uow
+from stead.core.db import Base, Database, Uow
 from stead.core.files import write_private
 from stead.kit.secrets import Secret
 
 _PURPOSE: Final = b"stead-vault-key-v1"
+_BATCH: Final = 200
 
 
 class SecretRow(Base):
@@ -49,6 +50,21 @@ class Vault:
         rows = await uow.session.scalars(select(SecretRow).where(SecretRow.owner == owner))
         return {row.name: Secret(self._cipher.decrypt(row.ciphertext).decode()) for row in rows}
 
+    async def rotate(self, uow: Uow, after: tuple[str, str], limit: int) -> list[tuple[str, str]]:
+        """Encrypt the secrets that follow anew with the first key; return which they were."""
+        place = tuple_(SecretRow.owner, SecretRow.name)
+        rows = await uow.session.scalars(
+            select(SecretRow)
+            .where(place > tuple_(literal(after[0]), literal(after[1])))
+            .order_by(SecretRow.owner, SecretRow.name)
+            .limit(limit)
+        )
+        done = []
+        for row in rows:
+            row.ciphertext = self._cipher.rotate(row.ciphertext)
+            done.append((row.owner, row.name))
+        return done
+
     async def forget(self, uow: Uow, owner: str) -> None:
         """Delete everything that belongs to one owner."""
         await uow.session.execute(delete(SecretRow).where(SecretRow.owner == owner))
@@ -64,6 +80,27 @@ def ensure_key(path: Path) -> None:
 def open_vault(path: Path) -> Vault:
     """Return the vault whose keys lie in this file."""
     return Vault(read_keys(path))
+
+
+async def rotate(database: Database, path: Path) -> int:
+    """Replace the key in this file and encrypt every secret anew; return how many there are.
+
+    Stopped anywhere it is called again and goes on: both keys are in the file until no secret
+    needs the old one. No other process may hold the old key meanwhile.
+    """
+    keys = read_keys(path)
+    if len(keys) == 1:
+        keys = [Fernet.generate_key(), *keys]
+        write_private(path, b"\n".join(keys))
+    vault, last, number = Vault(keys), ("", ""), 0
+    while True:
+        async with database.write() as uow:
+            done = await vault.rotate(uow, last, _BATCH)
+        if not done:
+            break
+        last, number = done[-1], number + len(done)
+    write_private(path, keys[0])
+    return number
 
 
 def read_keys(path: Path) -> list[bytes]:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from sqlalchemy import delete, select
 
-from stead.core.db import Uow
+from stead.core.db import Uow, platform_wide
 from stead.deployments.models import DeploymentRow
 
 
@@ -28,6 +28,7 @@ async def names(uow: Uow, project_id: str) -> set[str]:
     )
 
 
+@platform_wide("for those who look after the platform")
 async def find_by_instance(uow: Uow, instance_id: str) -> DeploymentRow | None:
     row: DeploymentRow | None = await uow.session.scalar(
         select(DeploymentRow).where(DeploymentRow.instance_id == instance_id)

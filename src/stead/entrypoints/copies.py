@@ -1,4 +1,4 @@
-"""``stead admin backup`` and ``stead admin restore``."""
+"""``stead admin backup``, ``restore`` and ``rotate-key``."""
 
 import sys
 from pathlib import Path
@@ -8,11 +8,12 @@ import typer
 
 from stead import migrations
 from stead.audit import public as audit
+from stead.core import vault
 from stead.core.bus import Bus
 from stead.core.db import Database, Uow
 from stead.core.settings import Settings
-from stead.entrypoints.local import fail, local_deed, run, say, settings
-from stead.entrypoints.plant import AUDIT_HEADS
+from stead.entrypoints.local import fail, local_deed, run, say, settings, with_ground
+from stead.entrypoints.plant import AUDIT_HEADS, VAULT_KEY, Ground
 from stead.entrypoints.serve import only_one
 from stead.exposure import public as exposure
 from stead.platform import public as platform
@@ -24,6 +25,7 @@ def add_to(commands: typer.Typer) -> None:
     """Add the verbs to the admin's."""
     commands.command("backup")(backup)
     commands.command("restore")(restore)
+    commands.command("rotate-key")(rotate_key)
 
 
 def backup(
@@ -73,6 +75,25 @@ def restore(
     say(f"{done.interrupted} operations were open; they wait for your decision")
     say("Everybody has to sign in again. API tokens revoked since then are valid again:")
     say("look through them before you start the server with: stead serve")
+
+
+def rotate_key() -> None:
+    """Replace the key that encrypts stored secrets; again goes on where it was stopped."""
+    chosen = settings()
+    folder = chosen.server.data_dir
+    if not (folder / VAULT_KEY).is_file():
+        fail(f"{folder / VAULT_KEY} is missing; run: stead admin init")
+
+    async def rotate(ground: Ground) -> int:
+        return await vault.rotate(ground.database, folder / VAULT_KEY)
+
+    async def alone() -> int:
+        # A server would go on encrypting with the key that it was started with.
+        with only_one(folder / "serve.lock"):
+            return await with_ground(chosen, rotate, verb="rotate-key")
+
+    say(f"{run(alone())} secrets are encrypted with a new key")
+    say("Older copies open with their recovery key; take a new one with: stead admin backup")
 
 
 async def _take(chosen: Settings, keeper: platform.Keeper, target: Path) -> platform.Taken:

@@ -15,15 +15,21 @@ MIGRATIONS: Final = Path(__file__).parent
 HEAD: Final = "head"
 
 
+class DanglingReferenceError(Exception):
+    """A migration took away what other rows refer to; nothing was changed."""
+
+
 async def upgrade(database: Database) -> None:
-    """Apply every migration that is missing."""
-    async with database.engine.connect() as connection:
+    """Apply every migration that is missing, all of them or none."""
+    async with database.remaking_tables(), database.engine.begin() as connection:
         await upgrade_to(connection, HEAD)
-        await connection.commit()
 
 
 async def upgrade_to(connection: AsyncConnection, revision: str) -> None:
-    """Apply migrations up to a revision, in the caller's transaction."""
+    """Apply migrations up to a revision, in the caller's transaction.
+
+    On SQLite the caller is ``remaking_tables``.
+    """
     await connection.run_sync(_upgrade, revision)
 
 
@@ -38,3 +44,7 @@ def _upgrade(connection: Connection, revision: str) -> None:
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
     command.upgrade(config, revision)
+    if connection.dialect.name == "sqlite":
+        dangling = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+        if dangling is not None:
+            raise DanglingReferenceError(f"a row of {dangling[0]} refers to nothing")

@@ -2,7 +2,7 @@
 
 from sqlalchemy import delete, select
 
-from stead.core.db import Uow
+from stead.core.db import Uow, platform_wide
 from stead.network.models import AddressRow, NetworkRow
 
 
@@ -19,10 +19,12 @@ async def get_network(uow: Uow, network_id: str) -> NetworkRow:
     return await uow.session.get_one(NetworkRow, network_id)
 
 
+@platform_wide("the server listens on the gateway of each")
 async def all_networks(uow: Uow) -> list[NetworkRow]:
     return list(await uow.session.scalars(select(NetworkRow).order_by(NetworkRow.id)))
 
 
+@platform_wide("ranges are shared by all projects")
 async def used_cidrs(uow: Uow) -> set[str]:
     return set(await uow.session.scalars(select(NetworkRow.cidr)))
 

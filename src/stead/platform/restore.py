@@ -112,7 +112,7 @@ class _Work:
     async def into_file(self, known: tuple[str, int], target: Path) -> Restored:
         database = Database(sqlite_url(target), Bus())
         try:
-            async with database.write() as uow:
+            async with database.remaking_tables(), database.write() as uow:
                 return await self._fill(uow, *known)
         finally:
             await database.close()

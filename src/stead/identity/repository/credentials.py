@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import CursorResult, Result, delete, select, update
 
-from stead.core.db import Uow
+from stead.core.db import Uow, platform_wide
 from stead.identity.models import ApiTokenRow, SessionRow, SignInLinkRow
 
 
@@ -104,6 +104,7 @@ async def purge(uow: Uow, now: datetime, seen_before: datetime) -> None:
     await uow.session.execute(delete(SignInLinkRow).where(SignInLinkRow.expires_at <= now))
 
 
+@platform_wide("the token is the proof, and it names its project")
 async def find_token(uow: Uow, token_hash: str, now: datetime) -> ApiTokenRow | None:
     row: ApiTokenRow | None = await uow.session.scalar(
         select(ApiTokenRow).where(ApiTokenRow.token_hash == token_hash)
@@ -123,6 +124,7 @@ async def note_token_use(uow: Uow, token_id: str, now: datetime) -> None:
     )
 
 
+@platform_wide("a person sees their own tokens, whatever project they are for")
 async def tokens_of(uow: Uow, user_id: str) -> list[ApiTokenRow]:
     rows = await uow.session.scalars(
         select(ApiTokenRow).where(ApiTokenRow.user_id == user_id).order_by(ApiTokenRow.id)

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from sqlalchemy import CursorResult, Row, Select, delete, func, select, update
 
-from stead.core.db import Uow
+from stead.core.db import Uow, platform_wide
 from stead.identity.models import (
     InvitationRow,
     MembershipRow,
@@ -37,6 +37,7 @@ async def list_(uow: Uow, project_ids: Collection[str] | None) -> list[ProjectRo
     return list(await uow.session.scalars(query))
 
 
+@platform_wide("finds out in which projects a person is")
 async def roles_of(uow: Uow, user_id: str) -> dict[str, str]:
     rows = await uow.session.execute(
         select(MembershipRow.project_id, MembershipRow.role).where(
@@ -172,6 +173,7 @@ async def count_projects(uow: Uow, organisation_id: str) -> int:
     return int(await uow.session.scalar(query) or 0)
 
 
+@platform_wide("the part that all queries for invitations share")
 def _open(now: datetime) -> Select[InvitationRow]:
     return select(InvitationRow).where(
         InvitationRow.used_at.is_(None), InvitationRow.expires_at > now
