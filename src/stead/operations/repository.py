@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from sqlalchemy import or_, select
 
-from stead.core.db import Uow
+from stead.core.db import Uow, platform_wide
 from stead.core.durable import OPEN, EventRow, OperationRow, State, StepRow
 from stead.operations.schemas import Wanted
 
@@ -60,6 +60,7 @@ async def latest_events(uow: Uow, operation_id: str, limit: int) -> list[EventRo
     return list(rows)[::-1]
 
 
+@platform_wide("what another waits for; callers tell only that it waits")
 async def find_ahead(uow: Uow, row: OperationRow) -> OperationRow | None:
     """Return an operation that this one waits for because both work on the same subject."""
     return await uow.session.scalar(
