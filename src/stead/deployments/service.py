@@ -160,6 +160,12 @@ async def list_(uow: Uow, actor: Actor, deployments: Deployments) -> list[Deploy
     return [await _out(uow, deployments, row) for row in rows]
 
 
+async def find_project_id(uow: Uow, deployment_id: str) -> str | None:
+    """Return whose a deployment is, whoever asks."""
+    row = await repository.find(uow, deployment_id)
+    return row.project_id if row is not None else None
+
+
 async def get_(
     uow: Uow, actor: Actor, deployments: Deployments, deployment_id: str
 ) -> DeploymentOut:

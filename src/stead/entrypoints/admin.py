@@ -9,7 +9,7 @@ import typer
 
 from stead.core import epoch, files, log, pki, vault
 from stead.edge import loop as edge_loop
-from stead.entrypoints import config, copies, scorecards, verifying
+from stead.entrypoints import config, copies, explaining, scorecards, verifying
 from stead.entrypoints.local import (
     fail as _fail,
     run as _run,
@@ -59,6 +59,7 @@ def application(assemble: Assemble) -> typer.Typer:
 admin_commands = typer.Typer(no_args_is_help=True, help="Set up and look after this server.")
 copies.add_to(admin_commands)
 scorecards.add_to(admin_commands)
+explaining.add_to(admin_commands)
 admin_commands.add_typer(verifying.commands, name="audit")
 
 
@@ -100,6 +101,26 @@ def sign_in_link(user: str = ADMIN) -> None:
 
     token = _run(_with_ground(chosen, make, verb="sign_in_link"))
     _say(f"{chosen.server.console_url}/sign-in/{token}")
+
+
+@admin_commands.command("reset-link")
+def reset_link(
+    user: str = ADMIN,
+    *,
+    drop_second_factor: Annotated[
+        bool, typer.Option(help="The link also switches the second factor off.")
+    ] = False,
+) -> None:
+    """Print a link that sets a person's password, once, within a day."""
+    chosen = _settings()
+
+    async def make(ground: Ground) -> str:
+        user_id = await _user_id(ground, user)
+        async with ground.database.write() as uow:
+            return await identity.reset_token(uow, user_id, drop_second_factor=drop_second_factor)
+
+    token = _run(_with_ground(chosen, make, verb="reset_link"))
+    _say(f"{chosen.server.console_url}/reset/{token}")
 
 
 @admin_commands.command("cli-login")

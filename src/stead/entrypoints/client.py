@@ -24,11 +24,15 @@ _REFUSED: Final = 400
 
 
 class CommandError(Exception):
-    """What the command line tells before it exits with ``code``."""
+    """What the command line tells before it exits with ``code``.
 
-    def __init__(self, message: str, code: int = FAILED) -> None:
+    ``reason`` is the server's own name for what went wrong.
+    """
+
+    def __init__(self, message: str, code: int = FAILED, reason: str = "") -> None:
         super().__init__(message)
         self.code = code
+        self.reason = reason
 
 
 class _Loopback(httpx.HTTPTransport):
@@ -69,6 +73,14 @@ class Client:
         if answer.status_code >= _REFUSED:
             raise _refusal(answer)
         return answer.text
+
+    def put(self, path: str, body: object) -> Any:  # noqa: ANN401  (JSON)
+        """Put something in the place of what is there."""
+        return self._send("PUT", path, json=body)
+
+    def patch(self, path: str, body: object) -> Any:  # noqa: ANN401  (JSON)
+        """Change a part of something."""
+        return self._send("PATCH", path, json=body)
 
     def delete(self, path: str) -> Any:  # noqa: ANN401  (JSON of whatever was asked for)
         """Ask for something to go away."""
@@ -141,9 +153,10 @@ def _refusal(answer: httpx.Response) -> CommandError:
     lines += [f"  {name}: {text}" for name, text in (problem.get("fields") or {}).items()]
     if problem.get("hint"):
         lines.append(str(problem["hint"]))
-    if answer.status_code == 401:  # noqa: PLR2004  (a status code)
+    reason = str(problem.get("code") or "")
+    if answer.status_code == 401 and not reason.startswith(("auth.wrong", "auth.second")):  # noqa: PLR2004  (a status code)
         lines.append("Sign in with: stead login URL")
-    return CommandError("\n".join(lines), EXIT_CODES.get(answer.status_code, FAILED))
+    return CommandError("\n".join(lines), EXIT_CODES.get(answer.status_code, FAILED), reason)
 
 
 def _parse(lines: Iterator[str]) -> Iterator[tuple[str, dict[str, Any]]]:

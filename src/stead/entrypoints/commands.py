@@ -1,21 +1,30 @@
 """The client's verbs: everything here goes through the HTTP API."""
 
 import json
+import platform
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Final, NoReturn
+from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
 import typer
 
-from stead.entrypoints import config
+from stead.entrypoints import account_commands, config, project_commands
 from stead.entrypoints.client import Client, CommandError
 from stead.entrypoints.config import Login
 from stead.entrypoints.follow import follow, follow_undo
+from stead.entrypoints.terminal import (
+    USAGE,
+    Json,
+    client as _client,
+    say as _say,
+    secret,
+    table as _table,
+    wrong as _wrong,
+)
 from stead.kit import ids
 
-NOT_SIGNED_IN: Final = 3
-USAGE: Final = 2
 VERBS: Final = {
     "follow": "",
     "log": "",
@@ -32,7 +41,15 @@ app = typer.Typer(
 )
 audit = typer.Typer(no_args_is_help=True, help="Look at what was changed, and by whom.")
 app.add_typer(audit, name="audit")
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+app.add_typer(project_commands.project, name="project")
+app.add_typer(project_commands.member, name="member")
+app.add_typer(project_commands.organisation, name="organisation")
+app.add_typer(account_commands.token, name="token")
+app.add_typer(account_commands.session, name="session")
+app.add_typer(account_commands.person, name="person")
+app.add_typer(account_commands.factor, name="second-factor")
+app.command()(account_commands.whoami)
+app.command()(account_commands.password)
 Watch = Annotated[bool, typer.Option(help="Show what happens until it has ended.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Leave the installer's output out.")]
 
@@ -50,10 +67,15 @@ def main() -> None:
 def login(
     url: Annotated[str, typer.Argument(help="The console's address.")],
     ca: Annotated[Path | None, typer.Option(help="The CA certificate to trust.")] = None,
+    user: Annotated[str, typer.Option(help="Sign in with this name and a password.")] = "",
 ) -> None:
-    """Remember a server and a token, which is read from standard input."""
-    token = typer.prompt("API token", hide_input=True) if sys.stdin.isatty() else sys.stdin.read()
-    chosen = Login(url.rstrip("/"), token.strip(), ca.read_text() if ca is not None else "")
+    """Remember a server and a token, which is read from standard input.
+
+    With --user, name and password make a token for this machine instead.
+    """
+    chosen = Login(url.rstrip("/"), "", ca.read_text() if ca is not None else "")
+    token = _sign_in(Client(chosen), user) if user else secret("API token")
+    chosen = replace(chosen, token=token.strip())
     person = Client(chosen).get("/api/v1/me")
     path = config.save(chosen)
     _say(f"Signed in to {chosen.url} as {person['name']} ({path})")
@@ -304,11 +326,20 @@ def export_records() -> None:
         _say(line)
 
 
-def _client() -> Client:
-    known = config.load()
-    if known is None:
-        raise CommandError("You are not signed in; run: stead login URL", NOT_SIGNED_IN)
-    return Client(known)
+def _sign_in(client: Client, user: str) -> str:
+    body = {
+        "name": user,
+        "password": secret("Password"),
+        "token_name": f"CLI on {platform.node()}"[:80],
+        "scopes": ["admin"],
+    }
+    try:
+        made = client.post("/api/v1/sign-in", body)
+    except CommandError as error:
+        if error.reason != "auth.second_factor":
+            raise
+        made = client.post("/api/v1/sign-in", body | {"code": secret("Code")})
+    return str(made["token"])
 
 
 def _find(client: Client, name: str) -> dict[str, Any]:
@@ -345,10 +376,6 @@ def _inputs(pairs: list[str], option: str) -> dict[str, str]:
     return inputs
 
 
-def _wrong(text: str) -> NoReturn:
-    raise CommandError(text, USAGE)
-
-
 def _print_ways(found: dict[str, Any]) -> None:
     for route in found["routes"]:
         _say(f"  {route['service']:<12} {route['url']}")
@@ -356,22 +383,3 @@ def _print_ways(found: dict[str, Any]) -> None:
         value = output["value"]
         shown = value if value is not None else f"(secret; stead show {found['name']} --reveal)"
         _say(f"  {output['label']:<12} {shown}")
-
-
-def _table(rows: list[dict[str, Any]], columns: tuple[str, ...], *, as_json: bool) -> None:
-    if as_json:
-        _say(json.dumps(rows, indent=2))
-        return
-    if not rows:
-        _say("Nothing here yet")
-        return
-    cells = [[column.upper().replace("_", " ") for column in columns]]
-    cells += [[str(row.get(column) or "") for column in columns] for row in rows]
-    widths = [max(len(line[at]) for line in cells) for at in range(len(columns))]
-    for line in cells:
-        padded = (text.ljust(width) for text, width in zip(line, widths, strict=True))
-        _say("  ".join(padded).rstrip())
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")

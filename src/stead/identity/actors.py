@@ -27,6 +27,13 @@ async def find_actor_by_token(uow: Uow, token: str) -> Actor | None:
     return None if row is None else await _of_token(uow, row)
 
 
+async def find_actor_by_prefix(uow: Uow, user_id: str, prefix: str) -> Actor | None:
+    """Return a person as one of their tokens leaves them, found by its beginning."""
+    rows = await credentials.tokens_of(uow, user_id)
+    found = [row for row in rows if row.prefix.startswith(prefix)]
+    return await _of_token(uow, found[0]) if len(found) == 1 else None
+
+
 async def recognise_session(database: Database, session: str) -> Actor | None:
     """Return whose session this is, and note now and then that it is in use."""
     now = clock.utc_now()

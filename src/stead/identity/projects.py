@@ -101,6 +101,18 @@ async def project_id(uow: Uow, actor: Actor, name: str | None) -> str:
     raise NotFoundError("There is no such project, or it is not yours")
 
 
+async def find_project_id(uow: Uow, name: str) -> str | None:
+    """Return the id of the project of this name, whoever asks."""
+    row = await repository.find_by_name(uow, name)
+    return row.id if row is not None else None
+
+
+async def find_project_name(uow: Uow, project_id: str) -> str:
+    """Return a project's name, whoever asks; nothing when it is not there."""
+    row = await repository.find(uow, project_id)
+    return row.name if row is not None else ""
+
+
 async def rename_project(uow: Uow, actor: Actor, project_id: str, name: str) -> Project:
     """Give a project another name. Its things keep theirs."""
     row = await get_row(uow, actor, project_id, Action.PROJECT_UPDATE)

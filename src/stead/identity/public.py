@@ -2,6 +2,7 @@
 
 from stead.identity.accounts import ensure_admin, find_user_id, reset_token
 from stead.identity.actors import (
+    find_actor_by_prefix,
     find_actor_by_session,
     find_actor_by_token,
     load_actor,
@@ -10,8 +11,15 @@ from stead.identity.actors import (
 )
 from stead.identity.authenticators import Authenticator, Doors, local_doors
 from stead.identity.cookies import COOKIE, session_of
+from stead.identity.explaining import explain
 from stead.identity.limits import Use, list_use, release, reserve
-from stead.identity.projects import Project, list_projects, project_id
+from stead.identity.projects import (
+    Project,
+    find_project_id,
+    find_project_name,
+    list_projects,
+    project_id,
+)
 from stead.identity.rules import Resource
 from stead.identity.sessions import csrf_token, end_session, issue_link, link_is_open, redeem_link
 from stead.identity.tokens import (
@@ -37,8 +45,12 @@ __all__ = [
     "csrf_token",
     "end_session",
     "ensure_admin",
+    "explain",
+    "find_actor_by_prefix",
     "find_actor_by_session",
     "find_actor_by_token",
+    "find_project_id",
+    "find_project_name",
     "find_user_id",
     "issue",
     "issue_for",

@@ -90,3 +90,20 @@ def test_before_it_is_set_up_it_says_what_to_do(folder: Path):
     folder.mkdir()
     done = CliRunner().invoke(admin.admin_commands, ["sign-in-link"])
     assert (done.exit_code, "stead admin init" in done.output) == (1, True)
+
+
+@pytest.mark.usefixtures("folder")
+def test_it_explains_who_may_do_what():
+    run("init")
+    asked = ["can", "admin", "deployment.create", "main"]
+    assert "the role owner of this project includes it" in run(*asked)
+    refused = CliRunner().invoke(admin.admin_commands, ["can", "admin", "project.reveal", "main"])
+    assert (refused.exit_code, "Actions are: " in refused.output) == (1, True)
+    for words in (["can", "nobody", "project.read"], ["can", "admin", "project.read", "other"]):
+        assert CliRunner().invoke(admin.admin_commands, words).exit_code == 1
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_reset_link_is_made_on_the_server():
+    run("init")
+    assert run("reset-link").startswith("https://console.stead.localhost/reset/stl_")
