@@ -29,6 +29,7 @@ static: .venv/installed
 	.venv/bin/lint-imports --no-cache
 	$(PY) -m tools.budgets
 	$(PY) -m tools.rules
+	$(PY) -m tools.reference --check
 	.venv/bin/codespell -q 3 src tests docs tools script README.md
 
 .PHONY: check
@@ -39,6 +40,10 @@ check: static ## Static checks, unit and architecture tests
 fix: .venv/ready ## Format and apply safe fixes
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+
+.PHONY: reference
+reference: .venv/installed ## Write the reference pages that follow from the code
+	$(PY) -m tools.reference
 
 .PHONY: test
 test: .venv/installed ## Run some tests: make test T=tests/unit
