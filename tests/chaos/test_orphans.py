@@ -119,7 +119,9 @@ class Hunt:
         until("the end of all operations", lambda: self.open() == 0, 240)
         with self.stead.api() as api:
             for (name,) in self.rows("select id from deployment where state = 'remove_failed'"):
-                assert api.delete(f"/api/v1/deployments/{name}").status_code == 202
+                answer = api.delete(f"/api/v1/deployments/{name}")
+                assert answer.status_code == httpx.codes.ACCEPTED, answer.text
+                self.removals.append(answer.json()["operation_id"])
             for name, state in self.states().items():
                 if state is State.UNDO_FAILED and name in self.deploys.values():
                     answer = api.post(f"/api/v1/operations/{name}/retry")
@@ -207,7 +209,10 @@ def test_nothing_is_orphaned_on_the_simulator(tmp_path: Path):
 
 
 async def _guests(engine: EngineDriver) -> dict[str, str]:
-    return {guest.name: guest.key for guest in await engine.inventory()}
+    try:
+        return {guest.name: guest.key for guest in await engine.inventory()}
+    finally:
+        await engine.close()
 
 
 def test_nothing_is_orphaned_on_incus(incus: Incus, tmp_path: Path):
