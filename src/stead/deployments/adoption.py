@@ -101,8 +101,10 @@ class _AdoptionFlow(Flow):
             if await agents.is_enrolled(uow, instance.id):
                 return
         await self.inject(context)
+        await infra.leave(self._database, instance.id, infra.Wanted.ANY)
         await self._settle(await self._engine.stop(instance.native_name, force=True))
         await self._settle(await self._engine.start(instance.native_name))
+        await infra.leave(self._database, instance.id, infra.Wanted.RUNNING)
         await self.wait_for_agent(context)
 
 

@@ -1,5 +1,6 @@
 """Expected failures of deployments."""
 
+from stead.core.durable import StepError
 from stead.core.errors import Kind, SteadError
 
 
@@ -22,3 +23,11 @@ class NothingToAdoptError(SteadError):
 
     kind = Kind.CONFLICT
     code = "deployment.nothing_to_adopt"
+
+
+def script_failed(script: str, reason: str) -> StepError:
+    """Return the failure of a package's script."""
+    return StepError(
+        f"{script}: {reason}",
+        hint="The last lines of the log say what went wrong; correct it and deploy again",
+    )

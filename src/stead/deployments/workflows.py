@@ -22,6 +22,7 @@ from stead.core.vault import Vault
 from stead.core.waiting import until
 from stead.deployments import repository
 from stead.deployments.attention import until_answered
+from stead.deployments.errors import script_failed
 from stead.deployments.models import DeploymentRow
 from stead.deployments.rules import DeploymentState, limit_owner
 from stead.edge.probe import ProbeResult, probe_http, probe_tcp
@@ -30,6 +31,7 @@ from stead.engines.port import ContainerEngine
 from stead.engines.values import EngineTask, GuestFile, GuestSpec, GuestState, NetworkSpec
 from stead.exposure import public as exposure
 from stead.identity import public as identity
+from stead.infra import public as infra
 from stead.instances import public as instances
 from stead.kit import clock
 from stead.network import public as network
@@ -162,6 +164,7 @@ class Flow:
             instance = await instances.find(uow, context.text("instance_id"))
         if instance is None:
             return
+        await infra.leave(self._database, instance.id, infra.Wanted.ABSENT)
         found = await self._engine.find(instance.native_name)
         if found is None:
             return
@@ -194,6 +197,7 @@ class Flow:
         async with self._database.read() as uow:
             instance = await instance_of(uow, context)
         await self._settle(await self._engine.start(instance.native_name))
+        await infra.leave(self._database, instance.id, infra.Wanted.RUNNING)
 
     async def wait_for_agent(self, context: StepContext) -> None:
         async with self._database.read() as uow:
@@ -314,7 +318,7 @@ class Flow:
         if result is None:
             raise StepError("The agent in the container stopped answering")
         if not result.succeeded:
-            raise _script_failed(script, result)
+            raise script_failed(script, result.reason or f"It ended as {result.outcome}.")
 
     async def _await_edges(self, version: int, owner: str) -> None:
         async def look(uow: Uow) -> tuple[str, ...] | None:
@@ -389,11 +393,3 @@ async def _deployment(uow: Uow, context: StepContext) -> DeploymentRow:
 
 def _manifest(row: DeploymentRow) -> catalog.Manifest:
     return catalog.Manifest.model_validate(row.manifest)
-
-
-def _script_failed(script: str, result: agents.JobResult) -> StepError:
-    reason = result.reason or f"It ended as {result.outcome}."
-    return StepError(
-        f"{script}: {reason}",
-        hint="The last lines of the log say what went wrong; correct it and deploy again",
-    )

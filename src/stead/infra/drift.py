@@ -1,16 +1,13 @@
 """What the last look at a cluster found, held against the claims on its guests."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
 from stead.core.db import Uow
-from stead.engines.values import Guest
 from stead.infra import repository, service
 from stead.infra.models import SightingRow
-from stead.kit import clock
 
 
 class Presence(StrEnum):
@@ -55,31 +52,13 @@ class Drift:
     missing: tuple[MissingGuest, ...]
 
 
-async def record_sightings(uow: Uow, cluster_id: str, guests: Iterable[Guest]) -> None:
-    """Replace what was known about a cluster's guests by what it has now."""
-    await repository.delete_sightings(uow, cluster_id)
-    uow.session.add_all(
-        SightingRow(
-            cluster_id=cluster_id,
-            native_name=guest.name,
-            key=guest.key,
-            owner=guest.owner[:60],
-            state=guest.state,
-            addresses=list(guest.addresses),
-        )
-        for guest in guests
-    )
-    cluster = await repository.get_cluster(uow, cluster_id)
-    cluster.looked_at = clock.utc_now()
-
-
 async def find_drift(uow: Uow) -> Drift:
     """Compare the local cluster with our claims."""
     cluster_id = await service.local_cluster_id(uow)
     cluster = await repository.get_cluster(uow, cluster_id)
     if cluster.looked_at is None:
         return Drift(None, (), ())
-    seen = {row.native_name: row for row in await repository.sightings(uow, cluster_id)}
+    seen = {row.native_name: row for row in await _there(uow, cluster_id)}
     claims = {row.native_name: row for row in await repository.claims(uow, cluster_id)}
     unknown = tuple(
         UnknownGuest(row.native_name, row.owner, row.state, tuple(row.addresses))
@@ -102,7 +81,7 @@ async def find_presence(uow: Uow, owner: str) -> tuple[str, Presence, datetime |
     cluster = await repository.get_cluster(uow, claim.cluster_id)
     if cluster.looked_at is None:
         return claim.native_name, Presence.NOT_LOOKED, None
-    rows = await repository.sightings(uow, claim.cluster_id)
+    rows = await _there(uow, claim.cluster_id)
     row = next((one for one in rows if one.native_name == claim.native_name), None)
     return claim.native_name, _presence(row, claim.key), cluster.looked_at
 
@@ -110,8 +89,13 @@ async def find_presence(uow: Uow, owner: str) -> tuple[str, Presence, datetime |
 async def foreign_addresses(uow: Uow, cluster_id: str) -> set[str]:
     """Return addresses in use by guests that nobody here claims, as of the last look."""
     claimed = await service.claimed_names(uow, cluster_id)
-    rows = await repository.sightings(uow, cluster_id)
+    rows = await _there(uow, cluster_id)
     return {ip for row in rows if row.native_name not in claimed for ip in row.addresses}
+
+
+async def _there(uow: Uow, cluster_id: str) -> list[SightingRow]:
+    rows = await repository.sightings(uow, cluster_id)
+    return [row for row in rows if row.missed == 0 and row.released_at is None]
 
 
 def _presence(row: SightingRow | None, key: str) -> Presence:

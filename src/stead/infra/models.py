@@ -1,15 +1,16 @@
 """Tables of infra."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, String
+from sqlalchemy import JSON, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from stead.core.db import Base, UtcDateTime
 
 
 class ClusterRow(Base):
-    """One connected installation of an engine."""
+    """One connected installation of an engine, and what its watcher last heard from it."""
 
     __tablename__ = "cluster"
 
@@ -18,23 +19,59 @@ class ClusterRow(Base):
     engine: Mapped[str] = mapped_column(String(20))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     looked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    state: Mapped[str] = mapped_column(String(16), default="new", server_default="new")
+    state_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_error: Mapped[str | None] = mapped_column(String(500))
+    version: Mapped[str | None] = mapped_column(String(80))
+    simulated: Mapped[bool] = mapped_column(default=False, server_default="0")
+    nodes: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    capabilities: Mapped[list[dict[str, str]]] = mapped_column(
+        JSON, default=list, server_default="[]"
+    )
+    maintenance: Mapped[bool] = mapped_column(default=False, server_default="0")
+    maintenance_reason: Mapped[str | None] = mapped_column(String(200))
+    maintenance_by: Mapped[str | None] = mapped_column(String(120))
+    maintenance_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    watcher: Mapped[str | None] = mapped_column(String(120))
+    watched_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class SightingRow(Base):
-    """A guest as the last look at a cluster found it, ours or not."""
+    """A guest on a cluster, ours or not: as a look last found it, and what it is to us.
+
+    ``missed`` counts the complete looks since that did not find it. ``last_seen_at`` is set with
+    the first of them; until then the cluster's last look is meant.
+    """
 
     __tablename__ = "sighting"
+    __table_args__ = (Index("ix_sighting_cluster_id_standing", "cluster_id", "standing"),)
 
     cluster_id: Mapped[str] = mapped_column(ForeignKey("cluster.id"), primary_key=True)
-    native_name: Mapped[str] = mapped_column(String(63), primary_key=True)
+    native_name: Mapped[str] = mapped_column(String(255), primary_key=True)
     key: Mapped[str] = mapped_column(String(120))
     owner: Mapped[str] = mapped_column(String(60))
     state: Mapped[str] = mapped_column(String(16))
     addresses: Mapped[list[str]] = mapped_column(JSON)
+    kind: Mapped[str] = mapped_column(String(16), default="")
+    node: Mapped[str] = mapped_column(String(120), default="")
+    mac: Mapped[str] = mapped_column(String(40), default="")
+    cores: Mapped[int] = mapped_column(default=0)
+    memory_mb: Mapped[int] = mapped_column(default=0)
+    disk_gb: Mapped[int] = mapped_column(default=0)
+    first_seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    missed: Mapped[int] = mapped_column(default=0)
+    standing: Mapped[str] = mapped_column(String(12), default="known")
+    reason: Mapped[str] = mapped_column(String(400), default="")
+    released_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class ClaimRow(Base):
-    """A guest on a cluster that is ours: made, or about to be made, by an operation."""
+    """A guest on a cluster that is ours: made, or about to be made, by an operation.
+
+    ``agreed`` and ``node`` are what the first look found after ``wanted`` was last set;
+    what differs from that later was changed by somebody else.
+    """
 
     __tablename__ = "claim"
 
@@ -43,3 +80,22 @@ class ClaimRow(Base):
     owner: Mapped[str] = mapped_column(String(26), index=True)
     key: Mapped[str] = mapped_column(String(120))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    wanted: Mapped[str] = mapped_column(String(10), default="any")
+    wanted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    agreed: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    node: Mapped[str] = mapped_column(String(120), default="")
+    missed: Mapped[int] = mapped_column(default=0)
+
+
+class ClusterEventRow(Base):
+    """Something that changed on a cluster, whoever changed it."""
+
+    __tablename__ = "cluster_event"
+    __table_args__ = (Index("ix_cluster_event_cluster_id_id", "cluster_id", "id"),)
+
+    id: Mapped[str] = mapped_column(String(26), primary_key=True)
+    cluster_id: Mapped[str] = mapped_column(ForeignKey("cluster.id"))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    kind: Mapped[str] = mapped_column(String(16))
+    guest: Mapped[str] = mapped_column(String(255))
+    text: Mapped[str] = mapped_column(String(500))

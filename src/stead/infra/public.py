@@ -6,28 +6,41 @@ from stead.infra.drift import (
     find_drift,
     find_presence,
     foreign_addresses,
-    record_sightings,
 )
+from stead.infra.errors import MaintenanceError
+from stead.infra.inventory import Look, record
+from stead.infra.news import topic
+from stead.infra.rules import Wanted
 from stead.infra.service import (
     LOCAL,
     claim,
     claimed_names,
     ensure_local_cluster,
+    leave,
     local_cluster_id,
     release_claims,
+    require_open,
+    want,
 )
 
 __all__ = [
     "LOCAL",
     "Drift",
+    "Look",
+    "MaintenanceError",
     "Presence",
+    "Wanted",
     "claim",
     "claimed_names",
     "ensure_local_cluster",
     "find_drift",
     "find_presence",
     "foreign_addresses",
+    "leave",
     "local_cluster_id",
-    "record_sightings",
+    "record",
     "release_claims",
+    "require_open",
+    "topic",
+    "want",
 ]

@@ -1,9 +1,12 @@
 """All SQL of infra."""
 
-from sqlalchemy import delete, select
+from datetime import datetime
+
+from sqlalchemy import delete, func, or_, select, update
 
 from stead.core.db import Uow
-from stead.infra.models import ClaimRow, ClusterRow, SightingRow
+from stead.infra.models import ClaimRow, ClusterEventRow, ClusterRow, SightingRow
+from stead.infra.rules import Standing
 
 
 async def find_cluster_by_name(uow: Uow, name: str) -> ClusterRow | None:
@@ -35,12 +38,122 @@ async def sightings(uow: Uow, cluster_id: str) -> list[SightingRow]:
     return list(rows)
 
 
-async def delete_sightings(uow: Uow, cluster_id: str) -> None:
-    await uow.session.execute(delete(SightingRow).where(SightingRow.cluster_id == cluster_id))
-
-
 async def claim_of(uow: Uow, owner: str) -> ClaimRow | None:
     row: ClaimRow | None = await uow.session.scalar(
         select(ClaimRow).where(ClaimRow.owner == owner).limit(1)
     )
     return row
+
+
+async def claims_of(uow: Uow, owner: str) -> list[ClaimRow]:
+    return list(await uow.session.scalars(select(ClaimRow).where(ClaimRow.owner == owner)))
+
+
+async def clusters(uow: Uow) -> list[ClusterRow]:
+    return list(await uow.session.scalars(select(ClusterRow).order_by(ClusterRow.name)))
+
+
+async def find_cluster(uow: Uow, name_or_id: str) -> ClusterRow | None:
+    row: ClusterRow | None = await uow.session.scalar(
+        select(ClusterRow).where(or_(ClusterRow.id == name_or_id, ClusterRow.name == name_or_id))
+    )
+    return row
+
+
+async def find_sighting(uow: Uow, cluster_id: str, name: str) -> SightingRow | None:
+    return await uow.session.get(SightingRow, (cluster_id, name))
+
+
+async def find_claim(uow: Uow, cluster_id: str, name: str) -> ClaimRow | None:
+    return await uow.session.get(ClaimRow, (cluster_id, name))
+
+
+async def counts(uow: Uow, cluster_id: str) -> dict[str, int]:
+    rows = await uow.session.execute(
+        select(SightingRow.standing, func.count())
+        .where(SightingRow.cluster_id == cluster_id)
+        .group_by(SightingRow.standing)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+async def sums(uow: Uow, cluster_id: str) -> dict[str, tuple[int, int, int]]:
+    """Return processors, memory and disk by standing, of what was there at the last look."""
+    rows = await uow.session.execute(
+        select(
+            SightingRow.standing,
+            func.sum(SightingRow.cores),
+            func.sum(SightingRow.memory_mb),
+            func.sum(SightingRow.disk_gb),
+        )
+        .where(SightingRow.cluster_id == cluster_id, SightingRow.missed == 0)
+        .group_by(SightingRow.standing)
+    )
+    return {standing: (int(a), int(b), int(c)) for standing, a, b, c in rows}
+
+
+async def page_of_guests(
+    uow: Uow, cluster_id: str, standing: str, after: str, limit: int
+) -> list[tuple[SightingRow, ClaimRow | None]]:
+    query = (
+        select(SightingRow, ClaimRow)
+        .outerjoin(
+            ClaimRow,
+            (ClaimRow.cluster_id == SightingRow.cluster_id)
+            & (ClaimRow.native_name == SightingRow.native_name),
+        )
+        .where(
+            SightingRow.cluster_id == cluster_id,
+            SightingRow.native_name > after,
+            SightingRow.standing != Standing.RELEASED,
+        )
+        .order_by(SightingRow.native_name)
+        .limit(limit)
+    )
+    if standing:
+        query = query.where(SightingRow.standing == standing)
+    return [(row[0], row[1]) for row in await uow.session.execute(query)]
+
+
+async def events(uow: Uow, cluster_id: str, limit: int) -> list[ClusterEventRow]:
+    rows = await uow.session.scalars(
+        select(ClusterEventRow)
+        .where(ClusterEventRow.cluster_id == cluster_id)
+        .order_by(ClusterEventRow.id.desc())
+        .limit(limit)
+    )
+    return list(rows)
+
+
+async def prune_events(uow: Uow, cluster_id: str, keep: int) -> None:
+    oldest = await uow.session.scalar(
+        select(ClusterEventRow.id)
+        .where(ClusterEventRow.cluster_id == cluster_id)
+        .order_by(ClusterEventRow.id.desc())
+        .offset(keep)
+        .limit(1)
+    )
+    if oldest is not None:
+        await uow.session.execute(
+            delete(ClusterEventRow).where(
+                ClusterEventRow.cluster_id == cluster_id, ClusterEventRow.id <= oldest
+            )
+        )
+
+
+async def hold(uow: Uow, cluster_id: str, watcher: str, now: datetime, until: datetime) -> bool:
+    """Become, or stay, a cluster's only watcher; False while another one is."""
+    held = await uow.session.execute(
+        update(ClusterRow)
+        .where(
+            ClusterRow.id == cluster_id,
+            or_(
+                ClusterRow.watcher.is_(None),
+                ClusterRow.watcher == watcher,
+                ClusterRow.watched_until < now,
+            ),
+        )
+        .values(watcher=watcher, watched_until=until)
+        .returning(ClusterRow.id)
+    )
+    return held.first() is not None

@@ -39,6 +39,7 @@ async def reserve(
             fields={"name": "This name is taken"},
         )
     cluster_id = await infra.local_cluster_id(uow)
+    await infra.require_open(uow, cluster_id)
     instance_id = ids.new_id()
     address = await network.reserve_address(
         uow, within, project_id=project_id, cluster_id=cluster_id, instance_id=instance_id

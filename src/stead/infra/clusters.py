@@ -1,0 +1,223 @@
+"""Use cases of clusters: what people see of them, maintenance, and what the watcher notes.
+
+Everything is read from the database. Only the watcher and workflows ask an engine.
+"""
+
+from datetime import timedelta
+from typing import Final
+
+from stead.core import authz
+from stead.core.authz import Action, Actor, NotFoundError
+from stead.core.db import Uow
+from stead.engines.capabilities import Capabilities
+from stead.engines.values import Health
+from stead.infra import inventory, news, repository
+from stead.infra.errors import NothingToAcceptError
+from stead.infra.models import ClaimRow, ClusterRow, SightingRow
+from stead.infra.news import Item, Kind
+from stead.infra.rules import SHOWN, Standing
+from stead.infra.schemas import (
+    AmountOut,
+    CapabilityOut,
+    CapacityOut,
+    ClusterDetailOut,
+    ClusterOut,
+    EventOut,
+    GuestOut,
+    GuestsOut,
+    MaintenanceIn,
+    MaintenanceOut,
+)
+from stead.kit import clock
+
+OK: Final = "ok"
+UNWATCHED: Final = "unwatched"
+# Watchers look at least each half a minute.
+_FRESH: Final = timedelta(seconds=90)
+_EVENTS: Final = 20
+_ERROR_LENGTH: Final = 500
+_AGREEABLE: Final = frozenset({Standing.CHANGED, Standing.MOVED})
+
+
+async def list_(uow: Uow, actor: Actor) -> list[ClusterOut]:
+    """Return every cluster by name."""
+    authz.enter(actor, Action.PLATFORM_READ)
+    return [await _describe(uow, row) for row in await repository.clusters(uow)]
+
+
+async def get_(uow: Uow, actor: Actor, name_or_id: str) -> ClusterDetailOut:
+    """Return all about one cluster, by its name or id."""
+    authz.enter(actor, Action.PLATFORM_READ)
+    row = await _get(uow, name_or_id)
+    found = await _describe(uow, row)
+    return ClusterDetailOut(
+        **found.model_dump(),
+        capabilities=[CapabilityOut(**entry) for entry in row.capabilities],
+        capacity=await _capacity(uow, row.id),
+        events=[
+            EventOut(at=one.at, kind=one.kind, guest=one.guest, text=one.text)
+            for one in await repository.events(uow, row.id, _EVENTS)
+        ],
+    )
+
+
+async def list_guests(
+    uow: Uow, actor: Actor, name_or_id: str, standing: Standing | None, after: str, limit: int
+) -> GuestsOut:
+    """Return a page of guests by name; released ones are nobody's business any more."""
+    authz.enter(actor, Action.PLATFORM_READ)
+    row = await _get(uow, name_or_id)
+    after = inventory.clean(after, 255)
+    found = await repository.page_of_guests(uow, row.id, standing or "", after, limit + 1)
+    items = [_guest(row, sighting, claim) for sighting, claim in found[:limit]]
+    return GuestsOut(
+        items=items,
+        following=items[-1].name if len(found) > limit else "",
+        counts=await _counts(uow, row.id),
+    )
+
+
+async def set_maintenance(
+    uow: Uow, actor: Actor, name_or_id: str, asked: MaintenanceIn
+) -> ClusterOut:
+    """Let a cluster take nothing new, or take it again; twice is fine."""
+    authz.enter(actor, Action.PLATFORM_MANAGE)
+    row = await _get(uow, name_or_id)
+    reason = inventory.clean(asked.reason.strip(), 200) if asked.on else ""
+    if (row.maintenance, row.maintenance_reason or "") != (asked.on, reason):
+        row.maintenance, row.maintenance_reason = asked.on, reason
+        row.maintenance_by, row.maintenance_at = actor.name[:120], clock.utc_now()
+        verb = "began" if asked.on else "ended"
+        because = f": {reason}" if reason else ""
+        item = Item(Kind.MAINTENANCE, f"{actor.name} {verb} the maintenance{because}")
+        await news.tell(uow, row.id, [item])
+    return await _describe(uow, row)
+
+
+async def accept(uow: Uow, actor: Actor, name_or_id: str, guest: str) -> GuestOut:
+    """Take a guest that was changed or moved as it is now; nothing is changed on the engine."""
+    authz.enter(actor, Action.PLATFORM_MANAGE)
+    row = await _get(uow, name_or_id)
+    guest = inventory.clean(guest, 255)
+    sighting = await repository.find_sighting(uow, row.id, guest)
+    claim = await repository.find_claim(uow, row.id, guest)
+    if sighting is None or sighting.standing == Standing.RELEASED:
+        raise NotFoundError("There is no such guest on this cluster")
+    if claim is None or sighting.standing not in _AGREEABLE:
+        raise NothingToAcceptError(
+            f"{guest} is {sighting.standing}; only what was changed or moved can be accepted"
+        )
+    if sighting.state in {"running", "stopped"}:
+        claim.wanted = sighting.state
+    inventory.agree(claim, sighting)
+    inventory.judge(sighting, claim)
+    item = Item(Kind.ACCEPTED, f"{actor.name} accepted {guest} as it is", guest)
+    await news.tell(uow, row.id, [item])
+    return _guest(row, sighting, claim)
+
+
+async def note_answer(
+    uow: Uow, cluster_id: str, health: Health, capabilities: Capabilities
+) -> None:
+    """Write down what a cluster says about itself, and that it answers."""
+    row = await repository.get_cluster(uow, cluster_id)
+    row.version, row.simulated = inventory.clean(health.version, 80), health.simulated
+    row.nodes = [inventory.clean(node, 120) for node in health.nodes]
+    row.capabilities = [
+        {
+            "ability": str(entry.ability),
+            "verdict": str(entry.verdict),
+            "reason": inventory.clean(entry.reason, 400),
+        }
+        for entry in capabilities.entries
+    ]
+    if row.state == OK:
+        return
+    back = [] if row.state == "new" else [Item(Kind.BACK, "The cluster answers again")]
+    row.state, row.state_since = OK, clock.utc_now()
+    await news.tell(uow, cluster_id, back)
+
+
+async def note_failure(uow: Uow, cluster_id: str, state: str, message: str) -> None:
+    """Write down why nothing can be heard from a cluster. What is known about guests stays."""
+    row = await repository.get_cluster(uow, cluster_id)
+    error = inventory.clean(message, _ERROR_LENGTH)
+    if row.state != state:
+        row.state, row.state_since = state, clock.utc_now()
+        await news.tell(uow, cluster_id, [Item(Kind.AWAY, f"No look is possible: {error}")])
+    row.last_error = error
+
+
+async def _get(uow: Uow, name_or_id: str) -> ClusterRow:
+    row = await repository.find_cluster(uow, inventory.clean(name_or_id, 60))
+    if row is None:
+        raise NotFoundError("There is no such cluster")
+    return row
+
+
+async def _describe(uow: Uow, row: ClusterRow) -> ClusterOut:
+    return ClusterOut(
+        id=row.id,
+        name=row.name,
+        engine=row.engine,
+        simulated=row.simulated,
+        state=_state(row),
+        state_since=row.state_since,
+        last_error=row.last_error or "",
+        looked_at=row.looked_at,
+        version=row.version or "",
+        nodes=row.nodes,
+        maintenance=MaintenanceOut(
+            on=row.maintenance,
+            reason=row.maintenance_reason or "",
+            by=row.maintenance_by or "",
+            since=row.maintenance_at,
+        ),
+        guests=await _counts(uow, row.id),
+    )
+
+
+def _state(row: ClusterRow) -> str:
+    """Return the state; whatever it was, it is not known any more once nobody looks."""
+    looked = row.looked_at
+    if row.state == OK and (looked is None or looked + _FRESH < clock.utc_now()):
+        return UNWATCHED
+    return row.state
+
+
+async def _counts(uow: Uow, cluster_id: str) -> dict[Standing, int]:
+    found = await repository.counts(uow, cluster_id)
+    return {standing: found.get(standing, 0) for standing in SHOWN}
+
+
+async def _capacity(uow: Uow, cluster_id: str) -> CapacityOut:
+    sums = await repository.sums(uow, cluster_id)
+    none = (0, 0, 0)
+    ours = [sums.get(one, none) for one in SHOWN if one is not Standing.UNKNOWN]
+    return CapacityOut(
+        ours=_amount(*map(sum, zip(*ours, strict=True))),
+        unknown=_amount(*sums.get(Standing.UNKNOWN, none)),
+    )
+
+
+def _amount(cores: int, memory_mb: int, disk_gb: int) -> AmountOut:
+    return AmountOut(cores=cores, memory_mb=memory_mb, disk_gb=disk_gb)
+
+
+def _guest(cluster: ClusterRow, row: SightingRow, claim: ClaimRow | None) -> GuestOut:
+    return GuestOut(
+        name=row.native_name,
+        standing=Standing(row.standing),
+        reason=row.reason,
+        state=row.state,
+        kind=row.kind,
+        node=row.node,
+        addresses=row.addresses,
+        cores=row.cores,
+        memory_mb=row.memory_mb,
+        disk_gb=row.disk_gb,
+        owner=row.owner,
+        claimed_by=claim.owner if claim is not None else "",
+        first_seen_at=row.first_seen_at,
+        last_seen_at=row.last_seen_at if row.missed else cluster.looked_at,
+    )
