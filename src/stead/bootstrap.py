@@ -26,6 +26,7 @@ from stead.entrypoints.api import agent_app
 from stead.entrypoints.plant import Plant, lay_ground
 from stead.identity import public as identity
 from stead.infra import public as infra
+from stead.infra.watchers import Watcher
 from stead.operations import public as operations, workflows as operation_workflows
 from stead.platform import public as platform, workflows as platform_workflows
 
@@ -38,7 +39,7 @@ async def assemble(
     """Put the control plane together. ``checkpoint`` lets tests stop it at any step."""
     base = await lay_ground(settings)
     async with base.database.write() as uow:
-        await infra.ensure_local_cluster(uow, settings.engine.kind)
+        cluster_id = await infra.ensure_local_cluster(uow, settings.engine.kind)
     folder = settings.server.data_dir
     packages = await asyncio.to_thread(catalog.load, [*settings.server.packages, catalog.BUILT_IN])
     blobs = await _stock(folder, packages)
@@ -85,7 +86,10 @@ async def assemble(
     worker = Worker(base.database, plans, owner=owner, checkpoint=checkpoint)
     nightly = operation_workflows.purge_schedule(purge, settings.server.keep_operations_days)
     timer = partial(schedule.run, base.database, (nightly,))
-    return Plant(base, services, worker, (timer, *_company(engine, services)))
+    watch = partial(
+        Watcher(base.database, engine, cluster_id, name=owner).run, alone=base.database.sqlite
+    )
+    return Plant(base, services, worker, (timer, watch, *_company(engine, services)))
 
 
 def _company(
