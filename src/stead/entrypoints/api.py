@@ -18,6 +18,7 @@ from stead.entrypoints.guard import BodyLimit, SignIn
 from stead.entrypoints.trace import Traced
 from stead.exposure import routes as exposure_routes
 from stead.identity import routes as identity_routes
+from stead.infra import routes as infra_routes
 from stead.kit.text import sendable
 from stead.operations import routes as operation_routes
 from stead.platform import routes as platform_routes
@@ -45,6 +46,7 @@ def control_app(provided: Provided) -> ASGIApp:
         exposure_routes.router,
         platform_routes.router,
         audit_routes.router,
+        infra_routes.router,
     ):
         app.include_router(router)
     web.add_pages(app, provided)

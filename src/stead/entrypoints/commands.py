@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import typer
 
-from stead.entrypoints import account_commands, config, project_commands
+from stead.entrypoints import account_commands, cluster_commands, config, project_commands
 from stead.entrypoints.client import Client, CommandError
 from stead.entrypoints.config import Login
 from stead.entrypoints.follow import follow, follow_undo
@@ -44,6 +44,7 @@ app.add_typer(audit, name="audit")
 app.add_typer(project_commands.project, name="project")
 app.add_typer(project_commands.member, name="member")
 app.add_typer(project_commands.organisation, name="organisation")
+app.add_typer(cluster_commands.cluster, name="cluster")
 app.add_typer(account_commands.token, name="token")
 app.add_typer(account_commands.session, name="session")
 app.add_typer(account_commands.person, name="person")

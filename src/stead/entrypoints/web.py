@@ -22,6 +22,7 @@ from stead.core.settings import Settings
 from stead.deployments import adoption, pages as deployment_pages
 from stead.entrypoints import console as console_pages
 from stead.identity import pages as identity_pages
+from stead.infra import pages as infra_pages
 from stead.operations import pages as operation_pages
 from stead.operations.public import Recoveries, Subjects
 from stead.platform import pages as platform_pages
@@ -37,6 +38,7 @@ PAGES: Final = {
     "platform": platform_pages,
     "identity": identity_pages,
     "audit": audit_pages,
+    "infra": infra_pages,
     "console": console_pages,
 }
 _NOT_PAGES: Final = ("/api/", "/edge/", "/static/", "/healthz", "/readyz")

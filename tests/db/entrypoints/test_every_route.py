@@ -17,6 +17,7 @@ from stead.core.durable import interrupted
 from stead.deployments import public as deployments
 from stead.deployments.public import DeploymentIn
 from stead.entrypoints import declarations
+from stead.infra import public as infra
 from stead.kit import ids
 
 Made = dict[str, str]
@@ -54,6 +55,15 @@ SAMPLES = {
     ("GET", "/api/v1/catalog/{app}"): Sample(own=True),
     ("GET", "/api/v1/audit"): Sample(own=True, platform=True),
     ("GET", "/api/v1/audit/export"): Sample(own=True, platform=True),
+    ("GET", "/api/v1/clusters"): Sample(own=True, platform=True),
+    ("GET", "/api/v1/clusters/{cluster_id}"): Sample(platform=True),
+    ("GET", "/api/v1/clusters/{cluster_id}/guests"): Sample(platform=True),
+    ("POST", "/api/v1/clusters/{cluster_id}/maintenance"): Sample(
+        _says(on=True, reason="new disks"), write=True, platform=True
+    ),
+    ("POST", "/api/v1/clusters/{cluster_id}/guests/{guest_id}/accept"): Sample(
+        write=True, platform=True, fails=404
+    ),
     ("GET", "/api/v1/me"): Sample(own=True),
     ("GET", "/api/v1/tokens"): Sample(own=True),
     ("POST", "/api/v1/tokens"): Sample(lambda _made: {"name": "x"}, own=True),
@@ -163,6 +173,7 @@ async def made(platform: Platform, owner: Actor) -> Made:
         accepted = await deployments.create(
             uow, owner, platform.deployments, DeploymentIn(app="redis", name="mine")
         )
+        cluster_id = await infra.local_cluster_id(uow)
     async with platform.api(token) as api:
         token_id = (await api.get("/api/v1/tokens")).json()[0]["id"]
         session_id = (await api.get("/api/v1/sessions")).json()[0]["id"]
@@ -178,6 +189,8 @@ async def made(platform: Platform, owner: Actor) -> Made:
         "deployment_id": accepted.deployment_id,
         "operation_id": accepted.operation_id,
         "token_id": token_id,
+        "cluster_id": cluster_id,
+        "guest_id": "web",
         "app": "redis",
         "project_name": "main",
     }

@@ -1,0 +1,113 @@
+"""The client's verbs for clusters and what is on them."""
+
+import json
+from typing import Annotated, Any
+from urllib.parse import quote, urlencode
+
+import typer
+
+from stead.entrypoints.terminal import Json, client, say, table, wrong
+
+cluster = typer.Typer(
+    no_args_is_help=True, help="Look at clusters and their guests; for auditors and admins."
+)
+Cluster = Annotated[str, typer.Argument(metavar="CLUSTER", help="Its name or id.")]
+
+
+@cluster.command("list")
+def list_(*, as_json: Json = False) -> None:
+    """List the clusters and how they are."""
+    rows = client().get("/api/v1/clusters")
+    if not as_json:
+        rows = [
+            {
+                **row,
+                "guests": str(sum(row["guests"].values())),
+                "maintenance": "yes" if row["maintenance"]["on"] else "",
+            }
+            for row in rows
+        ]
+    columns = ("name", "engine", "version", "state", "guests", "maintenance", "looked_at")
+    table(rows, columns, as_json=as_json)
+
+
+@cluster.command()
+def show(name: Cluster = "local", *, as_json: Json = False) -> None:
+    """Show one cluster: how it is, what it carries, what it can do and what happened."""
+    found = client().get(_path(name))
+    if as_json:
+        say(json.dumps(found, indent=2))
+        return
+    say(f"{found['name']}  {found['engine']} {found['version']}  {found['state']}")
+    if found["last_error"] and found["state"] != "ok":
+        say(f"  {found['last_error']}")
+    kept = found["maintenance"]
+    if kept["on"]:
+        say(f"  in maintenance, says {kept['by']}: {kept['reason'] or 'no reason given'}")
+    counts = ", ".join(f"{number} {each}" for each, number in found["guests"].items())
+    say(f"  guests       {counts}")
+    for each, given in found["capacity"].items():
+        words = f"{given['cores']} processors, {given['memory_mb']} MB, {given['disk_gb']} GB"
+        say(f"  given {each:<8}{words}")
+    say("")
+    for one in found["capabilities"]:
+        say(f"  {one['ability']:<20} {one['verdict']:<8} {one['reason']}".rstrip())
+    say("")
+    for one in found["events"]:
+        say(f"  {one['at']}  {one['text']}")
+
+
+@cluster.command()
+def guests(
+    name: Cluster = "local",
+    *,
+    standing: Annotated[
+        str, typer.Option("--class", help="known, unknown, lost, changed or moved.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """List what is on a cluster, ours and others."""
+    rows = _all_guests(name, standing)
+    shown = (
+        rows if as_json else [{**row, "addresses": ", ".join(row["addresses"])} for row in rows]
+    )
+    table(shown, ("name", "class", "state", "node", "addresses", "reason"), as_json=as_json)
+
+
+@cluster.command()
+def maintenance(
+    name: Cluster,
+    turn: Annotated[str, typer.Argument(metavar="on|off")],
+    *,
+    reason: Annotated[str, typer.Option(help="Why; people who are refused read it.")] = "",
+) -> None:
+    """Let a cluster take nothing new, or take it again. What runs there goes on."""
+    if turn not in {"on", "off"}:
+        wrong("Say on or off")
+    body = {"on": turn == "on", "reason": reason}
+    found = client().post(f"{_path(name)}/maintenance", body)
+    says = "takes nothing new" if found["maintenance"]["on"] else "takes deployments"
+    say(f"{found['name']} {says}")
+
+
+@cluster.command()
+def accept(name: Cluster, guest: str) -> None:
+    """Take a guest that was changed or moved outside as it is now."""
+    found = client().post(f"{_path(name)}/guests/{quote(guest, safe='')}/accept")
+    say(f"{found['name']} is {found['class']}")
+
+
+def _all_guests(name: str, standing: str) -> list[dict[str, Any]]:
+    api, found, after = client(), [], ""
+    while True:
+        asked = {"class": standing, "after": after, "limit": "500"}
+        query = urlencode({key: value for key, value in asked.items() if value})
+        page = api.get(f"{_path(name)}/guests?{query}")
+        found += page["items"]
+        after = page["following"]
+        if not after:
+            return found
+
+
+def _path(name: str) -> str:
+    return f"/api/v1/clusters/{quote(name, safe='')}"

@@ -1,0 +1,117 @@
+"""Pages of clusters: the list, one cluster, and what is on it."""
+
+from pathlib import Path
+from typing import Annotated, Final
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import RedirectResponse
+
+from stead.core import authz
+from stead.core.authz import Action, action
+from stead.core.http import ActorDep, DatabaseDep, provided
+from stead.infra import clusters, views
+from stead.infra.rules import SHOWN
+from stead.infra.schemas import MaintenanceIn
+from stead.ui.console import Console, form_texts
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
+PAGE: Final = 100
+REASON_LENGTH: Final = 200
+REFRESH_SECONDS: Final = 5
+router = APIRouter(prefix="/clusters")
+ConsoleDep = Annotated[Console, Depends(provided(Console))]
+
+
+@router.get("")
+@action(Action.PLATFORM_READ)
+async def show_clusters(
+    request: Request, actor: ActorDep, console: ConsoleDep, database: DatabaseDep
+) -> Response:
+    async with database.read() as uow:
+        found = await clusters.list_(uow, actor)
+    return console.page(
+        request,
+        "infra/list.html",
+        viewer=actor,
+        rows=[(one, views.state(one)) for one in found],
+        refresh=REFRESH_SECONDS,
+    )
+
+
+@router.get("/{cluster_id}")
+@action(Action.PLATFORM_READ)
+async def show_cluster(
+    cluster_id: str, request: Request, actor: ActorDep, console: ConsoleDep, database: DatabaseDep
+) -> Response:
+    async with database.read() as uow:
+        found = await clusters.get_(uow, actor, cluster_id)
+    return console.page(
+        request,
+        "infra/show.html",
+        viewer=actor,
+        cluster=found,
+        badge=views.state(found),
+        trouble=views.trouble(found),
+        capabilities=[(one, views.verdict(one)) for one in found.capabilities],
+        standings=views.standings(found.guests),
+        manages=authz.decide(actor, Action.PLATFORM_MANAGE).allowed,
+        refresh=REFRESH_SECONDS,
+    )
+
+
+@router.get("/{cluster_id}/guests")
+@action(Action.PLATFORM_READ)
+async def show_guests(
+    cluster_id: str,
+    request: Request,
+    actor: ActorDep,
+    console: ConsoleDep,
+    database: DatabaseDep,
+    wanted: Annotated[views.Wanted, Query()],
+) -> Response:
+    async with database.read() as uow:
+        cluster = await clusters.get_(uow, actor, cluster_id)
+        found = await clusters.list_guests(
+            uow, actor, cluster_id, wanted.standing, wanted.after, PAGE
+        )
+    asked = {"class": str(wanted.standing)} if wanted.standing else {}
+    following = urlencode(asked | {"after": found.following})
+    return console.page(
+        request,
+        "infra/guests.html",
+        viewer=actor,
+        cluster=cluster,
+        rows=[(one, views.standing(one.standing)) for one in found.items],
+        standings=views.standings(found.counts),
+        chosen=wanted.standing if wanted.standing in SHOWN else None,
+        paged=bool(wanted.after),
+        older=f"/clusters/{cluster.id}/guests?{following}" if found.following else "",
+        manages=authz.decide(actor, Action.PLATFORM_MANAGE).allowed,
+        refresh=REFRESH_SECONDS,
+    )
+
+
+@router.post("/{cluster_id}/maintenance")
+@action(Action.PLATFORM_MANAGE)
+async def set_maintenance(
+    cluster_id: str, request: Request, actor: ActorDep, database: DatabaseDep
+) -> Response:
+    form = await form_texts(request)
+    reason = form.get("reason", "").strip()[:REASON_LENGTH]
+    asked = MaintenanceIn(on=form.get("on") == "yes", reason=reason)
+    async with database.write() as uow:
+        found = await clusters.set_maintenance(uow, actor, cluster_id, asked)
+    return RedirectResponse(f"/clusters/{found.id}", status_code=303)
+
+
+@router.post("/{cluster_id}/accept")
+@action(Action.PLATFORM_MANAGE)
+async def accept_guest(
+    cluster_id: str, request: Request, actor: ActorDep, database: DatabaseDep
+) -> Response:
+    guest = (await form_texts(request)).get("guest", "")
+    async with database.write() as uow:
+        await clusters.accept(uow, actor, cluster_id, guest)
+        found = await clusters.get_(uow, actor, cluster_id)
+    return RedirectResponse(f"/clusters/{found.id}/guests", status_code=303)

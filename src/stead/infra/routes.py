@@ -1,0 +1,74 @@
+"""Clusters over HTTP: what they are, what is on them, and maintenance."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query
+
+from stead.core.authz import Action, action
+from stead.core.http import ActorDep, DatabaseDep
+from stead.infra import clusters
+from stead.infra.rules import SHOWN, Standing
+from stead.infra.schemas import (
+    ClusterDetailOut,
+    ClusterOut,
+    GuestOut,
+    GuestsOut,
+    MaintenanceIn,
+)
+
+PAGE: Final = 100
+MOST: Final = 500
+router = APIRouter(prefix="/api/v1/clusters", tags=["clusters"])
+Class = Annotated[
+    Standing | None, Query(alias="class", json_schema_extra={"enum": [str(one) for one in SHOWN]})
+]
+
+
+@router.get("")
+@action(Action.PLATFORM_READ)
+async def list_clusters(actor: ActorDep, database: DatabaseDep) -> list[ClusterOut]:
+    async with database.read() as uow:
+        return await clusters.list_(uow, actor)
+
+
+@router.get("/{cluster_id}")
+@action(Action.PLATFORM_READ)
+async def get_cluster(cluster_id: str, actor: ActorDep, database: DatabaseDep) -> ClusterDetailOut:
+    """Describe one cluster, by its name or id."""
+    async with database.read() as uow:
+        return await clusters.get_(uow, actor, cluster_id)
+
+
+@router.get("/{cluster_id}/guests")
+@action(Action.PLATFORM_READ)
+async def list_guests(
+    cluster_id: str,
+    actor: ActorDep,
+    database: DatabaseDep,
+    standing: Class = None,
+    after: Annotated[str, Query(max_length=255)] = "",
+    limit: Annotated[int, Query(ge=1, le=MOST)] = PAGE,
+) -> GuestsOut:
+    """List guests by name, of one class or all; continue after the last name."""
+    async with database.read() as uow:
+        return await clusters.list_guests(uow, actor, cluster_id, standing, after, limit)
+
+
+@router.post("/{cluster_id}/maintenance")
+@action(Action.PLATFORM_MANAGE)
+async def set_maintenance(
+    cluster_id: str, body: MaintenanceIn, actor: ActorDep, database: DatabaseDep
+) -> ClusterOut:
+    """Let a cluster take nothing new, or take it again. What runs there goes on."""
+    async with database.write() as uow:
+        return await clusters.set_maintenance(uow, actor, cluster_id, body)
+
+
+@router.post("/{cluster_id}/guests/{guest_id}/accept")
+@action(Action.PLATFORM_MANAGE)
+async def accept_guest(
+    cluster_id: str, guest_id: str, actor: ActorDep, database: DatabaseDep
+) -> GuestOut:
+    """Take a guest that was changed or moved as it is now."""
+    async with database.write() as uow:
+        return await clusters.accept(uow, actor, cluster_id, guest_id)

@@ -1,0 +1,90 @@
+"""How clusters and guests are shown: badges, and words for what is wrong."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from stead.infra.rules import SHOWN, Standing
+from stead.infra.schemas import CapabilityOut, ClusterOut
+from stead.ui.models import Badge, Problem, Tone
+
+_STATES: Final[Mapping[str, Badge]] = {
+    "ok": Badge("Answers", Tone.GOOD, "check"),
+    "new": Badge("Not heard from yet", Tone.BUSY, "spin"),
+    "away": Badge("Does not answer", Tone.BAD, "cross"),
+    "refused": Badge("Refuses us", Tone.BAD, "cross"),
+    "failing": Badge("Driver fails", Tone.BAD, "warn"),
+    "unwatched": Badge("Nobody looks", Tone.BAD, "warn"),
+}
+_STANDINGS: Final[Mapping[Standing, Badge]] = {
+    Standing.KNOWN: Badge("Known", Tone.GOOD, "check"),
+    Standing.UNKNOWN: Badge("Unknown", Tone.QUIET, "ring"),
+    Standing.LOST: Badge("Lost", Tone.BAD, "cross"),
+    Standing.CHANGED: Badge("Changed outside", Tone.BUSY, "warn"),
+    Standing.MOVED: Badge("Moved", Tone.BUSY, "next"),
+}
+_VERDICTS: Final[Mapping[str, Badge]] = {
+    "yes": Badge("Yes", Tone.GOOD, "check"),
+    "no": Badge("No", Tone.QUIET, "cross"),
+    "limited": Badge("Limited", Tone.BUSY, "warn"),
+}
+_HINTS: Final[Mapping[str, str]] = {
+    "away": "Check that the engine runs and can be reached. Stead tries again by itself.",
+    "refused": "Renew Stead's access on the engine. Stead tries again by itself.",
+    "failing": "The server's log says more. Stead tries again by itself.",
+    "unwatched": "Check that stead serve runs and that its worker is not stuck.",
+}
+
+
+class Wanted(BaseModel):
+    """Which guests a page shows; a class that does not exist shows all."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    chosen: str = Field(default="", alias="class")
+    after: str = Field(default="", max_length=255)
+
+    @property
+    def standing(self) -> Standing | None:
+        """Return the class, if it is one that is shown."""
+        return Standing(self.chosen) if self.chosen in {str(one) for one in SHOWN} else None
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many guests have a standing."""
+
+    standing: Standing
+    label: str
+    number: int
+
+
+def state(cluster: ClusterOut) -> Badge:
+    """Return how a cluster is."""
+    return _STATES.get(cluster.state, Badge(cluster.state, Tone.QUIET, "ring"))
+
+
+def standing(one: Standing) -> Badge:
+    """Return what a guest is to us."""
+    return _STANDINGS[one]
+
+
+def verdict(one: CapabilityOut) -> Badge:
+    """Return whether a cluster can do something."""
+    return _VERDICTS.get(one.verdict, Badge(one.verdict, Tone.QUIET, "ring"))
+
+
+def trouble(cluster: ClusterOut) -> Problem | None:
+    """Return why nothing can be heard from a cluster; None when all is well."""
+    if cluster.state not in _HINTS:
+        return None
+    badge = _STATES[cluster.state]
+    text = cluster.last_error if cluster.state != "unwatched" else "No look for over a minute."
+    return Problem(badge.label, text, _HINTS[cluster.state])
+
+
+def standings(counts: Mapping[Standing, int]) -> list[Count]:
+    """Return the numbers of guests, in the order of the classes."""
+    return [Count(one, _STANDINGS[one].label, counts.get(one, 0)) for one in SHOWN]
