@@ -72,3 +72,21 @@ def test_every_class_of_a_colour_comes_from_the_tokens():
     for sheet in (p for p in STATIC if p.suffix == ".css" and p.name != "tokens.css"):
         colours = re.findall(r"#[0-9a-fA-F]{3,8}\b", sheet.read_text())
         assert colours == [], sheet.name
+
+
+def test_every_class_of_a_template_has_a_style_or_a_script_that_looks_for_it():
+    known = "\n".join(p.read_text() for p in STATIC if p.suffix in {".css", ".js"})
+    names = {name for path in TEMPLATES for name in _classes(path.read_text())}
+    assert len(names) > 50
+    unknown = {name for name in names if not re.search(rf"\.{re.escape(name)}(?![\w-])", known)}
+    assert unknown == set()
+
+
+def _classes(text: str) -> set[str]:
+    """Return the classes that stand in a template as such, without those that it computes."""
+    values = re.findall(r'class="((?:\{\{.*?\}\}|\{%.*?%\}|[^"{])*)"', text)
+    return {
+        word
+        for value in values
+        for word in re.sub(r"\S*(?:\{\{.*?\}\}|\{%.*?%\})\S*", " ", value).split()
+    }
