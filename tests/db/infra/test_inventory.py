@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.db.infra.conftest import ADMIN, Records, others, ours
+from tests.factories.inventory import ADMIN, Records, others, ours
 
 from stead.core.authz import NotFoundError
 from stead.engines.values import Guest, GuestSize, GuestState

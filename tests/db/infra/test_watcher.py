@@ -8,7 +8,7 @@ from ipaddress import IPv4Network
 from itertools import count
 
 import pytest
-from tests.db.infra.conftest import Records
+from tests.factories.inventory import Records
 
 from stead.engines import errors
 from stead.engines.capabilities import Ability
