@@ -1,7 +1,7 @@
 """Slows guessing down: failed attempts lock a name, an address and both together for a while."""
 
 import hashlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from stead.core.db import Database, Uow
@@ -29,15 +29,13 @@ async def admit(database: Database, name: str, address: str) -> None:
     async with database.write() as uow:
         known = await people.failures(uow, list(keys.values()))
         locked = max((row.locked_until for row in known.values()), default=now)
-        if locked > now:
-            seconds = int((locked - now).total_seconds()) + 1
-            raise TooManyAttemptsError(
-                "There were too many failed attempts", hint=f"Try again in {seconds} s"
-            )
+        _refuse_before(locked, now)
         await people.purge_failures(uow, now - FORGET)
         for kind, key in keys.items():
             free, longest = _LIMITS[kind]
             count = await people.count_failure(uow, key, now, now - FORGET)
+            # Where several write at once, one that counted meanwhile may have locked it.
+            _refuse_before(await people.locked_until(uow, key), now)
             lock = rules.lock_time(count, free, longest)
             if lock:
                 await people.lock_until(uow, key, now + lock)
@@ -57,6 +55,14 @@ async def unlock(uow: Uow, name: str) -> None:
     """Let a person try again at once, from wherever nobody else is locked out."""
     await people.forget_failures(uow, [_keys(name, "")["name"]])
     await people.forget_failures_of(uow, f"both:{_digest(name)}")
+
+
+def _refuse_before(locked: datetime, now: datetime) -> None:
+    if locked > now:
+        seconds = int((locked - now).total_seconds()) + 1
+        raise TooManyAttemptsError(
+            "There were too many failed attempts", hint=f"Try again in {seconds} s"
+        )
 
 
 def _keys(name: str, address: str) -> dict[str, str]:

@@ -153,6 +153,13 @@ async def put_aside(connection: AsyncConnection, name: str) -> int:
     await connection.execute(text(f"create schema {quote(name)}"))
     for table in present.tables:
         await connection.execute(text(f"alter table {quote(table)} set schema {quote(name)}"))
+    # What triggers call lies beside the tables.
+    functions = (
+        "select oid::regprocedure::text from pg_proc"
+        " where pronamespace = current_schema::regnamespace"
+    )
+    for function in (await connection.scalars(text(functions))).all():
+        await connection.execute(text(f"alter function {function} set schema {quote(name)}"))
     return len(present.tables)
 
 

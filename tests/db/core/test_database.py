@@ -135,6 +135,7 @@ async def test_writers_of_two_processes_take_turns_too(database_file: Path):
             assert await uow.session.scalar(text("select max(version) from edge_snapshot")) == 16
 
 
+@pytest.mark.sqlite
 async def test_writers_that_are_cancelled_anywhere_leave_a_working_database(database: Database):
     async def write(name: str) -> None:
         async with database.write() as uow:

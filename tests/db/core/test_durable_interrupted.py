@@ -6,6 +6,7 @@ from tests.factories.durable import World, ended, events, look, submit, working
 from stead.core import durable
 from stead.core.db import Database
 from stead.core.durable import interrupted
+from stead.platform.repository import set_sequences
 
 
 async def test_nothing_that_was_open_resumes_by_itself(database: Database):
@@ -35,6 +36,7 @@ async def test_events_after_a_restore_come_later_than_any_that_a_reader_saw(data
     before = (await events(database, operation_id))[-1].seq
     async with database.write() as uow:
         await interrupted.interrupt_all(uow)
+        await set_sequences(await uow.session.connection())
     async with database.write() as uow:
         await interrupted.take_back(uow, operation_id, "Ada")
     later = [event.seq for event in await events(database, operation_id)][1:]

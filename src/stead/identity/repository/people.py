@@ -86,6 +86,12 @@ async def count_failure(uow: Uow, key: str, now: datetime, since: datetime) -> i
     return int(count or 1)
 
 
+async def locked_until(uow: Uow, key: str) -> datetime:
+    """Return the end of a lock as it is stored now, whatever was read before."""
+    query = select(FailureRow.locked_until).where(FailureRow.key == key)
+    return (await uow.session.execute(query)).scalar_one()
+
+
 async def lock_until(uow: Uow, key: str, until: datetime) -> None:
     await uow.session.execute(
         update(FailureRow).where(FailureRow.key == key).values(locked_until=until)
