@@ -243,7 +243,7 @@ def test_only_names_below_localhost_are_dialled_here(
 
 
 def test_inputs_are_pairs_and_keep_what_follows_the_first_equals_sign():
-    assert commands._inputs(["a=1", "b=", "c=x=y", "d= z "]) == {
+    assert commands._inputs(["a=1", "b=", "c=x=y", "d= z "], "--set") == {
         "a": "1",
         "b": "",
         "c": "x=y",
@@ -251,5 +251,5 @@ def test_inputs_are_pairs_and_keep_what_follows_the_first_equals_sign():
     }
     for wrong in ("a", "", "=x"):
         with pytest.raises(CommandError) as caught:
-            commands._inputs([wrong])
+            commands._inputs([wrong], "--set")
         assert caught.value.code == 2
