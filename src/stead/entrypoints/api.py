@@ -1,8 +1,11 @@
 """The two HTTP applications: console and API behind the edge, and the agents' listener."""
 
+from typing import Final
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from stead import __version__
@@ -24,6 +27,12 @@ from stead.operations import routes as operation_routes
 from stead.platform import routes as platform_routes
 
 logger = log.get(__name__)
+# What the framework itself refuses, before any of our code is asked.
+_UNROUTED: Final = {
+    404: ("request.address", "There is nothing at this address"),
+    405: ("request.method", "This address does not take that method"),
+}
+_OTHERWISE: Final = ("request.malformed", "The request does not have the expected shape")
 
 
 def control_app(provided: Provided) -> ASGIApp:
@@ -66,6 +75,7 @@ def agent_app(provided: Provided) -> ASGIApp:
 def _finish(app: FastAPI) -> None:
     app.add_exception_handler(SteadError, _expected)
     app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(HTTPException, _unrouted)
     declarations.list_declarations(app)
 
 
@@ -78,18 +88,33 @@ async def _expected(_request: Request, error: Exception) -> Response:
 async def _malformed(_request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
-    fields = {
-        sendable(".".join(str(part) for part in found["loc"][1:]) or "body"): str(found["msg"])
-        for found in error.errors()
-    }
+    fields = {sendable(_place(found["loc"])): str(found["msg"]) for found in error.errors()}
+    return _problem(422, *_OTHERWISE, fields=fields)
+
+
+async def _unrouted(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    answer = _problem(error.status_code, *_UNROUTED.get(error.status_code, _OTHERWISE))
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+def _place(path: tuple[str | int, ...]) -> str:
+    """Return the field that a fault is in; a body that cannot be read has only an offset."""
+    names = [str(part) for part in path[1:]]
+    return ".".join(names) if names and not names[0].isdigit() else "body"
+
+
+def _problem(status: int, code: str, title: str, **more: object) -> Response:
     return JSONResponse(
         {
-            "type": "urn:stead:error:request.malformed",
-            "title": "The request does not have the expected shape",
-            "status": 422,
-            "code": "request.malformed",
-            "fields": fields,
+            "type": f"urn:stead:error:{code}",
+            "title": title,
+            "status": status,
+            "code": code,
+            **more,
         },
-        status_code=422,
+        status_code=status,
         media_type="application/problem+json",
     )

@@ -37,7 +37,8 @@ VERBS: Final = {
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Deploy apps on the machines you own. Server verbs: serve, edge, admin.",
+    help="Deploy apps on the machines you own. On the server: serve, edge, admin. For authors"
+    " of packages: catalog. Each of them has --help of its own.",
 )
 audit = typer.Typer(no_args_is_help=True, help="Look at what was changed, and by whom.")
 app.add_typer(audit, name="audit")
@@ -95,6 +96,9 @@ def apps(
     query = urlencode({key: value for key, value in wanted.items() if value})
     rows = _client().get(f"/api/v1/catalog?{query}" if query else "/api/v1/catalog")
     shown = rows if as_json else [{**row, "tested": _tested(row)} for row in rows]
+    if not rows and any(wanted.values()) and not as_json:
+        _say("No app matches; stead apps lists them all")
+        return
     _table(shown, ("id", "version", "tested", "summary"), as_json=as_json)
 
 
@@ -110,8 +114,15 @@ def show_app(name: str) -> None:
     _say("")
     required = found["inputs"].get("required", [])
     for key, schema in found["inputs"].get("properties", {}).items():
-        mark = "required" if key in required else f"default {schema.get('default', 'none')}"
+        mark = "required" if key in required else _default(schema.get("default"))
         _say(f"  --set {key}=…  {schema.get('title', '')} ({mark})")
+
+
+def _default(value: object) -> str:
+    """Return what an input is when it is left out, written as --set takes it."""
+    if value is None or value == "":
+        return "optional"
+    return f"default {str(value).lower() if isinstance(value, bool) else value}"
 
 
 def _tested(found: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """What the client's verbs share: who is signed in, questions, tables, plain lines."""
 
 import json
+import re
 import sys
 from typing import Annotated, Any, Final, NoReturn
 
@@ -12,6 +13,8 @@ from stead.entrypoints.client import Client, CommandError
 NOT_SIGNED_IN: Final = 3
 NOT_FOUND: Final = 5
 USAGE: Final = 2
+# A moment as the API gives it; nobody reads parts of a second in a table.
+_MOMENT: Final = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|\+00:00)$")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
@@ -82,4 +85,4 @@ def _cell(value: object) -> str:
         return ", ".join(str(one) for one in value)
     if isinstance(value, bool):
         return "yes" if value else ""
-    return str(value or "")
+    return "" if value is None else _MOMENT.sub(r"\1 \2Z", str(value))

@@ -1,5 +1,6 @@
 """Organisations and projects: make, rename, archive and bring back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -96,9 +97,14 @@ async def project_id(uow: Uow, actor: Actor, name: str | None) -> str:
     if name is None:
         raise NotFoundError(
             "Name a project: you are a member of several or of none",
-            fields={"project": "Choose one of: " + ", ".join(p.name for p in known)},
+            fields={"project": _choose(known)},
         )
     raise NotFoundError("There is no such project, or it is not yours")
+
+
+def _choose(known: Sequence[Project]) -> str:
+    names = ", ".join(project.name for project in known)
+    return f"Choose one of: {names}" if names else "Ask a maintainer of one to invite you"
 
 
 async def find_project_id(uow: Uow, name: str) -> str | None:

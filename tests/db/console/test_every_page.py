@@ -177,3 +177,33 @@ async def test_a_theme_is_remembered_and_a_forged_one_ignored(inside: Site):
     assert 'data-theme="dark"' in (await inside.browser.get("/about")).text
     inside.browser.cookies.set("stead-theme", '"onload="x')
     assert "data-theme=" not in (await inside.browser.get("/about")).text.split("<body")[0]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/api/v1/nothing", 404, "request.address"),
+        ("PUT", "/api/v1/deployments", 405, "request.method"),
+    ],
+)
+async def test_what_no_route_takes_is_a_problem_document_too(
+    inside: Site, method: str, path: str, status: int, code: str
+):
+    headers = {"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin"}
+    answer = await inside.browser.request(method, path, headers=headers)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (answer.json()["status"], answer.json()["code"]) == (status, code)
+    assert status != 405 or "GET" in answer.headers["allow"]
+
+
+async def test_a_body_that_cannot_be_read_is_said_to_be_the_body(inside: Site):
+    headers = {
+        "Origin": ORIGIN,
+        "Sec-Fetch-Site": "same-origin",
+        "Content-Type": "application/json",
+    }
+    csrf = {"X-CSRF-Token": await inside.csrf()}
+    answer = await inside.browser.post(
+        "/api/v1/deployments", content=b"{", headers={**headers, **csrf}
+    )
+    assert (answer.status_code, list(answer.json()["fields"])) == (422, ["body"])
