@@ -23,33 +23,47 @@ _CONTROLS: Final = dict.fromkeys([*range(32), 127])
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one look found. ``complete`` ones asked for every guest, so absence counts."""
+    """What one look found. ``complete`` ones asked for every guest, so absence counts.
+
+    ``only`` names the guests of which something may be new; of the others the caller knows
+    that they are as they were recorded.
+    """
 
     began_at: datetime
     guests: tuple[Guest, ...]
     complete: bool = True
+    only: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What a look left: whether another one soon would say more."""
+    """What a look left: the guests of which another one soon would say more."""
 
-    pending: bool
+    open: frozenset[str]
     items: int
+
+    @property
+    def pending(self) -> bool:
+        """Tell whether another look soon would say more."""
+        return bool(self.open)
 
 
 async def record(uow: Uow, cluster_id: str, look: Look) -> Recorded:
     """Write down what a look found; the same look again changes nothing."""
     cluster = await repository.get_cluster(uow, cluster_id)
+    seen = named(look.guests)
+    only = look.only if look.complete else frozenset(seen)
+    rows = await repository.sightings(uow, cluster_id, only)
+    claims = await repository.claims(uow, cluster_id, only)
     page = _Page(
         cluster,
         look,
-        {row.native_name: row for row in await repository.sightings(uow, cluster_id)},
-        {row.native_name: row for row in await repository.claims(uow, cluster_id)},
+        {row.native_name: row for row in rows},
+        {row.native_name: row for row in claims},
     )
     first = cluster.looked_at is None
-    for name, guest in named(look.guests).items():
-        page.see(name, guest)
+    for name in seen if only is None else seen.keys() & only:
+        page.see(name, seen[name])
     if look.complete:
         page.miss()
         cluster.looked_at = look.began_at
@@ -59,7 +73,7 @@ async def record(uow: Uow, cluster_id: str, look: Look) -> Recorded:
     items = [Item(Kind.FIRST_LOOK, f"The first look found {len(page.rows)} guests")]
     items = items if first else page.items
     await news.tell(uow, cluster_id, items)
-    return Recorded(page.pending, len(items))
+    return Recorded(frozenset(page.open), len(items))
 
 
 def named(guests: Iterable[Guest]) -> Mapping[str, Guest]:
@@ -110,7 +124,7 @@ class _Page:
     fresh: list[SightingRow] = field(default_factory=list)
     dropped: list[SightingRow] = field(default_factory=list)
     found: set[str] = field(default_factory=set)
-    pending: bool = False
+    open: set[str] = field(default_factory=set)
 
     def see(self, name: str, guest: Guest) -> None:
         """Take over one guest that is there."""
@@ -119,7 +133,7 @@ class _Page:
         if row is not None and row.released_at is not None:
             if self.look.began_at < row.released_at + SETTLING:
                 # The engine, or this look, is slower than its deletion.
-                self.pending = True
+                self.open.add(name)
                 return
             row.released_at = None
         before = (row.state, row.standing) if row is not None else None
@@ -164,7 +178,7 @@ class _Page:
             if self._settled(claim) and row.state in {Wanted.RUNNING, Wanted.STOPPED}:
                 agree(claim, row)
             else:
-                self.pending = True
+                self.open.add(claim.native_name)
 
     def _foreign(self, claim: ClaimRow, row: SightingRow) -> None:
         """Our name is taken by a guest that is not ours: it is left alone, ours is lost."""
@@ -199,14 +213,15 @@ class _Page:
                 name = row.native_name
                 self.items.append(Item(Kind.GONE, f"{name} is not there any more", name))
         else:
-            self.pending = True
+            self.open.add(row.native_name)
 
     def _count(self, claim: ClaimRow) -> None:
-        if claim.wanted in IN_HAND or not self._settled(claim):
-            self.pending = self.pending or claim.wanted not in IN_HAND
-        elif claim.missed < GONE_AFTER:
+        if claim.wanted in IN_HAND:
+            return
+        if self._settled(claim) and claim.missed < GONE_AFTER:
             claim.missed += 1
-            self.pending = self.pending or claim.missed < GONE_AFTER
+        if claim.missed < GONE_AFTER:
+            self.open.add(claim.native_name)
 
     def _count_row(self, row: SightingRow) -> None:
         if row.missed == 0:

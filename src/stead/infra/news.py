@@ -49,6 +49,11 @@ def topic(cluster_id: str) -> str:
     return f"inventory:{cluster_id}"
 
 
+def claims_topic(cluster_id: str) -> str:
+    """Return what is published when claims on a cluster's guests have changed."""
+    return f"claims:{cluster_id}"
+
+
 async def tell(uow: Uow, cluster_id: str, items: list[Item]) -> None:
     """Write news down and wake who waits for them."""
     if not items:

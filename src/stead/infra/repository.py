@@ -1,5 +1,6 @@
 """All SQL of infra."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import delete, func, or_, select, update
@@ -24,18 +25,28 @@ async def delete_claims_of(uow: Uow, owner: str) -> None:
     await uow.session.execute(delete(ClaimRow).where(ClaimRow.owner == owner))
 
 
-async def claims(uow: Uow, cluster_id: str) -> list[ClaimRow]:
-    rows = await uow.session.scalars(select(ClaimRow).where(ClaimRow.cluster_id == cluster_id))
-    return list(rows)
+async def claims(
+    uow: Uow, cluster_id: str, names: Collection[str] | None = None
+) -> list[ClaimRow]:
+    """Return the claims on a cluster's guests, or on those of these names."""
+    query = select(ClaimRow).where(ClaimRow.cluster_id == cluster_id)
+    if names is not None:
+        query = query.where(ClaimRow.native_name.in_(names))
+    return list(await uow.session.scalars(query))
 
 
-async def sightings(uow: Uow, cluster_id: str) -> list[SightingRow]:
-    rows = await uow.session.scalars(
+async def sightings(
+    uow: Uow, cluster_id: str, names: Collection[str] | None = None
+) -> list[SightingRow]:
+    """Return what is known of a cluster's guests, or of those of these names."""
+    query = (
         select(SightingRow)
         .where(SightingRow.cluster_id == cluster_id)
         .order_by(SightingRow.native_name)
     )
-    return list(rows)
+    if names is not None:
+        query = query.where(SightingRow.native_name.in_(names))
+    return list(await uow.session.scalars(query))
 
 
 async def claim_of(uow: Uow, owner: str) -> ClaimRow | None:

@@ -4,7 +4,7 @@ from typing import Final
 
 from stead.core.authz import NotFoundError
 from stead.core.db import Database, Uow
-from stead.infra import repository
+from stead.infra import news, repository
 from stead.infra.errors import EngineChangedError, MaintenanceError
 from stead.infra.models import ClaimRow, ClusterRow, SightingRow
 from stead.infra.rules import Standing, Wanted
@@ -59,6 +59,7 @@ async def claim(uow: Uow, cluster_id: str, native_name: str, *, owner: str, key:
             missed=0,
         )
     )
+    uow.wake(news.claims_topic(cluster_id))
 
 
 async def want(uow: Uow, owner: str, wanted: Wanted) -> None:
@@ -70,6 +71,7 @@ async def want(uow: Uow, owner: str, wanted: Wanted) -> None:
     for row in await repository.claims_of(uow, owner):
         row.wanted, row.wanted_at = wanted, clock.utc_now()
         row.agreed, row.missed = None, 0
+        uow.wake(news.claims_topic(row.cluster_id))
         sighting = await repository.find_sighting(uow, row.cluster_id, row.native_name)
         if sighting is not None and sighting.key == row.key:
             sighting.standing, sighting.reason = Standing.KNOWN, ""
@@ -89,6 +91,7 @@ async def release_claims(uow: Uow, owner: str) -> None:
     """
     for row in await repository.claims_of(uow, owner):
         await _let_go(uow, row)
+        uow.wake(news.claims_topic(row.cluster_id))
     await repository.delete_claims_of(uow, owner)
 
 

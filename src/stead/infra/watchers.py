@@ -20,7 +20,7 @@ from stead.engines.abilities import Events
 from stead.engines.capabilities import Ability, Capabilities
 from stead.engines.port import EngineDriver
 from stead.engines.values import Guest, GuestEvent
-from stead.infra import clusters, inventory, repository
+from stead.infra import clusters, inventory, news, repository
 from stead.infra.inventory import Look, Recorded
 from stead.kit import clock
 
@@ -29,6 +29,8 @@ REFUSED: Final = "refused"
 FAILING: Final = "failing"
 # Events of more guests than this within one pace cost less as one complete look.
 FEW: Final = 20
+# Where more differs than this, reading everything costs less.
+MANY: Final = 1000
 _REFUSALS: Final = (errors.AuthRejectedError, errors.ForbiddenError)
 Answer = TypeVar("Answer")
 logger = log.get(__name__)
@@ -46,7 +48,7 @@ class Pace:
     first_retry: float = 1
     last_retry: float = 30
     # Unchanged answers are held against the database in full only this often.
-    full: float = 60
+    full: float = 300
     lease: float = 90
 
 
@@ -69,8 +71,7 @@ class Watcher:
         self._pace = pace or Pace()
         self._alone = True
         self._failures = 0
-        self._seen: tuple[Guest, ...] | None = None
-        self._full_at = 0.0
+        self._memory = _Memory(full_seconds=self._pace.full)
         self._described_at = 0.0
 
     async def run(self, *, alone: bool) -> None:
@@ -87,7 +88,7 @@ class Watcher:
             except Exception as error:  # a driver's bug must not end the work of the server
                 logger.exception("watcher.crashed", cluster=self._cluster_id)
                 await self._note(FAILING, f"The driver failed ({type(error).__name__})")
-            self._seen = None
+            self._memory.forget()
             await asyncio.sleep(self._retry())
 
     async def _watch(self) -> None:
@@ -114,18 +115,13 @@ class Watcher:
         return capabilities
 
     async def _look(self) -> Recorded:
-        began_at, began = clock.utc_now(), clock.monotonic()
+        began_at = clock.utc_now()
+        claims = self._database.bus.version(news.claims_topic(self._cluster_id))
         guests = await self._answer(self._engine.inventory())
-        if guests == self._seen and began - self._full_at < self._pace.full:
-            async with self._database.write() as uow:
-                cluster = await repository.get_cluster(uow, self._cluster_id)
-                cluster.looked_at = began_at
-            return Recorded(pending=False, items=0)
+        look = Look(began_at, guests, only=self._memory.differing(guests, claims))
         async with self._database.write() as uow:
-            recorded = await inventory.record(uow, self._cluster_id, Look(began_at, guests))
-        # Only what leaves nothing open may be skipped when it comes again.
-        self._seen = None if recorded.pending else guests
-        self._full_at = began
+            recorded = await inventory.record(uow, self._cluster_id, look)
+        self._memory.keep(look, recorded, claims)
         return recorded
 
     async def _listen(self, heard: "_Heard", began: float, seconds: float) -> None:
@@ -146,7 +142,7 @@ class Watcher:
         look = Look(began_at, guests, complete=False)
         async with self._database.write() as uow:
             recorded = await inventory.record(uow, self._cluster_id, look)
-        self._seen = None
+        self._memory.add(look, recorded)
         return len(guests) == len(asked) and not recorded.pending
 
     async def _find_one(self, name: str) -> Guest | None:
@@ -184,6 +180,45 @@ class Watcher:
     def _retry(self) -> float:
         doubled = self._pace.first_retry * 2.0 ** min(max(self._failures - 1, 0), 16)
         return min(doubled, self._pace.last_retry) if self._failures else self._pace.look
+
+
+class _Memory:
+    """What was recorded last, so that only what differs has to be compared with the database."""
+
+    def __init__(self, full_seconds: float) -> None:
+        self._full_seconds = full_seconds
+        self._guests: dict[str, Guest] | None = None
+        self._open: frozenset[str] = frozenset()
+        self._claims = 0
+        self._full_at = 0.0
+
+    def forget(self) -> None:
+        """Let the next look be compared in full."""
+        self._guests = None
+
+    def differing(self, guests: tuple[Guest, ...], claims: int) -> frozenset[str] | None:
+        """Return the names of which something may be new; None when that may be any."""
+        known = self._guests
+        stale = clock.monotonic() - self._full_at >= self._full_seconds
+        if known is None or stale or claims != self._claims:
+            return None
+        seen = inventory.named(guests)
+        changed = {name for name, guest in seen.items() if known.get(name) != guest}
+        names = frozenset(changed | (known.keys() - seen.keys()) | self._open)
+        return names if len(names) <= MANY else None
+
+    def keep(self, look: Look, recorded: Recorded, claims: int) -> None:
+        """Remember a complete look that is on record."""
+        self._guests = dict(inventory.named(look.guests))
+        self._open, self._claims = recorded.open, claims
+        if look.only is None:
+            self._full_at = clock.monotonic()
+
+    def add(self, look: Look, recorded: Recorded) -> None:
+        """Remember a look at single guests that is on record."""
+        if self._guests is not None:
+            self._guests.update(inventory.named(look.guests))
+            self._open |= recorded.open
 
 
 class _Heard:

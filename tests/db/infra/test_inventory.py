@@ -4,13 +4,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.factories.inventory import ADMIN, Records, others, ours
+from tests.factories.inventory import ADMIN, LATER, Records, others, ours
 
 from stead.core.authz import NotFoundError
 from stead.engines.values import Guest, GuestSize, GuestState
 from stead.infra import clusters, public as infra
 from stead.infra.errors import NothingToAcceptError
 from stead.infra.rules import Standing, Wanted
+from stead.kit import clock
 
 BEFORE = timedelta(seconds=-5)
 
@@ -199,3 +200,14 @@ async def test_the_same_look_again_changes_nothing(known: Records):
     first = await known.look(ours("web"), *others("theirs"))
     again = await known.look(ours("web"), *others("theirs"))
     assert (first.items, again.items, again.pending) == (1, 0, False)
+
+
+async def test_what_a_look_leaves_out_is_neither_missed_nor_touched(known: Records):
+    await known.claim("other")
+    await known.look(ours("web"), ours("other"))
+    only = frozenset({"web"})
+    for _ in range(3):
+        look = infra.Look(clock.utc_now() + LATER, (ours("other"),), only=only)
+        async with known.database.write() as uow:
+            await infra.record(uow, known.cluster_id, look)
+    assert await known.standings() == {"web": Standing.LOST, "other": Standing.KNOWN}
