@@ -33,8 +33,7 @@ CHANCE = random.Random()  # noqa: S311  (chance, not secrets)
 OPERATIONS = 200
 SUBJECTS = 100
 KILLS = 6
-# Long enough that a worker which waits for the writing lock on a busy machine keeps its claims.
-LEASE = 6.0
+LEASE = 2.0
 WORKER = str(Path(__file__).with_name("executor_worker.py"))
 
 
@@ -47,6 +46,7 @@ class Crew:
     size: int
     alive: list[subprocess.Popen[bytes]] = field(default_factory=list)
     hired: int = 0
+    names: dict[int, str] = field(default_factory=dict)
 
     def fill(self) -> None:
         """Start workers until there are enough."""
@@ -63,6 +63,7 @@ class Crew:
             ]
             environment = {**os.environ, "PYTHONPATH": f"{ROOT}/src:{ROOT}"}
             self.alive.append(subprocess.Popen(command, env=environment))
+            self.names[self.alive[-1].pid] = f"w{self.hired}"
 
     def kill_one(self) -> None:
         """Kill a worker with -9 and replace it."""
@@ -88,7 +89,7 @@ class Scene:
     world: Path
     crew: Crew
     expected: dict[str, State | None] = field(default_factory=dict)
-    frozen: tuple[int, float] | None = None
+    frozen: int | None = None
 
     async def submit(self, count: int) -> None:
         """Ask for operations: half go well, a quarter fails, a quarter is cancelled."""
@@ -132,6 +133,45 @@ class Scene:
             assert time.monotonic() < deadline, Counter(states.values())
             await asyncio.sleep(0.2)
 
+    async def freeze(self) -> subprocess.Popen[bytes]:
+        """Stop a worker in the middle of its work, but not while it keeps everybody out.
+
+        A process that is stopped inside a transaction on SQLite holds the lock of the whole
+        file, and no replacement could do anything at all.
+        """
+        for _ in range(200):
+            victim = CHANCE.choice(self.crew.alive)
+            victim.send_signal(signal.SIGSTOP)
+            if await self._owns(self.crew.names[victim.pid]) and self._others_can_write():
+                self.frozen = victim.pid
+                return victim
+            victim.send_signal(signal.SIGCONT)
+            await asyncio.sleep(0.02)
+        raise AssertionError("no worker could be stopped in the middle of its work")
+
+    async def taken_over(self, owner: str) -> None:
+        """Wait until others have everything that a worker had."""
+        deadline = time.monotonic() + 30
+        while await self._owns(owner):
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.05)
+
+    async def _owns(self, owner: str) -> bool:
+        query = "select count(*) from operation where owner = :owner and state = 'running'"
+        async with self.database.read() as uow:
+            return bool(await uow.session.scalar(text(query), {"owner": owner}))
+
+    def _others_can_write(self) -> bool:
+        files = [self.world]
+        files += [self.world.with_name("stead.db")] if self.database.sqlite else []
+        for file in files:
+            with contextlib.closing(sqlite3.connect(file, timeout=0.5)) as probe:
+                try:
+                    probe.execute("begin immediate")
+                except sqlite3.OperationalError:
+                    return False
+        return True
+
     async def judge(self) -> None:
         """Compare records and world: nothing leaked, overlapped, repeated or ended wrongly."""
         states = await self.states()
@@ -140,19 +180,33 @@ class Scene:
             assert State(states[operation]) in right
         with contextlib.closing(sqlite3.connect(self.world)) as world:
             resources = Counter(row[0] for row in world.execute("select operation from resource"))
-            log = [e for e in world.execute("select * from log order by at") if self._counts(e)]
+            log = list(world.execute("select * from log order by at"))
         assert resources == {name: 6 for name, state in states.items() if state == State.SUCCEEDED}
+        log = await self._without_amends(log)
         _no_overlaps(log, states)
+        _no_side_by_side(log)
         await self._no_repeats(log)
 
-    def _counts(self, entry: tuple[object, ...]) -> bool:
-        """Leave out what a thawed worker still does before its record is refused.
+    async def _without_amends(self, log: list[tuple[object, ...]]) -> list[tuple[object, ...]]:
+        """Leave out the undo with which the thawed worker makes good what was on its way.
 
-        Nothing can stop that much; that it changes nothing is seen in the resources.
+        It comes after its operation has ended undone, takes away only what bears the
+        operation's own name, and is the only thing that a worker may do so late.
         """
-        pid, at = entry[4], entry[5]
-        assert isinstance(at, float)
-        return self.frozen is None or pid != self.frozen[0] or at < self.frozen[1]
+        async with self.database.read() as uow:
+            query = "select id, state, finished_at from operation"
+            ends = {
+                row.id: (row.state, _seconds(row.finished_at))
+                for row in await uow.session.execute(text(query))
+            }
+
+        def amends(entry: tuple[object, ...]) -> bool:
+            operation, _, what, _, pid, at = entry
+            state, ended = ends[str(operation)]
+            late = isinstance(at, float) and at > ended and pid == self.frozen
+            return late and what == "undo" and state in {State.FAILED, State.CANCELLED}
+
+        return [entry for entry in log if not amends(entry)]
 
     async def _no_repeats(self, log: list[tuple[object, ...]]) -> None:
         async with self.database.read() as uow:
@@ -169,6 +223,16 @@ def _seconds(moment: object) -> float:
     parsed = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
     assert isinstance(parsed, datetime)
     return parsed.replace(tzinfo=UTC).timestamp()
+
+
+def _no_side_by_side(log: list[tuple[object, ...]]) -> None:
+    """Nobody goes on with an operation once another worker has begun to work on it."""
+    workers: dict[object, list[object]] = {}
+    for operation, _, _, _, pid, _ in log:
+        mine = workers.setdefault(operation, [])
+        if not mine or mine[-1] != pid:
+            assert pid not in mine, f"{pid} came back to {operation} after {mine}"
+            mine.append(pid)
 
 
 def _no_overlaps(log: list[tuple[object, ...]], states: dict[str, str]) -> None:
@@ -234,12 +298,11 @@ async def _chaos(stage: Scene, outage: postgres.Postgres | None = None) -> None:
     for _ in range(KILLS):
         await asyncio.sleep(CHANCE.uniform(0.3, 1.0))
         stage.crew.kill_one()
-    frozen = stage.crew.alive[0]
-    frozen.send_signal(signal.SIGSTOP)
-    stage.frozen = frozen.pid, time.time()
+    frozen = await stage.freeze()
     await asyncio.sleep(LEASE + 1)
     stage.crew.size += 1
     stage.crew.fill()
+    await stage.taken_over(stage.crew.names[frozen.pid])
     frozen.send_signal(signal.SIGCONT)
     await cancelling
     if outage is not None:

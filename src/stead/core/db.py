@@ -53,6 +53,11 @@ SHORT_LIVED: Final = {"info": {"short_lived": True}}
 _SPARE: Final = 28
 # After this long a writer asks for the lock anew; see sqlite._begin.
 _TURN_MS: Final = 10
+# A process that is frozen inside a transaction keeps rows locked; then the server ends it.
+_SERVER: Final[dict[str, Any]] = {
+    "timeout": 5,
+    "server_settings": {"idle_in_transaction_session_timeout": "10000"},
+}
 # What connecting to a server raises before SQLAlchemy has anything to wrap.
 _NO_CONNECTION = (ConnectionError, TimeoutError)
 
@@ -159,7 +164,7 @@ class Database:
             self._reader = _sqlite_engine(url, begin="BEGIN", size=4, wait_ms=30_000)
         else:
             self._writer = self._reader = create_async_engine(
-                url, pool_size=10, pool_pre_ping=True, connect_args={"timeout": 5}
+                url, pool_size=10, pool_pre_ping=True, connect_args=_SERVER
             )
 
     @property

@@ -1,7 +1,6 @@
 """Limits, priorities, deadlines, rules, keeping and taking up again."""
 
 import asyncio
-import itertools
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,9 +10,10 @@ from tests.factories.databases import opened
 from tests.factories.durable import Hold, World, ended, events, look, submit, told_of, working
 
 from stead.core import durable
-from stead.core.db import Database
+from stead.core.db import Database, Uow
 from stead.core.durable import Limit, OperationRow, Plan, Rule, Step, StepContext, StepError
 from stead.core.durable.tables import HolderRow
+from stead.core.waiting import until
 from stead.kit import clock
 
 FINAL = StepError("never")
@@ -21,6 +21,12 @@ FINAL = StepError("never")
 
 def at_node(size: int, *keys: str):
     return lambda _context: [Limit(key, size) for key in keys or ("node:a",)]
+
+
+async def three_wait(uow: Uow) -> list[str] | None:
+    query = select(OperationRow.id).where(OperationRow.waits_for == "node:a")
+    found = list(await uow.session.scalars(query))
+    return found if len(found) == 3 else None
 
 
 async def places(database: Database) -> int:
@@ -36,14 +42,10 @@ async def test_a_limit_holds_back_and_lets_the_next_start_when_a_place_is_free(
     plan = world.plan("ab", limits=at_node(2))
     async with working(database, plan, slots=3, lease_seconds=3600):
         ids = [await submit(database, plan, f"thing:{n}") for n in range(5)]
-        # Those that are claimed together may take their places in any order.
-        told = [asyncio.create_task(told_of(database, one, "waiting")) for one in ids]
-        waiting = [await task for task in itertools.islice(asyncio.as_completed(told), 3)]
-        for task in told:
-            task.cancel()
-        assert all("node:a" in str(event.data["text"]) for event in waiting)
-        assert len(world.active) == 2, "and those who wait hold no slot of the worker"
-        assert [(await look(database, one)).waits_for for one in ids].count("node:a") == 3
+        waiting = await until(database, "operations", three_wait, 8)
+        assert waiting, "and those who wait hold no slot of the worker"
+        assert "node:a" in str((await told_of(database, waiting[0], "waiting")).data["text"])
+        assert len(world.active) == 2
         for hold in holds:
             hold.release.set()
         assert {(await ended(database, one)).state for one in ids} == {"succeeded"}
