@@ -20,7 +20,6 @@ from sqlalchemy import (
     event,
     make_url,
 )
-from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.ext.compiler import compiles
@@ -51,8 +50,6 @@ NAMING = {
 # what was used, ended or revoked since the copy was taken must not be good again.
 SHORT_LIVED: Final = {"info": {"short_lived": True}}
 _SPARE: Final = 28
-# After this long a writer asks for the lock anew; see sqlite._begin.
-_TURN_MS: Final = 10
 # A process that is frozen inside a transaction keeps rows locked; then the server ends it.
 _SERVER: Final[dict[str, Any]] = {
     "timeout": 5,
@@ -160,8 +157,8 @@ class Database:
         self._writer_lock = asyncio.Lock()
         if self.sqlite:
             _make_private(Path(make_url(url).database or ""))
-            self._writer = _sqlite_engine(url, begin="BEGIN IMMEDIATE", size=1, wait_ms=_TURN_MS)
-            self._reader = _sqlite_engine(url, begin="BEGIN", size=4, wait_ms=30_000)
+            self._writer = _sqlite_engine(url, begin="BEGIN IMMEDIATE", size=1, short=True)
+            self._reader = _sqlite_engine(url, begin="BEGIN", size=4, short=False)
         else:
             self._writer = self._reader = create_async_engine(
                 url, pool_size=10, pool_pre_ping=True, connect_args=_SERVER
@@ -291,7 +288,7 @@ def _translate(error: Exception) -> Exception:
     return error
 
 
-def _sqlite_engine(url: str, *, begin: str, size: int, wait_ms: int) -> AsyncEngine:
+def _sqlite_engine(url: str, *, begin: str, size: int, short: bool) -> AsyncEngine:
     engine = create_async_engine(
         url,
         pool_size=size,
@@ -302,17 +299,21 @@ def _sqlite_engine(url: str, *, begin: str, size: int, wait_ms: int) -> AsyncEng
     )
 
     @event.listens_for(engine.sync_engine, "connect")
-    def prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    def prepare(connection: Any, _entry: ConnectionPoolEntry) -> None:  # noqa: ANN401  (the driver's)
         cursor = connection.cursor()
         for pragma in (
-            f"busy_timeout={wait_ms}",
+            "busy_timeout=30000",
             "journal_mode=wal",
             "synchronous=full",
             "foreign_keys=on",
             "temp_store=memory",
         ):
             cursor.execute(f"PRAGMA {pragma}")
+        if short:
+            # Then whoever finds the file locked goes to wait elsewhere; see sqlite._begin.
+            cursor.execute("PRAGMA busy_timeout=0")
         cursor.close()
+        connection.driver_connection.short = short
 
     @event.listens_for(engine.sync_engine, "begin")
     def start(connection: Any) -> None:  # noqa: ANN401  (the event passes a driver's object)

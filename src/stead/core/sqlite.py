@@ -4,7 +4,9 @@ A connection lives in a thread of its own, and a task that stops waiting for it 
 stop it: a transaction may begin that nobody ends, and everybody else waits for its lock.
 So cancellations are held back until a unit of work has ended, which is never long.
 The way to the thread and back costs more than most statements, so each goes there once,
-with its rows fetched, and takes the beginning of the transaction along.
+with its rows fetched, and takes the beginning of the transaction along. The writer's
+statements, which are short, do not go there at all: only waiting for its lock and for the
+disk does.
 """
 
 import asyncio
@@ -20,6 +22,7 @@ from weakref import WeakKeyDictionary
 from stead.kit import clock
 
 LOCK_SECONDS: Final = 30.0
+TURN_MS: Final = 10
 _held: WeakKeyDictionary["asyncio.Task[Any]", list[asyncio.CancelledError]] = WeakKeyDictionary()
 Result = TypeVar("Result")
 _Call: TypeAlias = "tuple[asyncio.Future[Any], Callable[[], Any]] | None"
@@ -58,11 +61,13 @@ class Connection:
     """A connection as SQLAlchemy's adapter wants it; sees every call through.
 
     ``begin`` is the statement that opens the next transaction. It goes along with the first
-    statement inside, so that a unit of work which does nothing costs nothing.
+    statement inside, so that a unit of work which does nothing costs nothing. A connection
+    with ``short`` statements runs them right here.
     """
 
     def __init__(self) -> None:
         self.begin = ""
+        self.short = False
         # The adapter looks at this to know whether the connection is open.
         self._connection: sqlite3.Connection | None = None
         self._calls: SimpleQueue[_Call] = SimpleQueue()
@@ -107,6 +112,8 @@ class Connection:
     async def run(self, many: bool, sql: str, parameters: Any) -> "_Answer":  # noqa: ANN401, FBT001  (of many kinds)
         """Execute a statement, after what begins its transaction, and fetch everything."""
         begin, self.begin = self.begin, ""
+        if self.short and (not begin or _begins_at_once(self._opened, begin)):
+            return _run(self._opened, "", many, sql, parameters)
         return await self._call(partial(_run, self._opened, begin, many, sql, parameters))
 
     @property
@@ -204,10 +211,20 @@ def _run(
     sql: str,
     parameters: Any,  # noqa: ANN401  (the DBAPI's own shape)
 ) -> _Answer:
-    if begin:
+    if begin and not _begins_at_once(connection, begin):
         _begin(connection, begin)
     cursor = (connection.executemany if many else connection.execute)(sql, parameters)
     return cursor, cursor.fetchall() if cursor.description else []
+
+
+def _begins_at_once(connection: sqlite3.Connection, begin: str) -> bool:
+    try:
+        connection.execute(begin)
+    except sqlite3.OperationalError as error:
+        if not _is_busy(error):
+            raise
+        return False
+    return True
 
 
 def _begin(connection: sqlite3.Connection, begin: str) -> None:
@@ -216,15 +233,27 @@ def _begin(connection: sqlite3.Connection, begin: str) -> None:
     It ends at a look each 100 ms, and a busy process hardly lets go for a tenth of that.
     """
     deadline = clock.monotonic() + LOCK_SECONDS
+    (usual,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    connection.execute(f"PRAGMA busy_timeout={TURN_MS}")
+    try:
+        _insist(connection, begin, deadline)
+    finally:
+        connection.execute(f"PRAGMA busy_timeout={usual}")
+
+
+def _insist(connection: sqlite3.Connection, begin: str, deadline: float) -> None:
     while True:
         try:
             connection.execute(begin)
         except sqlite3.OperationalError as error:
-            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-            if not busy or clock.monotonic() > deadline:
+            if not _is_busy(error) or clock.monotonic() > deadline:
                 raise
         else:
             return
+
+
+def _is_busy(error: sqlite3.OperationalError) -> bool:
+    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
 
 
 async def _see_through(work: "asyncio.Future[Result]") -> Result:
