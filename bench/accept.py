@@ -23,10 +23,15 @@ def main() -> int:
     """Send requests at a fixed rate, whatever the answers take, and print what they took."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=200)
-    count = parser.parse_args().requests
+    parser.add_argument("--speed", type=float, default=1, help="of the simulated engine")
+    chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         stead = Stead(
-            Path(scratch), None, network="10.93.0.0/16", packages=(TEST_PACKAGES,), speed=1
+            Path(scratch),
+            None,
+            network="10.93.0.0/16",
+            packages=(TEST_PACKAGES,),
+            speed=chosen.speed,
         )
         stead.prepare()
         try:
@@ -34,10 +39,10 @@ def main() -> int:
             with stead.api() as api:
                 headers = dict(api.headers)
                 until("the API", lambda: api.get("/api/v1/deployments").is_success)
-            found = asyncio.run(_send(str(api.base_url), headers, count))
+            found = asyncio.run(_send(str(api.base_url), headers, chosen.requests))
         finally:
             stead.stop()
-    return _report(found)
+    return _report(found, chosen.speed)
 
 
 async def _send(url: str, headers: dict[str, str], count: int) -> list[tuple[int, float]]:
@@ -60,13 +65,13 @@ async def _ask(api: httpx.AsyncClient, name: str) -> tuple[int, float]:
     return answer.status_code, (time.monotonic() - began) * 1000
 
 
-def _report(found: list[tuple[int, float]]) -> int:
+def _report(found: list[tuple[int, float]], speed: float) -> int:
     took = sorted(ms for _, ms in found)
     accepted = sum(status == httpx.codes.ACCEPTED for status, _ in found)
     p95 = took[int(len(took) * 0.95)]
     sys.stdout.write(
-        f"{len(found)} deployments asked for at {RATE} a second, simulated engine, SQLite,"
-        f" load {os.getloadavg()[0]:.1f}\n"
+        f"{len(found)} deployments asked for at {RATE} a second, SQLite, simulated engine at"
+        f" {speed:g} times its speed, load {os.getloadavg()[0]:.1f}\n"
         f"  accepted {accepted}, median {statistics.median(took):.1f} ms,"
         f" p95 {p95:.1f} ms, slowest {took[-1]:.1f} ms\n"
     )
