@@ -7,6 +7,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.e2e.conftest import Shoot
+from tests.support import pages
 from tests.support.stead import Stead
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -16,6 +17,13 @@ ATTACK = """url => {
   form.append(Object.assign(document.createElement("input"), {name: "name", value: "stolen"}));
   document.body.append(form);
   form.submit();
+}"""
+# What sticks out of the window; what is only for screen readers takes no room.
+BEYOND = """() => {
+  const wide = document.documentElement.scrollWidth - innerWidth;
+  const out = [...document.querySelectorAll("main *, .side *")].filter(
+    e => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest(".sr"));
+  return (wide > 0 ? [`${wide} pixels`] : []).concat(out.slice(0, 3).map(e => e.outerHTML));
 }"""
 PASSWORD = "correct-horse-battery"
 
@@ -230,8 +238,14 @@ def test_the_catalog_narrows_as_one_types(signed_in: Page, console: str):
     expect(signed_in.get_by_text("No app matches")).to_be_visible()
 
 
-@pytest.mark.parametrize("path", ["/", "/catalog", "/catalog/redis", "/tokens", "/about"])
-def test_no_page_scrolls_sideways_on_a_small_phone(signed_in: Page, console: str, path: str):
+def test_no_page_scrolls_sideways_on_a_small_phone(signed_in: Page, console: str):
     signed_in.set_viewport_size({"width": 360, "height": 740})
-    signed_in.goto(console + path)
-    assert signed_in.evaluate("document.documentElement.scrollWidth") <= 360
+    plain = [path for path in pages.private_pages() if "{" not in path]
+    assert len(plain) > 10
+    too_wide = {}
+    for path in [*plain, "/catalog/redis", "/catalog/redis/about"]:
+        signed_in.goto(console + path)
+        beyond = signed_in.evaluate(BEYOND)
+        if beyond:
+            too_wide[path] = beyond
+    assert too_wide == {}
