@@ -17,6 +17,7 @@ from stead.instances.public import SHAPES, Shape, Size
 from stead.kit import ids
 from stead.kit.text import is_name
 from stead.ui import text
+from stead.ui.models import Choice
 
 PREFIX: Final = "input."
 NAME_RULE: Final = "Use up to 40 small letters, digits and hyphens, beginning with a letter"
@@ -48,6 +49,7 @@ class Place:
 
     domain: str
     https_port: int
+    projects: tuple[Choice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,10 @@ class DeployForm:
     defaults: dict[str, str]
     ways: list[Way]
     command: str
+    projects: tuple[Choice, ...] = ()
+    project: str = ""
     problem: str = ""
+    hint: str = ""
     problems: dict[str, str] = field(default_factory=dict)
 
 
@@ -81,6 +86,7 @@ def filled(
     size = given.get("size") or default
     fields = catalog.fields(manifest, answers, problems)
     name = given.get("name", "")
+    project = given.get("project", "") if len(place.projects) > 1 else ""
     shown = {"name", "size", *(one.name for one in fields)}
     return DeployForm(
         manifest=manifest,
@@ -91,10 +97,18 @@ def filled(
         fields=fields,
         defaults={one.name: one.value for one in untouched},
         ways=_ways(manifest, place),
-        command=_command(manifest, name, size if size != default else "", fields, untouched),
+        command=_command(
+            manifest,
+            {"name": name, "project": project, "size": size if size != default else ""},
+            fields,
+            untouched,
+        ),
+        projects=place.projects,
+        project=project,
         problem=error.message if error is not None else "",
+        hint=error.hint if error is not None else "",
         problems={key: problems[key] for key in problems if key not in shown}
-        | {key: problems[key] for key in ("name", "size") if key in problems},
+        | {key: problems[key] for key in ("name", "size", "project") if key in problems},
     )
 
 
@@ -110,6 +124,7 @@ def asked(manifest: catalog.Manifest, given: Mapping[str, str]) -> DeploymentIn:
                 "app": manifest.id,
                 "name": given.get("name", "").strip() or None,
                 "size": given.get("size") or None,
+                "project": given.get("project") or None,
                 "inputs": inputs,
             }
         )
@@ -186,14 +201,13 @@ def _ways(manifest: catalog.Manifest, place: Place) -> list[Way]:
 
 def _command(
     manifest: catalog.Manifest,
-    name: str,
-    size: str,
+    options: Mapping[str, str],
     fields: list[catalog.Field],
     untouched: list[catalog.Field],
 ) -> str:
     words = ["stead", "deploy", manifest.id]
-    words += ["--name", name] if name else []
-    words += ["--size", size] if size else []
+    for option, value in options.items():
+        words += [f"--{option}", value] if value else []
     defaults = {one.name: one.value for one in untouched}
     for one in fields:
         if one.value != defaults[one.name]:

@@ -15,9 +15,10 @@ from stead.core.http import ActorDep, DatabaseDep, Provided, provided
 from stead.deployments import forms, rules, service, views
 from stead.deployments.schemas import DeploymentOut, OutputOut
 from stead.deployments.service import Deployments
+from stead.identity import public as identity
 from stead.operations import public as operations
 from stead.ui.console import Console, form_texts
-from stead.ui.models import Link
+from stead.ui.models import Choice, Link
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 _CORRECTABLE: Final = frozenset({Kind.INVALID, Kind.CONFLICT, Kind.QUOTA})
@@ -67,10 +68,14 @@ async def show_deployments(desk: DeskDep) -> Response:
 @action(Action.DEPLOYMENT_CREATE)
 async def show_form(app: str, desk: DeskDep) -> Response:
     package = desk.deployments.catalog.get(app)
+    place = await _place(desk)
     async with desk.database.read() as uow:
         existing = await service.list_(uow, desk.actor, desk.deployments)
-    name = rules.free_name(app, {row.name for row in existing})
-    return _form_page(desk, forms.filled(package.manifest, _place(desk), {"name": name}), package)
+    given = {
+        "name": rules.free_name(app, {row.name for row in existing}),
+        "project": place.projects[0].value if place.projects else "",
+    }
+    return _form_page(desk, forms.filled(package.manifest, place, given), package)
 
 
 @router.post("/catalog/{app}")
@@ -86,7 +91,7 @@ async def deploy(app: str, desk: DeskDep) -> Response:
     except SteadError as error:
         if error.kind not in _CORRECTABLE:
             raise
-        form = forms.filled(package.manifest, _place(desk), given, error)
+        form = forms.filled(package.manifest, await _place(desk), given, error)
         return _form_page(desk, form, package, status=422)
     return RedirectResponse(f"/operations/{accepted.operation_id}", status_code=303)
 
@@ -177,5 +182,13 @@ def _form_page(
     return desk.page("deployments/form.html", status=status, form=form, package=package)
 
 
-def _place(desk: Desk) -> forms.Place:
-    return forms.Place(desk.deployments.apps_domain, desk.deployments.https_port)
+async def _place(desk: Desk) -> forms.Place:
+    """Return where apps are served, and the projects into which the actor may deploy."""
+    async with desk.database.read() as uow:
+        mine = await identity.list_projects(uow, desk.actor, mine=True)
+    usable = [one for one in mine if authz.allows(desk.actor, Action.DEPLOYMENT_CREATE, one.id)]
+    return forms.Place(
+        desk.deployments.apps_domain,
+        desk.deployments.https_port,
+        tuple(Choice(one.name, one.name) for one in usable),
+    )

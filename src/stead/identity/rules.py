@@ -17,6 +17,23 @@ LOGIN_HELP: Final = (
     "Up to 64 lower-case letters, digits, dots, hyphens and @, beginning with a letter or digit"
 )
 
+# The first that fits: most browsers name several others too.
+_BROWSERS: Final = (
+    ("Edg/", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+_SYSTEMS: Final = (
+    ("Android", "Android"),
+    ("iPhone", "iOS"),
+    ("iPad", "iOS"),
+    ("Windows", "Windows"),
+    ("Mac OS", "macOS"),
+    ("Linux", "Linux"),
+)
+
 
 class Resource(StrEnum):
     """What a project's use of is limited."""
@@ -68,6 +85,15 @@ def excesses(
         and resource in limits
         and used.get(resource, 0) + asked[resource] > limits[resource]
     ]
+
+
+def browser_name(agent: str) -> str:
+    """Return what people call the browser that calls itself this."""
+    browser = next((name for mark, name in _BROWSERS if mark in agent), "")
+    system = next((name for mark, name in _SYSTEMS if mark in agent), "")
+    if not browser:
+        return agent.partition("/")[0][:40] or "Unknown"
+    return f"{browser} on {system}" if system else browser
 
 
 def is_login(name: str) -> bool:

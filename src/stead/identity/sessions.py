@@ -9,6 +9,7 @@ from typing import Final
 from stead.core import trail
 from stead.core.authz import Actor, NotFoundError, UnauthenticatedError
 from stead.core.db import Uow
+from stead.identity import rules
 from stead.identity.models import SessionRow, SignInLinkRow
 from stead.identity.repository import credentials, people, projects
 from stead.kit import clock, ids
@@ -44,6 +45,11 @@ class Session:
     seen_at: datetime
     expires_at: datetime
     current: bool
+
+    @property
+    def name(self) -> str:
+        """Return what people call this browser."""
+        return rules.browser_name(self.browser)
 
 
 async def issue_link(uow: Uow, user_id: str, purpose: str = SIGN_IN) -> str:

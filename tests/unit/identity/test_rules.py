@@ -71,3 +71,23 @@ def test_the_last_free_place_can_be_taken():
 
 def test_every_resource_has_a_word():
     assert set(LABELS) == set(Resource)
+
+
+@pytest.mark.parametrize(
+    ("agent", "name"),
+    [
+        (
+            "Mozilla/5.0 (X11; Linux) Gecko/20100101 Firefox/140.0",
+            "Firefox on Linux",
+        ),
+        (
+            "Mozilla/5.0 (Windows NT 10.0) Chrome/137.0 Safari/537.36 Edg/137.0",
+            "Edge on Windows",
+        ),
+        ("curl/8.1", "curl"),
+        ("", "Unknown"),
+        ("x" * 5000, "x" * 40),
+    ],
+)
+def test_browsers_are_called_what_people_call_them(agent: str, name: str):
+    assert rules.browser_name(agent) == name

@@ -66,7 +66,8 @@ async def count_codes(uow: Uow, user_id: str) -> int:
 
 
 async def failures(uow: Uow, keys: Sequence[str]) -> dict[str, FailureRow]:
-    rows = await uow.session.scalars(select(FailureRow).where(FailureRow.key.in_(keys)))
+    query = select(FailureRow).where(FailureRow.key.in_(keys))
+    rows = await uow.session.scalars(query.execution_options(populate_existing=True))
     return {row.key: row for row in rows}
 
 

@@ -27,6 +27,8 @@ function command(form) {
   const words = ["stead", "deploy", form.dataset.deploy];
   const name = value(form, "name").trim();
   if (name) words.push("--name", name);
+  const project = value(form, "project");
+  if (project) words.push("--project", project);
   const size = value(form, "size");
   if (size && size !== form.querySelector("[data-size]").dataset.default) words.push("--size", size);
   for (const field of form.querySelectorAll("[data-input]:not(:disabled)")) {
