@@ -1,6 +1,6 @@
 """A whole control plane without engine, edge, worker and sockets, and people in it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -99,12 +99,12 @@ class Platform:
                 )
         return Actor(user.id, name, projects=roles, admin=admin, auditor=auditor)
 
-    async def admin(self, name: str) -> Actor:
-        """Create a platform admin who is a member of nothing."""
+    async def admin(self, name: str, **roles: Role) -> Actor:
+        """Create a platform admin, a member of nothing unless roles are given by project id."""
+        person = await self.person(name, **roles)
         async with self.database.write() as uow:
-            user = UserRow(id=ids.new_id(), name=name, admin=True, created_at=clock.utc_now())
-            uow.session.add(user)
-        return Actor(user.id, name, admin=True)
+            (await uow.session.get_one(UserRow, person.user_id)).admin = True
+        return replace(person, admin=True)
 
     async def token(
         self, actor: Actor, *scopes: str, project: str | None = None, expired: bool = False

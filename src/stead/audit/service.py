@@ -99,10 +99,11 @@ def _out(row: RecordRow) -> RecordOut:
 
 async def _record_deed(uow: Uow, heads: Heads) -> None:
     found = trail.current()
-    if found is None or found.recorded:
+    if found is None or found.recorded or not uow.is_deed:
         return
     deed = found.describe()
-    if deed is None:
+    # While nobody knows who it is, how it ends tells more than that something was written.
+    if deed is None or not deed.actor:
         return
     await append(uow, heads, deed, project_id=found.project_id)
     found.recorded = True

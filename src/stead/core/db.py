@@ -132,10 +132,15 @@ class Uow:
         self.topics: list[str] = []
         self.callbacks: list[Callable[[], None]] = []
         self.facts: list[object] = []
+        self.is_deed = True
 
     def wake(self, topic: str) -> None:
         """Publish a topic after the commit."""
         self.topics.append(topic)
+
+    def keep_books(self) -> None:
+        """Say that this changes nothing that anybody asked for, such as counting attempts."""
+        self.is_deed = False
 
     def tell(self, fact: object) -> None:
         """Tell what has become true to those who write it down in the same transaction."""

@@ -44,9 +44,15 @@ class SteadError(Exception):
     retryable: bool = False
 
     def __init__(
-        self, message: str, *, fields: Mapping[str, str] | None = None, hint: str = ""
+        self,
+        message: str,
+        *,
+        fields: Mapping[str, str] | None = None,
+        hint: str = "",
+        retry_seconds: int | None = None,
     ) -> None:
         super().__init__(message)
+        self.retry_seconds = retry_seconds
         self.message = message
         self.fields = dict(fields or {})
         self.hint = hint

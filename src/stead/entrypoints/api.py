@@ -16,7 +16,7 @@ from stead.core import log
 from stead.core.errors import SteadError
 from stead.core.http import Provided, problem
 from stead.deployments import routes as deployment_routes
-from stead.entrypoints import declarations, health, web
+from stead.entrypoints import declarations, document, health, metrics, web
 from stead.entrypoints.guard import BodyLimit, SignIn
 from stead.entrypoints.trace import Traced
 from stead.exposure import routes as exposure_routes
@@ -48,6 +48,7 @@ def control_app(provided: Provided) -> ASGIApp:
     app.state.provided = provided
     for router in (
         health.router,
+        metrics.router,
         catalog_routes.router,
         deployment_routes.router,
         operation_routes.router,
@@ -60,7 +61,11 @@ def control_app(provided: Provided) -> ASGIApp:
         app.include_router(router)
     web.add_pages(app, provided)
     _finish(app)
-    return web.Browser(Traced(BodyLimit(SignIn(app, provided)), provided), provided)
+    document.describe(app)
+    figures = metrics.Metrics()
+    provided.add(figures)
+    guarded = Traced(BodyLimit(SignIn(app, provided)), provided)
+    return metrics.Measured(web.Browser(guarded, provided), figures)
 
 
 def agent_app(provided: Provided) -> ASGIApp:

@@ -13,6 +13,7 @@ router = APIRouter(tags=["health"])
 
 
 @router.get("/healthz")
+@router.get("/api/health")
 @public("says only that the process answers, and when nothing that it shows is real")
 async def healthz(settings: Annotated[Settings, Depends(provided(Settings))]) -> dict[str, str]:
     answer = {"status": "ok", "version": __version__}

@@ -27,6 +27,7 @@ async def admit(database: Database, name: str, address: str) -> None:
     """
     keys, now = _keys(name, address), clock.utc_now()
     async with database.write() as uow:
+        uow.keep_books()
         known = await people.failures(uow, list(keys.values()))
         locked = max((row.locked_until for row in known.values()), default=now)
         _refuse_before(locked, now)
@@ -61,7 +62,9 @@ def _refuse_before(locked: datetime, now: datetime) -> None:
     if locked > now:
         seconds = int((locked - now).total_seconds()) + 1
         raise TooManyAttemptsError(
-            "There were too many failed attempts", hint=f"Try again in {seconds} s"
+            "There were too many failed attempts",
+            hint=f"Try again in {seconds} s",
+            retry_seconds=seconds,
         )
 
 

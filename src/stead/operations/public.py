@@ -8,6 +8,7 @@ from stead.operations.recovery import (
     Situation,
     list_decisions,
 )
+from stead.operations.repository import count_by_state
 from stead.operations.schemas import EventOut, OperationOut, StepOut
 from stead.operations.service import Plans, cancel, follow, get_, history, list_
 from stead.operations.views import Subject, Subjects
@@ -25,6 +26,7 @@ __all__ = [
     "Subject",
     "Subjects",
     "cancel",
+    "count_by_state",
     "follow",
     "get_",
     "history",

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 
 from stead.core.db import Uow, platform_wide
 from stead.core.durable import OPEN, EventRow, OperationRow, State, StepRow
@@ -74,3 +74,11 @@ async def find_ahead(uow: Uow, row: OperationRow) -> OperationRow | None:
         .order_by(OperationRow.id)
         .limit(1)
     )
+
+
+@platform_wide("figures are about the whole platform, and name nobody")
+async def count_by_state(uow: Uow) -> dict[str, int]:
+    """Return how many operations are in which state."""
+    query = select(OperationRow.state, func.count()).group_by(OperationRow.state)
+    rows = await uow.session.execute(query)
+    return {str(state): number for state, number in rows}

@@ -11,6 +11,8 @@ from stead.core import durable
 from stead.core.authz import Actor, Role
 from stead.identity import public as identity
 from stead.identity.models import UserRow
+from stead.identity.passwords import Passwords
+from stead.kit.secrets import Secret
 
 
 @pytest.fixture
@@ -113,6 +115,20 @@ async def test_signing_in_is_recorded_without_the_link(platform: Platform, ada: 
         ("redeem.link", "", "rejected"),
     ]
     assert link not in json.dumps([one.model_dump(mode="json") for one in found])
+
+
+async def test_a_wrong_password_is_one_refusal_and_a_right_one_names_the_person(
+    platform: Platform, ada: Actor
+):
+    hashed = await Passwords().hash(Secret("correct horse battery"))
+    async with platform.database.write() as uow:
+        (await uow.session.get_one(UserRow, ada.user_id)).password_hash = hashed
+    for password in ("wrong horse", "correct horse battery"):
+        async with platform.api(Origin=ORIGIN) as api:
+            fields = {"csrf": "", "name": "Ada", "password": password}
+            await api.post("/sign-in", data=fields)
+    found = [(one.actor, one.outcome) for one in await records(platform)]
+    assert found == [("", "rejected"), ("Ada", "done")]
 
 
 async def test_the_end_of_an_operation_is_recorded(platform: Platform, ada: Actor):

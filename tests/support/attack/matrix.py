@@ -24,7 +24,9 @@ from stead.core.authz import PlatformRole, Role
 from stead.core.db import Base
 
 # Answer anybody with success, on purpose.
-OPEN: Final = frozenset({"/healthz", "/readyz", "/api/openapi.json"})
+OPEN: Final = frozenset(
+    {"/healthz", "/readyz", "/api/health", "/metrics", "/api/metrics", "/api/openapi.json"}
+)
 # What attacks may add to or touch, besides nothing at all.
 _TRACES: Final = frozenset({"audit_record", "audit_head", "sign_in_failure"})
 _TOUCHED: Final = frozenset({"last_used_at", "seen_at"})

@@ -1,0 +1,88 @@
+"""What the OpenAPI document says about every route besides what its code says."""
+
+from typing import Any, Final
+
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+from stead.core.errors import HTTP_STATUS, Kind
+from stead.entrypoints.declarations import API, Declaration, list_declarations
+
+PROBLEM: Final = "Problem"
+_REF: Final = {"$ref": f"#/components/schemas/{PROBLEM}"}
+_SECURITY: Final = "token"
+_MEANINGS: Final = {
+    400: "The request cannot be read.",
+    401: "Nobody is signed in, or the token is not valid any more.",
+    403: "The role, or the token's scopes, do not allow this.",
+    404: "There is no such thing, or it is not yours.",
+    405: "This path does not take this method.",
+    409: "It does not fit the current state, or a limit is reached.",
+    412: "It was changed meanwhile; look again.",
+    413: "The request is larger than anything that is taken.",
+    422: "The request does not have the expected shape, or a value cannot be right.",
+    429: "Too often; try again after the seconds in `Retry-After`.",
+    503: "Not right now; try again after the seconds in `Retry-After`.",
+}
+_BAD_REQUEST: Final = 400
+_HINTED: Final = frozenset({Kind.UNAVAILABLE, Kind.RATE_LIMITED})
+
+
+class Problem(BaseModel):
+    """Every failure: what went wrong, by a code that stays, and what to do next."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    hint: str = ""
+    fields: dict[str, str] = {}
+
+
+def describe(app: FastAPI) -> None:
+    """Let the document name every status that a route may answer, and how to sign in."""
+    declared = {(one.method, one.path): one for one in list_declarations(app)}
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            _complete(plain(), declared)
+        return plain()
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _complete(document: dict[str, Any], declared: dict[tuple[str, str], Declaration]) -> None:
+    components = document.setdefault("components", {})
+    components.setdefault("schemas", {})[PROBLEM] = Problem.model_json_schema()
+    components["securitySchemes"] = {_SECURITY: {"type": "http", "scheme": "bearer"}}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            one = declared.get((method.upper(), path))
+            if one is None or not path.startswith(API):
+                continue
+            if one.action is not None:
+                operation["security"] = [{_SECURITY: []}]
+                operation["description"] = _said(operation, one)
+            for status in _statuses():
+                operation["responses"][str(status)] = _answer(status)
+
+
+def _statuses() -> list[int]:
+    return sorted({_BAD_REQUEST, 405, *HTTP_STATUS.values()})
+
+
+def _said(operation: dict[str, Any], one: Declaration) -> str:
+    said = operation.get("description", "")
+    return f"{said}\n\nNeeds the action `{one.action}`.".strip()
+
+
+def _answer(status: int) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "description": _MEANINGS[status],
+        "content": {"application/problem+json": {"schema": _REF}},
+    }
+    if status in {HTTP_STATUS[kind] for kind in _HINTED}:
+        seconds = {"description": "Seconds to wait.", "schema": {"type": "string"}}
+        answer["headers"] = {"Retry-After": seconds}
+    return answer
