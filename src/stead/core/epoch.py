@@ -31,11 +31,16 @@ class PlatformRow(Base):
     copied_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
+def new() -> PlatformRow:
+    """Return the row of a platform that begins now, not stored yet."""
+    return PlatformRow(id=_ONLY, name=ids.new_id(), epoch=FIRST, began_at=clock.utc_now())
+
+
 async def ensure(uow: Uow) -> PlatformRow:
     """Return the platform's row, made when this is a new platform."""
     row = await uow.session.get(PlatformRow, _ONLY)
     if row is None:
-        row = PlatformRow(id=_ONLY, name=ids.new_id(), epoch=FIRST, began_at=clock.utc_now())
+        row = new()
         uow.session.add(row)
         await uow.session.flush()
     return row

@@ -1,5 +1,6 @@
 """In front of every request: size limits, who is signed in, and no writes from elsewhere."""
 
+from math import ceil
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -12,10 +13,16 @@ from stead.core.clients import client_address
 from stead.core.db import Database
 from stead.core.errors import Kind, SteadError
 from stead.core.http import Provided, problem
+from stead.core.pace import Pace
 from stead.core.settings import Settings
 from stead.identity import public as identity
 
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+# A person with ten tabs and a script stays far below.
+ASKED_PER_SECOND: Final = 100
+ASKED_BURST: Final = 1000
+WRONG_PER_SECOND: Final = 1
+WRONG_BURST: Final = 100
 BODY_LIMIT: Final = 1024 * 1024
 _LONGEST: Final = 18
 
@@ -67,6 +74,37 @@ class BodyLimit:
         return number and int(announced) <= self._limit
 
 
+class TooOftenError(SteadError):
+    """Somebody asks more often than anybody has to."""
+
+    kind = Kind.RATE_LIMITED
+    code = "request.too_often"
+    retryable = True
+
+
+class _Paces:
+    """How often an address may be wrong about who it is, and a person may ask at all."""
+
+    def __init__(self) -> None:
+        self._wrong = Pace(per_second=WRONG_PER_SECOND, burst=WRONG_BURST)
+        self._asked = Pace(per_second=ASKED_PER_SECOND, burst=ASKED_BURST)
+
+    def count(self, address: str, actor: Actor | None, *, claimed: bool) -> None:
+        """Count a request once it is known whose it is. Raises TooOftenError.
+
+        Whoever is right passes, however often others behind the same address were wrong.
+        """
+        if claimed:
+            self._pass(self._wrong.take(address), "Too many wrong tokens came from your address")
+        if actor is not None:
+            self._pass(self._asked.take(actor.user_id), "You ask too often")
+
+    def _pass(self, wait: float, reason: str) -> None:
+        if wait:
+            seconds = ceil(wait)
+            raise TooOftenError(reason, hint=f"Try again in {seconds} s", retry_seconds=seconds)
+
+
 class SignIn:
     """Finds out who asks, by API token or by session cookie.
 
@@ -80,6 +118,7 @@ class SignIn:
         self._database = provided.get(Database)
         self._console = server.console_url
         self._edges = server.edges
+        self._paces = _Paces()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Bind the actor to the request and pass it on."""
@@ -88,8 +127,10 @@ class SignIn:
             return
         request = Request(scope)
         scope.setdefault("state", {})["address"] = self._address(request)
+        address: str = scope["state"]["address"]
         try:
             actor, by_cookie = await self._recognise(request)
+            self._paces.count(address, actor, claimed=actor is None and _claims(request))
         except SteadError as error:
             await problem(error)(scope, receive, send)
             return
@@ -118,3 +159,9 @@ class SignIn:
         origin = request.headers.get("origin")
         site = request.headers.get("sec-fetch-site", "same-origin")
         return origin == self._console and site == "same-origin"
+
+
+def _claims(request: Request) -> bool:
+    """Tell whether a request says who it is from; edges speak with tokens of their own."""
+    own = not request.url.path.startswith("/edge/")
+    return own and ("authorization" in request.headers or identity.session_of(request) is not None)

@@ -27,7 +27,8 @@ class Platform:
 async def find_restore(uow: Uow, actor: Actor, recoveries: operations.Recoveries) -> RestoreOut:
     """Return what is left to decide and to look at since the last restore."""
     authz.enter(actor, Action.PLATFORM_READ)
-    row = await epoch.ensure(uow)
+    # Looking must not write: this unit of work is one for reading.
+    row = await epoch.find(uow) or epoch.new()
     drift = await infra.find_drift(uow)
     missing = []
     for guest in drift.missing:

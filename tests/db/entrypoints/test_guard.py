@@ -7,6 +7,7 @@ import pytest
 from tests.factories.platform import ORIGIN, Platform
 
 from stead.core.authz import Actor, Role
+from stead.entrypoints import guard
 from stead.entrypoints.guard import BodyLimit
 from stead.identity.public import COOKIE
 
@@ -141,3 +142,33 @@ async def test_a_body_as_large_as_the_limit_passes():
     async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as http:
         assert (await http.post("/", content=b"x" * 10)).text == "10"
         assert (await http.post("/", content=b"x" * 11)).status_code == 413
+
+
+async def test_an_address_that_guesses_tokens_has_to_wait(platform: Platform, ada: Actor):
+    token = await platform.token(ada)
+    async with platform.api("stt_wrong") as api:
+        answers = [await api.get("/api/v1/me") for _ in range(guard.WRONG_BURST + 3)]
+    assert {one.status_code for one in answers[: guard.WRONG_BURST]} == {401}
+    assert answers[-1].status_code == 429
+    assert answers[-1].json()["code"] == "request.too_often"
+    assert int(answers[-1].headers["retry-after"]) >= 1
+    wrong = {"X_Forwarded_For": "203.0.113.9", "Authorization": "Bearer stt_wrong"}
+    assert await status(platform, "GET", "/api/v1/me", **wrong) == 401
+    # Whoever shares the address and is right does not pay for it.
+    right = f"Bearer {token}"
+    assert await status(platform, "GET", "/api/v1/me", Authorization=right) == 200
+
+
+async def test_a_person_who_asks_without_end_has_to_wait(
+    platform: Platform, ada: Actor, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(guard, "ASKED_BURST", 5)
+    monkeypatch.setattr(guard, "ASKED_PER_SECOND", 0.01)
+    eve = await platform.person("Eve")
+    async with platform.api(await platform.token(ada)) as api:
+        statuses = [(await api.get("/api/v1/me")).status_code for _ in range(7)]
+    assert statuses == [200] * 5 + [429] * 2
+    # Another token of the same person is the same person; another person is not.
+    for person, expected in ((ada, 429), (eve, 200)):
+        bearer = f"Bearer {await platform.token(person)}"
+        assert await status(platform, "GET", "/api/v1/me", Authorization=bearer) == expected
