@@ -286,7 +286,9 @@ def _translate(error: Exception) -> Exception:
     gone = not isinstance(error, DBAPIError) or error.connection_invalidated
     # SQLite says of a file that is damaged nothing more special than this.
     damaged = type(error) is DatabaseError
-    if isinstance(error, DataError):
+    # A NUL in a text has no class of its own in the driver, only PostgreSQL's for bad data.
+    code = str(getattr(getattr(error, "orig", None), "sqlstate", "") or "")
+    if isinstance(error, DataError) or code.startswith("22"):
         return UnstorableError("This contains something that the database cannot store")
     if gone or damaged or isinstance(error, OperationalError | InterfaceError):
         return DatabaseUnavailableError("The database cannot be reached; try again in a moment")

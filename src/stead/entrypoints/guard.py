@@ -139,6 +139,10 @@ class SignIn:
             await problem(refusal)(scope, receive, send)
             return
         scope["state"]["actor"] = actor
+        if "\0" in scope["path"]:
+            # Nothing is called that, and PostgreSQL cannot even be asked.
+            await problem(authz.NotFoundError("There is no such thing"))(scope, receive, send)
+            return
         await self._app(scope, receive, send)
 
     async def _recognise(self, request: Request) -> tuple[Actor | None, bool]:
