@@ -25,7 +25,11 @@ async def list_records(
     return RecordsOut(items=items, next=following or None)
 
 
-@router.get("/export", response_class=StreamingResponse)
+@router.get(
+    "/export",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"application/x-ndjson": {}}}},
+)
 @action(Action.AUDIT_READ)
 async def export_records(_actor: ActorDep, database: DatabaseDep) -> StreamingResponse:
     """Everything from the beginning as lines of JSON, with the hashes that verify it."""

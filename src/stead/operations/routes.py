@@ -58,7 +58,11 @@ async def get_operation(operation_id: str, actor: ActorDep, database: DatabaseDe
         return await service.get_(uow, actor, operation_id)
 
 
-@router.get("/{operation_id}/events")
+@router.get(
+    "/{operation_id}/events",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {}}}},
+)
 @action(Action.OPERATION_READ)
 async def stream_events(
     operation_id: str,
@@ -126,7 +130,11 @@ async def keep_operation(
         return await service.get_(uow, actor, operation_id)
 
 
-@router.get("/{operation_id}/log")
+@router.get(
+    "/{operation_id}/log",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/plain": {}}}},
+)
 @action(Action.OPERATION_READ)
 async def download_log(
     operation_id: str, actor: ActorDep, database: DatabaseDep
