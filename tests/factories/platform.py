@@ -128,11 +128,13 @@ class Platform:
             await uow.session.flush()
             return await identity.redeem_link(uow, link)
 
-    def api(self, token: str = "", **headers: str) -> httpx.AsyncClient:
+    def api(
+        self, token: str = "", *, address: str = "127.0.0.1", **headers: str
+    ) -> httpx.AsyncClient:
         """Return a client of the API; a crash of the server is an answer of 500."""
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        return _client(self.control, headers)
+        return _client(self.control, headers, address)
 
     def agent(self) -> httpx.AsyncClient:
         """Return a client of the agents' listener."""
@@ -184,6 +186,8 @@ async def end_operations(uow: Uow, state: str = "succeeded") -> None:
     await uow.session.execute(update(OperationRow).values(state=state))
 
 
-def _client(app: ASGIApp, headers: dict[str, str]) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+def _client(
+    app: ASGIApp, headers: dict[str, str], address: str = "127.0.0.1"
+) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(address, 40_000))
     return httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers=headers)

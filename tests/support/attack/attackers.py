@@ -1,5 +1,6 @@
 """Who attacks: nobody, people from elsewhere, and members whose role allows less."""
 
+import itertools
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -110,12 +111,19 @@ def entitled(victim: World, target: Target) -> Actor:
     return victim.owner
 
 
+_ADDRESSES = itertools.count(1)
+
+
 async def send(platform: Platform, attack: Attack, credential: Credential) -> httpx.Response:
     """Send one request; a crash of the server is an answer of 500."""
     target = attack.target
     headers = credential.headers(target)
     form = None if attack.form is None else {"csrf": credential.csrf, **attack.form}
-    client = platform.agent() if target.path.startswith("/agent/") else platform.api()
+    # Each from an address of its own: what is attacked here is not the pace of wrong tokens.
+    number = next(_ADDRESSES)
+    address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+    to_agents = target.path.startswith("/agent/")
+    client = platform.agent() if to_agents else platform.api(address=address)
     async with client as api:
         return await api.request(
             target.method,

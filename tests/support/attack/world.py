@@ -14,7 +14,9 @@ from stead.identity.models import UserRow
 from stead.identity.profile import begin_second_factor
 from stead.identity.projects import ensure_organisation
 from stead.identity.sessions import list_sessions
-from stead.kit import ids
+from stead.infra import public as infra
+from stead.infra.models import SightingRow
+from stead.kit import clock, ids
 
 # Ids of what belongs to one person; the others belong to all members.
 PERSONAL: Final = frozenset({"token_id", "session_id"})
@@ -66,6 +68,10 @@ async def populate(platform: Platform, project: str, elsewhere: str = "") -> Wor
         invitation = (await invite(uow, owner, project_id, Role.VIEWER)).invitation
         organisation_id = await ensure_organisation(uow, f"holder-of-{project}")
         await begin_second_factor(uow, platform.services.get(identity.Doors), owner)
+        cluster_id = await infra.local_cluster_id(uow)
+        guest = f"guest-near-{project}"
+        await infra.claim(uow, cluster_id, guest, owner=ids.new_id(), key="attack")
+        uow.session.add(_changed(cluster_id, guest))
         # Streams of what has ended end too; whatever still ran would be followed for ever.
         await end_operations(uow)
     await platform.session(owner)
@@ -77,6 +83,9 @@ async def populate(platform: Platform, project: str, elsewhere: str = "") -> Wor
             "session_id": session_id,
             "invitation_id": invitation.id,
             "organisation_id": organisation_id,
+            "cluster_id": cluster_id,
+            "guest_id": guest,
+            "guest": guest,
             "project": project,
             "project_id": project_id,
             "deployment_id": accepted.deployment_id,
@@ -93,6 +102,20 @@ async def populate(platform: Platform, project: str, elsewhere: str = "") -> Wor
         secret=_secret(project),
         names=frozenset({f"cache-{project}", owner.name}),
         private=frozenset({token.id, token.name, session_id}),
+    )
+
+
+def _changed(cluster_id: str, guest: str) -> SightingRow:
+    """Return a guest that somebody changed on its engine, so that there is something to do."""
+    return SightingRow(
+        cluster_id=cluster_id,
+        native_name=guest,
+        key="attack",
+        owner="",
+        state="running",
+        addresses=[],
+        standing="changed",
+        first_seen_at=clock.utc_now(),
     )
 
 
