@@ -14,6 +14,8 @@ STATE = Path(os.environ.get("STEAD_TEST_STATE", "/var/lib/stead-test"))
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("any-machine", deadline=None)
 settings.load_profile("any-machine")
+# Lanes run side by side on one machine, so each has networks and ports of its own.
+GROUNDS = {"": ("10.91.0.0/16", 21000), "browser": ("10.98.0.0/16", 27000)}
 TEST_PACKAGES = ROOT / "tests" / "packages"
 
 
@@ -48,7 +50,14 @@ def incus(images: Path) -> Iterator[Incus]:
 @pytest.fixture(scope="session")
 def stead(incus: Incus, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stead]:
     """Return a running Stead with the built-in catalog and the tests' quick app."""
-    one = Stead(tmp_path_factory.mktemp("stead"), incus, packages=(TEST_PACKAGES,))
+    network, tcp_first = GROUNDS.get(STATE.name, GROUNDS[""])
+    one = Stead(
+        tmp_path_factory.mktemp("stead"),
+        incus,
+        network=network,
+        packages=(TEST_PACKAGES,),
+        tcp_first=tcp_first,
+    )
     one.prepare()
     try:
         one.start()
