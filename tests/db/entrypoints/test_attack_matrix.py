@@ -71,8 +71,6 @@ def everything(platform: Platform) -> list[Target]:
     return [*targets(platform.control), *targets(platform.agents)]
 
 
-# On PostgreSQL a rehearsed write that wakes somebody is answered with 500; why is not known yet.
-@pytest.mark.sqlite
 async def test_rightful_callers_get_through(platform: Platform, matrix: Matrix):
     turned_away = []
     for target in everything(platform):
@@ -97,7 +95,6 @@ def test_everything_is_attacked_by_everybody(
     assert {str(one) for one in every if not one.declared} == set()
 
 
-@pytest.mark.sqlite
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize("group", GROUPS)
 async def test_nobody_gets_what_is_not_theirs(platform: Platform, matrix: Matrix, group: str):

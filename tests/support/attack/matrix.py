@@ -198,7 +198,9 @@ def _rows(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
         if table.name not in _TRACES:
             names = [f'"{one.name}"' for one in table.columns if one.name not in _TOUCHED]
             query = f'select {", ".join(names)} from "{table.name}"'  # noqa: S608  (our own tables)
-            found[table.name] = [tuple(row) for row in connection.exec_driver_sql(query)]
+            rows = (tuple(row) for row in connection.exec_driver_sql(query))
+            # PostgreSQL tells a row that was touched in another place than before.
+            found[table.name] = sorted(rows, key=repr)
     return found
 
 
