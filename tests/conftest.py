@@ -15,7 +15,7 @@ STATE = Path(os.environ.get("STEAD_TEST_STATE", "/var/lib/stead-test"))
 settings.register_profile("any-machine", deadline=None)
 settings.load_profile("any-machine")
 # Lanes run side by side on one machine, so each has networks and ports of its own.
-GROUNDS = {"": ("10.91.0.0/16", 21000), "browser": ("10.98.0.0/16", 27000)}
+GROUNDS = {"": ("10.91.0.0/16", 21000), "browser": ("10.103.0.0/16", 27000)}
 TEST_PACKAGES = ROOT / "tests" / "packages"
 
 

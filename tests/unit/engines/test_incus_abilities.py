@@ -1,10 +1,16 @@
 """What the Incus driver makes of odd answers, beyond the port's own methods."""
 
+from collections.abc import ValuesView
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from tests.unit.engines import test_incus_client as client_tests
 from tests.unit.engines.test_incus_client import Double, task
+from tests.unit.engines.test_incus_mapping import guest
 
 from stead.engines import errors
+from stead.engines.drivers.incus import mapping
 from stead.engines.drivers.incus.driver import IncusDriver
 from stead.engines.values import Command, GuestSize, Image, TerminalSize
 
@@ -70,3 +76,22 @@ async def test_events_that_cannot_be_followed_are_unreachable(driver: IncusDrive
     with pytest.raises(errors.EngineError):
         async with driver.events():
             pass
+
+
+async def test_an_instance_that_is_promised_but_not_written_down_is_taken_up(
+    driver: IncusDriver, double: Double
+):
+    """Incus answers a create before it writes the instance down; a repetition waits for that."""
+
+    class WrittenDownLate(dict[str, Any]):
+        def values(self) -> ValuesView[dict[str, Any]]:
+            if double.asked.count(("GET", "/operations")) > 1:
+                double.instances["a"] = {"name": "a", "config": {mapping.KEY: "k"}}
+            return super().values()
+
+    double.tasks = WrittenDownLate({"t1": task(103)})
+    spec = replace(guest(), name="a")
+    assert (await driver.create(spec)).native_id == "t1"
+    assert {method for method, _ in double.asked} == {"GET"}, "it is not made a second time"
+    with pytest.raises(errors.ConflictError):
+        await driver.create(replace(spec, key="another"))

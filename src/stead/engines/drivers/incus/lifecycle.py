@@ -1,5 +1,6 @@
 """The port's own methods on Incus, and the networks that its guests need."""
 
+import asyncio
 from contextlib import suppress
 from typing import Final
 
@@ -18,6 +19,7 @@ from stead.engines.values import (
 )
 
 _LOG_LENGTH: Final = 4000
+_LOOK_SECONDS: Final = 0.05
 
 
 class Lifecycle(Ground):
@@ -126,7 +128,7 @@ class Lifecycle(Ground):
 
     async def _made_before(self, spec: GuestSpec) -> EngineTask | None:
         """Return what an earlier call with this key began; raise Conflict for another key."""
-        existing = await self.find(spec.name)
+        existing = await self._find_coming(spec.name)
         if existing is None:
             return None
         if existing.key != spec.key:
@@ -134,6 +136,15 @@ class Lifecycle(Ground):
                 f"Incus already has an instance {spec.name} that is not this one"
             )
         return await self._running_task(spec.name)
+
+    async def _find_coming(self, name: str) -> Guest | None:
+        """Return an instance, also one that Incus has promised and not written down yet."""
+        while (found := await self.find(name)) is None:
+            if (await self._running_task(name)).done:
+                # It may have been written down and finished between the two looks.
+                return await self.find(name)
+            await asyncio.sleep(_LOOK_SECONDS)
+        return found
 
     async def _make(self, spec: GuestSpec, source: dict[str, Json]) -> EngineTask:
         body = mapping.instance_body(spec, self._pool) | {"source": source}
