@@ -15,6 +15,7 @@ from stead.catalog import public as catalog
 from stead.core.blobs import Blobs
 from stead.core.durable import Checkpoint, Worker, schedule
 from stead.core.http import Provided
+from stead.core.outbound import Outbound
 from stead.core.settings import Settings
 from stead.deployments import adoption, public as deployments, workflows
 from stead.engines import registry
@@ -79,6 +80,7 @@ async def assemble(
     )
     services.add(adoption.Adoption(adopt, forget))
     services.add(platform.Platform(look))
+    services.add(Outbound())
     purge = operation_workflows.purge_plan(base.database)
     plans = (deploy, remove, adopt, forget, look, purge)
     services.add(operations.Plans.of(plans))
