@@ -1,6 +1,6 @@
 """The composition root: the only module that names drivers and puts the parts together.
 
-``main`` serves the verbs that run on the machine itself; the command line hands over to it.
+``main`` is ``stead serve``; the command line hands over to it.
 """
 
 import asyncio
@@ -11,7 +11,10 @@ from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
 
+import typer
+
 from stead.catalog import public as catalog
+from stead.core import log
 from stead.core.blobs import Blobs
 from stead.core.durable import Checkpoint, Worker, schedule
 from stead.core.http import Provided
@@ -22,14 +25,31 @@ from stead.engines import registry
 from stead.engines.drivers.simulator.driver import SimulatorDriver
 from stead.engines.errors import UnsupportedError
 from stead.engines.port import ContainerEngine
-from stead.entrypoints import admin, engines, simulated_guests
+from stead.entrypoints import engines, simulated_guests
 from stead.entrypoints.api import agent_app
+from stead.entrypoints.local import run, settings as chosen_settings
 from stead.entrypoints.plant import Plant, lay_ground
+from stead.entrypoints.serve import serve
 from stead.identity import public as identity
 from stead.infra import public as infra
 from stead.infra.watchers import Watcher
 from stead.operations import public as operations, workflows as operation_workflows
 from stead.platform import public as platform, workflows as platform_workflows
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def _only_verbs() -> None:
+    """Stead's server."""
+
+
+@app.command("serve")
+def _serve() -> None:
+    """Serve console, API, agents and worker until stopped."""
+    chosen = chosen_settings()
+    log.configure(json=chosen.server.json_logs)
+    run(serve(chosen, assemble))
 
 
 async def assemble(
@@ -110,8 +130,8 @@ async def _stock(folder: Path, packages: catalog.Catalog) -> Blobs:
 
 
 def main() -> None:
-    """Run a local verb: serve, edge or admin."""
-    admin.application(assemble)()
+    """Run ``stead serve``."""
+    app()
 
 
 def _engine(settings: Settings) -> ContainerEngine:

@@ -20,7 +20,7 @@ def _shown() -> set[str]:
 
 def _find(words: list[str]) -> bool:
     """Tell whether the words name a command, and their options are options of it."""
-    for app in (commands.app, admin.application(bootstrap.assemble), authoring.app):
+    for app in (commands.app, admin.app, bootstrap.app, authoring.app):
         at: Any = typer.main.get_command(app)
         rest = list(words)
         while hasattr(at, "commands") and rest:

@@ -1,4 +1,4 @@
-"""Verbs that run on the machine itself: serve, edge, and admin for what has no API yet."""
+"""Verbs that run on the machine itself: edge, and admin for what has no API."""
 
 import os
 import shutil
@@ -18,7 +18,6 @@ from stead.entrypoints.local import (
     with_ground as _with_ground,
 )
 from stead.entrypoints.plant import VAULT_KEY, Ground
-from stead.entrypoints.serve import Assemble, serve
 from stead.exposure import public as exposure
 from stead.identity import public as identity
 from stead.infra import public as infra
@@ -29,38 +28,26 @@ PROJECT: Final = "main"
 LOCAL_EDGE: Final = "local"
 
 
-def application(assemble: Assemble) -> typer.Typer:
-    """Return the local commands; only ``serve`` needs the whole assembly."""
-    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-    app.add_typer(admin_commands, name="admin")
-
-    @app.command("serve")
-    def _serve() -> None:
-        """Serve console, API, agents and worker until stopped."""
-        chosen = _settings()
-        log.configure(json=chosen.server.json_logs)
-        _run(serve(chosen, assemble))
-
-    @app.command("edge")
-    def _edge(
-        *,
-        stop: Annotated[
-            bool, typer.Option("--stop", help="Only end the proxies that a killed edge left.")
-        ] = False,
-    ) -> None:
-        """Run the proxy on this host: pull routes, serve them, report."""
-        chosen = _settings()
-        log.configure(json=chosen.server.json_logs)
-        _run(edge_loop.stop(chosen.edge) if stop else edge_loop.run(chosen.edge))
-
-    return app
-
-
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 admin_commands = typer.Typer(no_args_is_help=True, help="Set up and look after this server.")
+app.add_typer(admin_commands, name="admin")
 copies.add_to(admin_commands)
 scorecards.add_to(admin_commands)
 explaining.add_to(admin_commands)
 admin_commands.add_typer(verifying.commands, name="audit")
+
+
+@app.command("edge")
+def edge(
+    *,
+    stop: Annotated[
+        bool, typer.Option("--stop", help="Only end the proxies that a killed edge left.")
+    ] = False,
+) -> None:
+    """Run the proxy on this host: pull routes, serve them, report."""
+    chosen = _settings()
+    log.configure(json=chosen.server.json_logs)
+    _run(edge_loop.stop(chosen.edge) if stop else edge_loop.run(chosen.edge))
 
 
 @admin_commands.command()
@@ -177,3 +164,8 @@ async def _user_id(ground: Ground, name: str) -> str:
 def _hand_over(folder: Path, owner: str) -> None:
     for path in (folder, *folder.rglob("*")):
         shutil.chown(path, user=owner, group=owner)
+
+
+def main() -> None:
+    """Run one of these verbs."""
+    app()

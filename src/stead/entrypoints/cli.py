@@ -6,20 +6,23 @@ from typing import Final
 
 from stead import __version__
 
-LOCAL: Final = frozenset({"serve", "edge", "admin"})
-AUTHORING: Final = "catalog"
+# Each part is loaded only when it is asked for: the client must not wait for a server's parts.
+PARTS: Final = {
+    "serve": "stead.bootstrap",
+    "edge": "stead.entrypoints.admin",
+    "admin": "stead.entrypoints.admin",
+    "catalog": "stead.entrypoints.authoring",
+}
+CLIENT: Final = "stead.entrypoints.commands"
 
 
 def main() -> None:
-    """Run the command line; each part is loaded only when it is asked for."""
+    """Run the command line."""
     verb = next(iter(sys.argv[1:]), "")
     if verb in {"--version", "version"}:
         sys.stdout.write(f"stead {__version__}\n")
         return
-    module = "stead.bootstrap" if verb in LOCAL else "stead.entrypoints.commands"
-    if verb == AUTHORING:
-        module = "stead.entrypoints.authoring"
-    importlib.import_module(module).main()
+    importlib.import_module(PARTS.get(verb, CLIENT)).main()
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ from stead.core.bus import Bus
 from stead.core.db import Database, Uow
 from stead.core.settings import Settings
 from stead.entrypoints.local import fail, local_deed, run, say, settings, with_ground
+from stead.entrypoints.lock import only_one
 from stead.entrypoints.plant import AUDIT_HEADS, VAULT_KEY, Ground
-from stead.entrypoints.serve import only_one
 from stead.exposure import public as exposure
 from stead.platform import public as platform
 

@@ -14,8 +14,8 @@ from stead.core.errors import SteadError
 from stead.core.settings import Settings, SettingsError
 from stead.core.trail import Deed, Trail
 from stead.edge.state import StateError
+from stead.entrypoints.lock import AlreadyRunningError
 from stead.entrypoints.plant import Ground, lay_ground
-from stead.entrypoints.serve import AlreadyRunningError
 from stead.kit.process import ProcessError
 from stead.platform import public as platform
 

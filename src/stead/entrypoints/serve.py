@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import fcntl
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator
@@ -20,6 +19,7 @@ from stead.core.durable import Checkpoint
 from stead.core.errors import SteadError
 from stead.core.settings import Settings
 from stead.entrypoints.api import agent_app, control_app
+from stead.entrypoints.lock import only_one
 from stead.entrypoints.plant import Plant
 from stead.exposure import public as exposure
 from stead.network import public as network
@@ -29,10 +29,6 @@ IP_FREEBIND: Final = 15
 GRACE_SECONDS: Final = 3
 HEAD_SECONDS: Final = 3600
 logger = log.get(__name__)
-
-
-class AlreadyRunningError(Exception):
-    """Another process serves from this data folder."""
 
 
 class Server(uvicorn.Server):
@@ -207,14 +203,3 @@ def _listen(address: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_IP, IP_FREEBIND, 1)
     listener.bind((address, port))
     return listener
-
-
-@contextlib.contextmanager
-def only_one(path: Path) -> Iterator[None]:
-    """Hold a data folder for this process alone. Raises AlreadyRunningError."""
-    with path.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise AlreadyRunningError(f"Stead already serves from {path.parent}") from error
-        yield
