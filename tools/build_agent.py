@@ -4,33 +4,22 @@ import argparse
 import hashlib
 import pathlib
 import sys
-import zipfile
+
+from stead.agents import distribution
 
 SOURCE = pathlib.Path("src/stead_agent")
-SHEBANG = b"#!/usr/bin/env python3\n"
-MAIN = "import sys\n\nfrom stead_agent.__main__ import main\n\nsys.exit(main())\n"
-SIZE_LIMIT = 200_000
-EPOCH = (1980, 1, 1, 0, 0, 0)
+SIZE_LIMIT = distribution.SIZE_LIMIT
 
 
 def build(out: pathlib.Path, source: pathlib.Path = SOURCE) -> str:
     """Write the zipapp and return its SHA-256; raise ValueError when it grew too large."""
-    members = {"__main__.py": MAIN.encode()}
-    for path in source.glob("*.py"):
-        members[f"stead_agent/{path.name}"] = path.read_bytes()
-    with out.open("wb") as sink:
-        sink.write(SHEBANG)
-        # Not compressed: zlib's bytes differ between builds, and importing is faster.
-        with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
-            for name in sorted(members):
-                entry = zipfile.ZipInfo(name, EPOCH)
-                entry.external_attr = 0o644 << 16
-                entry.create_system = 3
-                archive.writestr(entry, members[name])
+    paths = [*source.glob("*.py"), source / distribution.UNIT]
+    content = distribution.pack({path.name: path.read_bytes() for path in paths})
+    out.write_bytes(content)
     out.chmod(0o755)
-    if out.stat().st_size > SIZE_LIMIT:
+    if len(content) > SIZE_LIMIT:
         raise ValueError(f"{out} is larger than {SIZE_LIMIT} bytes")
-    return hashlib.sha256(out.read_bytes()).hexdigest()
+    return hashlib.sha256(content).hexdigest()
 
 
 def main() -> int:

@@ -10,12 +10,12 @@ import sys
 import threading
 from pathlib import Path
 
-from stead_agent import VERSION, log
+from stead_agent import VERSION, joining, log
 from stead_agent.clock import Pauses
 from stead_agent.enrolment import enrol
 from stead_agent.identity import IdentityError, parse_bootstrap, prepare
 from stead_agent.loop import Agent, Timing
-from stead_agent.store import Store, StoreError, write
+from stead_agent.store import Store, StoreError, read, write
 from stead_agent.transport import UnreachableError
 
 STATE = Path("/var/lib/stead-agent")
@@ -25,7 +25,10 @@ _ENROL_TRIES = 12
 def main() -> int:
     """Run a command; return the exit code."""
     parser = argparse.ArgumentParser(prog="stead-agent", description="Runs signed jobs.")
-    parser.add_argument("command", choices=["run", "enrol", "version"])
+    parser.add_argument("command", choices=["run", "enrol", "join", "version"])
+    parser.add_argument("--server", metavar="URL", help="join: where the control plane is")
+    parser.add_argument("--pin", metavar="SHA256", help="join: its certificate's fingerprint")
+    parser.add_argument("--no-service", action="store_true", help="join: start nothing")
     parser.add_argument("--state-dir", type=Path, default=STATE, metavar="DIR")
     parser.add_argument("--heartbeat", type=float, default=Timing.heartbeat, metavar="SECONDS")
     parser.add_argument("--grace", type=float, default=Timing.grace, metavar="SECONDS")
@@ -35,6 +38,8 @@ def main() -> int:
         return 0
     os.umask(0o077)
     kept = Store(options.state_dir)
+    if options.command == "join":
+        return _join(options, kept)
     try:
         kept.open()
     except StoreError as error:
@@ -71,6 +76,44 @@ def _work(agent: Agent, waker: int) -> None:
         os.write(waker, _ENDED)
 
 
+def _join(options: argparse.Namespace, kept: Store) -> int:
+    """Enrol this server with a token from standard input, and have the agent started."""
+    service = joining.has_systemd() and not options.no_service
+    try:
+        token = joining.read_token()
+        bootstrap = joining.bootstrap(options.server or "", options.pin or "", token)
+        if service:
+            joining.stop_service()
+        name = _take_up(kept, bootstrap)
+        if service and kept.identity.exists():
+            joining.start_service()
+    except (joining.JoinError, StoreError, OSError) as error:
+        sys.stderr.write(f"This server could not join: {error}\n")
+        return 1
+    if name is None:
+        sys.stderr.write("This server could not join: its token was not taken; get a new one\n")
+        return 1
+    sys.stdout.write(f"This server is agent {name} of {options.server}\n")
+    if not service:
+        sys.stdout.write(f"Start it with: python3 -I {Path(sys.argv[0]).resolve()} run\n")
+    return 0
+
+
+def _take_up(kept: Store, bootstrap: dict[str, object]) -> str | None:
+    """Enrol; who this was before stays who it is when the token is not taken."""
+    kept.open()
+    before = read(kept.identity)
+    write(kept.bootstrap, bootstrap)
+    name = _become(kept)
+    kept.drop_bootstrap()
+    if name is None:
+        kept.identity.unlink(missing_ok=True)
+        if before is not None:
+            write(kept.identity, before)
+    kept.close()
+    return name
+
+
 def _enrol(kept: Store) -> int:
     """Enrol with the bootstrap object on standard input, trying for about ten seconds."""
     try:
@@ -82,6 +125,15 @@ def _enrol(kept: Store) -> int:
         log.event("enrolment.refused", reason="standard input holds no bootstrap object")
         return 1
     write(kept.bootstrap, {**raw})
+    name = _become(kept)
+    if name is None:
+        return 1
+    sys.stdout.write(f"{name}\n")
+    return 0
+
+
+def _become(kept: Store) -> str | None:
+    """Enrol with the bootstrap on disk; return the name that was given, None for none."""
     pauses = Pauses(threading.Event())
     for _ in range(_ENROL_TRIES):
         try:
@@ -91,9 +143,8 @@ def _enrol(kept: Store) -> int:
             log.event("enrolment.delayed", reason=str(error))
             pauses.wait()
         else:
-            sys.stdout.write(f"{identity.agent}\n")
-            return 0
-    return 1
+            return identity.agent
+    return None
 
 
 if __name__ == "__main__":

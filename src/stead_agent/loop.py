@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import threading
 import time
 import traceback
@@ -142,6 +143,7 @@ class Worker:
             "wait": 1 if stuck else CLAIM_SECONDS,
             "running": running,
             "version": VERSION,
+            "load": _load(),
         }
         asked = time.monotonic()
         answer = self._line.call(
@@ -248,6 +250,14 @@ class Worker:
             folder.close()
         else:
             self._desk.pending.append(folder)
+
+
+def _load() -> float:
+    """Return how busy the machine was in the last minute; a guest may not be told."""
+    try:
+        return round(os.getloadavg()[0], 2)
+    except OSError:
+        return 0.0
 
 
 def _place(error: Exception) -> str:

@@ -78,6 +78,15 @@ class Script:
         return gone
 
 
+def complaint(command: list[str], seconds: float) -> str | None:
+    """Run a program of the system to its end; return what is wrong, None when all went well."""
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=seconds, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return done.stderr.decode(errors="replace").strip() if done.returncode else None
+
+
 def end_leftovers(session: sessions.Session, grace: float) -> bool:
     """End what a killed agent left running; False when something remains."""
     gone = sessions.end(session, session.leftovers, time.sleep, grace)

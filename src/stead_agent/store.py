@@ -39,6 +39,12 @@ class Store:
         except OSError as error:
             raise StoreError(f"{self.root} cannot be used: {error.strerror}") from error
 
+    def close(self) -> None:
+        """Let another process have the folder."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
     def forget_work(self) -> None:
         """Drop jobs and nonces: they belong to an identity that this guest no longer has."""
         for job in self.jobs.iterdir():

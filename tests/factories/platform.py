@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -143,7 +143,8 @@ class Platform:
 
 async def make_platform(database: Database, folder: Path) -> Platform:
     """Put a control plane together on a fresh database."""
-    settings = Settings(server=ServerSettings(data_dir=folder))
+    server = ServerSettings(data_dir=folder, agent_address=IPv4Address("192.0.2.1"))
+    settings = Settings(server=server)
     pki.ensure_root(folder, settings.server.domain, settings.network.range)
     vault.ensure_key(folder / "vault.key")
     safe = vault.open_vault(folder / "vault.key")

@@ -31,6 +31,7 @@ class AgentRow(Base):
     facts: Mapped[dict[str, str]] = mapped_column(JSON)
     enrolled_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    load: Mapped[float | None] = mapped_column(Float)
 
 
 class JobRow(Base):

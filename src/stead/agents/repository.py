@@ -1,12 +1,15 @@
 """All SQL of agents."""
 
 from collections.abc import Collection, Mapping
+from typing import Final
 
 from sqlalchemy import CursorResult, delete, false, or_, select, update
 
 from stead.agents.models import AgentRow, EnrolmentRow, JobRow
 from stead.core import epoch
 from stead.core.db import DatabaseNow, Uow
+
+_BATCH: Final = 500
 
 
 async def find_enrolment(uow: Uow, token_hash: str) -> EnrolmentRow | None:
@@ -26,6 +29,31 @@ async def find_agent_of(uow: Uow, instance_id: str) -> AgentRow | None:
         select(AgentRow).where(AgentRow.instance_id == instance_id)
     )
     return row
+
+
+async def list_agents(uow: Uow, instance_ids: Collection[str]) -> list[AgentRow]:
+    rows: list[AgentRow] = []
+    for some in _batches(instance_ids):
+        rows += await uow.session.scalars(select(AgentRow).where(AgentRow.instance_id.in_(some)))
+    return rows
+
+
+async def open_jobs(uow: Uow, instance_ids: Collection[str]) -> list[JobRow]:
+    """Return the jobs that wait or run, oldest first."""
+    rows: list[JobRow] = []
+    for some in _batches(instance_ids):
+        rows += await uow.session.scalars(
+            select(JobRow)
+            .where(JobRow.instance_id.in_(some), JobRow.state.in_(("queued", "claimed")))
+            .order_by(JobRow.id)
+        )
+    return rows
+
+
+def _batches(ids: Collection[str]) -> list[list[str]]:
+    """Return the ids in parts that a statement may carry."""
+    every = list(ids)
+    return [every[n : n + _BATCH] for n in range(0, len(every), _BATCH)]
 
 
 async def delete_agent(uow: Uow, agent_id: str) -> None:

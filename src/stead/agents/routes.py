@@ -1,10 +1,11 @@
 """The agents' own listener: the only control-plane port that guests can reach."""
 
-from typing import Annotated
+from datetime import datetime, timedelta
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
-from stead.agents import jobs, rules, service
+from stead.agents import distribution, jobs, rules, service
 from stead.agents.errors import AgentRefusedError
 from stead.agents.schemas import (
     BeatIn,
@@ -24,6 +25,8 @@ from stead.core.http import DatabaseDep, provided
 from stead.core.vault import Vault
 from stead.kit import clock
 
+# An agent asks twice a minute or, while it works, more often; not each time is worth a write.
+NOTE_EVERY: Final = timedelta(seconds=15)
 router = APIRouter(prefix="/agent/v1", tags=["agent"])
 VaultDep = Annotated[Vault, Depends(provided(Vault))]
 BlobsDep = Annotated[Blobs, Depends(provided(Blobs))]
@@ -32,9 +35,14 @@ BlobsDep = Annotated[Blobs, Depends(provided(Blobs))]
 class Caller:
     """The agent that signed a request, and its instance."""
 
-    def __init__(self, agent_id: str, instance_id: str) -> None:
+    def __init__(self, agent_id: str, instance_id: str, seen_at: datetime) -> None:
         self.agent_id = agent_id
         self.instance_id = instance_id
+        self.seen_at = seen_at
+
+    def is_due(self) -> bool:
+        """Tell whether it is time to note again that this agent is there."""
+        return clock.utc_now() - self.seen_at > NOTE_EVERY
 
 
 async def recognise(
@@ -54,8 +62,8 @@ async def recognise(
         request.method, target, stead_agent, stead_nonce, await request.body()
     )
     async with database.read() as uow:
-        instance_id = await service.recognise(uow, vault, stead_agent, text, stead_signature)
-    return Caller(stead_agent, instance_id)
+        found = await service.recognise(uow, vault, stead_agent, text, stead_signature)
+    return Caller(stead_agent, *found)
 
 
 CallerDep = Annotated[Caller, Depends(recognise)]
@@ -79,6 +87,9 @@ async def claim_job(
     topic = jobs.queue_topic(caller.instance_id)
     deadline = clock.monotonic() + body.wait
     running: list[str] | None = body.running
+    if caller.is_due():
+        async with database.write() as uow:
+            await service.note_seen(uow, caller.agent_id, version=body.version, load=body.load)
     while True:
         seen = database.bus.version(topic)
         async with database.read() as uow:
@@ -96,6 +107,12 @@ async def claim_job(
             return Response(status_code=204)
         # Retries become due without a wake-up, so look again now and then.
         await database.bus.changed(topic, seen, min(remaining, 5.0))
+
+
+@router.get("/stead-agent.pyz")
+@public("the program is no secret; whoever fetches it knows its checksum")
+async def get_program() -> Response:
+    return Response(distribution.program().content, media_type="application/octet-stream")
 
 
 @router.get("/packages/{digest}")
@@ -142,6 +159,8 @@ async def heartbeat(
 ) -> BeatOut:
     async with database.write() as uow:
         cancel = await jobs.beat(uow, caller.instance_id, job_id, body.attempt)
+        if caller.is_due():
+            await service.note_seen(uow, caller.agent_id)
     return BeatOut(cancel=cancel)
 
 

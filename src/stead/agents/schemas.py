@@ -39,6 +39,7 @@ class ClaimIn(Wire):
     wait: Annotated[float, Field(ge=0, le=30)] = 25
     running: Annotated[list[Text], Field(max_length=20)] = []
     version: Annotated[str, StringConstraints(max_length=40)] = ""
+    load: Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)] | None = None
 
 
 class ClaimOut(BaseModel):

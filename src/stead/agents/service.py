@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from stead.agents import repository, rules
@@ -75,15 +75,31 @@ async def is_enrolled(uow: Uow, instance_id: str) -> bool:
     return await repository.find_agent_of(uow, instance_id) is not None
 
 
-async def recognise(uow: Uow, vault: Vault, agent_id: str, text: str, signature: str) -> str:
-    """Return the instance of the agent that signed this request. Raises AgentRefusedError."""
+async def recognise(
+    uow: Uow, vault: Vault, agent_id: str, text: str, signature: str
+) -> tuple[str, datetime]:
+    """Return the signing agent's instance, and when it was last noted. Raises AgentRefusedError.
+
+    What is called an instance here may be a plain server; agents do not know the difference.
+    """
     key = await key_of(uow, vault, agent_id)
     if not rules.is_signed(key, rules.REQUEST, text, signature):
         raise AgentRefusedError("This agent is not known here")
     agent = await repository.find_agent(uow, agent_id)
     if agent is None:
         raise AgentRefusedError("This agent is not known here")
-    return agent.instance_id
+    return agent.instance_id, agent.last_seen_at
+
+
+async def note_seen(
+    uow: Uow, agent_id: str, *, version: str | None = None, load: float | None = None
+) -> None:
+    """Remember that an agent called just now, and what it said about itself."""
+    agent = await repository.find_agent(uow, agent_id)
+    if agent is not None:
+        agent.last_seen_at = clock.utc_now()
+        agent.version = version or agent.version
+        agent.load = load if load is not None else agent.load
 
 
 async def key_of(uow: Uow, vault: Vault, agent_id: str) -> bytes:

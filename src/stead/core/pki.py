@@ -1,5 +1,7 @@
 """The internal certificate authority: one root, limited to our own names and networks."""
 
+import base64
+import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv4Address, IPv4Network
@@ -25,6 +27,16 @@ class Leaf:
 
     chain: str
     key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """A certificate that is trusted by its SHA-256; curl pins its key instead."""
+
+    chain: Path
+    key: Path
+    fingerprint: str
+    key_pin: str
 
 
 class Authority:
@@ -86,6 +98,36 @@ def ensure_root(folder: Path, domain: str, network: IPv4Network) -> None:
     )
     write_private(key_path, _key_pem(key))
     certificate_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+
+
+def ensure_pinned(folder: Path, address: IPv4Address) -> Pinned:
+    """Return the certificate for an address outside of our networks, made once.
+
+    It is its own issuer: who connects there knows its fingerprint and trusts nothing else.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    chain, private = folder / f"pinned-{address}.crt", folder / f"pinned-{address}.key"
+    if not (chain.exists() and private.exists()):
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = _named("Stead control plane")
+        certificate = (
+            _builder(name, name, key, ROOT_DAYS)
+            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(address)]), critical=False)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        write_private(private, _key_pem(key))
+        chain.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    found = x509.load_pem_x509_certificate(chain.read_bytes())
+    spki = found.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return Pinned(
+        chain=chain,
+        key=private,
+        fingerprint=found.fingerprint(hashes.SHA256()).hex(),
+        key_pin=base64.b64encode(hashlib.sha256(spki).digest()).decode(),
+    )
 
 
 def load(folder: Path) -> Authority:

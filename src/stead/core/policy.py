@@ -46,6 +46,7 @@ class Action(StrEnum):
     """Everything that a route or page can ask for."""
 
     ABOUT_READ = "about.read"
+    AGENT_READ = "agent.read"
     AUDIT_READ = "audit.read"
     CATALOG_READ = "catalog.read"
     DEPLOYMENT_READ = "deployment.read"
@@ -74,6 +75,7 @@ class Action(StrEnum):
     PROFILE_READ = "profile.read"
     PROFILE_UPDATE = "profile.update"
     INVITATION_ACCEPT = "invitation.accept"
+    SERVER_MANAGE = "server.manage"
     SESSION_READ = "session.read"
     SESSION_END = "session.end"
     TOKEN_MANAGE = "token.manage"  # noqa: S105  (the name of an action)
@@ -111,6 +113,7 @@ def _platform(scope: Scope, *platform: PlatformRole) -> Rule:
 _SEES: Final = (PlatformRole.ADMIN, PlatformRole.AUDITOR)
 POLICY: Final[Mapping[Action, Rule]] = {
     Action.ABOUT_READ: _own(Scope.READ),
+    Action.AGENT_READ: _member(Role.VIEWER, Scope.READ, *_SEES),
     Action.AUDIT_READ: _platform(Scope.READ, *_SEES),
     Action.CATALOG_READ: _own(Scope.READ),
     Action.DEPLOYMENT_READ: _member(Role.VIEWER, Scope.READ, *_SEES),
@@ -139,6 +142,7 @@ POLICY: Final[Mapping[Action, Rule]] = {
     Action.PROFILE_READ: _own(Scope.READ),
     Action.PROFILE_UPDATE: _own(Scope.ADMIN),
     Action.INVITATION_ACCEPT: _own(Scope.ADMIN),
+    Action.SERVER_MANAGE: _member(Role.MAINTAINER, Scope.ADMIN),
     Action.SESSION_READ: _own(Scope.READ),
     Action.SESSION_END: _own(Scope.ADMIN),
     Action.TOKEN_MANAGE: _own(Scope.ADMIN),

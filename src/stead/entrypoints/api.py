@@ -20,6 +20,7 @@ from stead.entrypoints import declarations, document, health, metrics, web
 from stead.entrypoints.guard import BodyLimit, SignIn
 from stead.entrypoints.trace import Traced
 from stead.exposure import routes as exposure_routes
+from stead.fleet import routes as fleet_routes
 from stead.identity import routes as identity_routes
 from stead.infra import routes as infra_routes
 from stead.kit.text import sendable
@@ -57,6 +58,7 @@ def control_app(provided: Provided) -> ASGIApp:
         platform_routes.router,
         audit_routes.router,
         infra_routes.router,
+        fleet_routes.router,
     ):
         app.include_router(router)
     web.add_pages(app, provided)

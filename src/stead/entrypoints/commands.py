@@ -10,7 +10,14 @@ from urllib.parse import urlencode
 
 import typer
 
-from stead.entrypoints import account_commands, cluster_commands, config, project_commands
+from stead.entrypoints import (
+    account_commands,
+    audit_commands,
+    cluster_commands,
+    config,
+    fleet_commands,
+    project_commands,
+)
 from stead.entrypoints.client import Client, CommandError
 from stead.entrypoints.config import Login
 from stead.entrypoints.follow import follow, follow_undo
@@ -40,12 +47,13 @@ app = typer.Typer(
     help="Deploy apps on the machines you own. On the server: serve, edge, admin. For authors"
     " of packages: catalog. Each of them has --help of its own.",
 )
-audit = typer.Typer(no_args_is_help=True, help="Look at what was changed, and by whom.")
-app.add_typer(audit, name="audit")
+app.add_typer(audit_commands.audit, name="audit")
 app.add_typer(project_commands.project, name="project")
 app.add_typer(project_commands.member, name="member")
 app.add_typer(project_commands.organisation, name="organisation")
 app.add_typer(cluster_commands.cluster, name="cluster")
+app.add_typer(fleet_commands.server, name="server")
+app.command("agents")(fleet_commands.agents)
 app.add_typer(account_commands.token, name="token")
 app.add_typer(account_commands.session, name="session")
 app.add_typer(account_commands.person, name="person")
@@ -312,30 +320,6 @@ def decide(
         follow_undo(client, acting["id"])
     else:
         follow(client, acting["id"])
-
-
-@audit.command("list")
-def list_records(
-    *,
-    actor: Annotated[str, typer.Option(help="Only what this person did.")] = "",
-    action: Annotated[str, typer.Option(help="Only this action.")] = "",
-    outcome: Annotated[str, typer.Option(help="Only what ended like this.")] = "",
-    limit: Annotated[int, typer.Option(help="How many, newest first.")] = 50,
-    as_json: Json = False,
-) -> None:
-    """List what was changed, newest first; for auditors and admins."""
-    asked = {"actor": actor, "action": action, "outcome": outcome, "limit": str(limit)}
-    query = urlencode({name: value for name, value in asked.items() if value})
-    rows = _client().get(f"/api/v1/audit?{query}")["items"]
-    columns = ("at", "actor", "action", "subject", "outcome", "address")
-    _table(rows, columns, as_json=as_json)
-
-
-@audit.command("export")
-def export_records() -> None:
-    """Print every record as a line of JSON, with the hashes that verify it."""
-    for line in _client().lines("/api/v1/audit/export"):
-        _say(line)
 
 
 def _sign_in(client: Client, user: str) -> str:

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from typing_extensions import override
 
 from stead.audit import public as audit
-from stead.core import files, log, notices
+from stead.core import files, log, notices, pki
 from stead.core.durable import Checkpoint
 from stead.core.errors import SteadError
 from stead.core.settings import Settings
@@ -58,12 +58,22 @@ class Gateways:
 
     async def open(self, address: IPv4Address) -> None:
         """Listen on an address, now or as soon as it exists; twice is fine."""
-        if address in self._servers or self._plant is None or self._app is None:
+        if address in self._servers or self._plant is None:
             return
         leaf = self._plant.ground.authority.issue(ips=(address,))
         chain, key = self._folder / f"{address}.crt", self._folder / f"{address}.key"
         files.write_private(chain, leaf.chain.encode())
         files.write_private(key, leaf.key.encode())
+        self._listen(address, chain, key)
+
+    def open_for_servers(self, address: IPv4Address) -> None:
+        """Listen where agents of plain servers call, with the certificate that they pin."""
+        pinned = pki.ensure_pinned(self._folder, address)
+        self._listen(address, pinned.chain, pinned.key)
+
+    def _listen(self, address: IPv4Address, chain: Path, key: Path) -> None:
+        if self._app is None:
+            return
         listener = _listen(str(address), self._port)
         server = Server(_config(self._app, ssl_certfile=chain, ssl_keyfile=key))
         self._servers[address] = server
@@ -99,7 +109,7 @@ async def serve(
     folder = settings.server.data_dir
     with only_one(folder / "serve.lock"):
         platform.finish(folder)
-        tls = folder / "agent-tls"
+        tls = settings.server.agent_tls
         tls.mkdir(mode=0o700, exist_ok=True)
         gateways = Gateways(settings.server.agent_port, tls)
         plant = await assemble(settings, gateways.open, checkpoint)
@@ -171,6 +181,8 @@ async def _prepare(plant: Plant, gateways: Gateways) -> None:
         networks = await network.list_networks(uow)
     for net in networks:
         await gateways.open(net.gateway)
+    if settings.server.agent_address is not None:
+        gateways.open_for_servers(settings.server.agent_address)
 
 
 def _config(

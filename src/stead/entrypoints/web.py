@@ -21,6 +21,7 @@ from stead.core.http import Provided, provided
 from stead.core.settings import Settings
 from stead.deployments import adoption, pages as deployment_pages
 from stead.entrypoints import console as console_pages
+from stead.fleet import pages as fleet_pages
 from stead.identity import pages as identity_pages
 from stead.infra import pages as infra_pages
 from stead.operations import pages as operation_pages
@@ -39,6 +40,7 @@ PAGES: Final = {
     "identity": identity_pages,
     "audit": audit_pages,
     "infra": infra_pages,
+    "fleet": fleet_pages,
     "console": console_pages,
 }
 _NOT_PAGES: Final = ("/api/", "/edge/", "/static/", "/healthz", "/readyz")

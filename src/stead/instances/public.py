@@ -2,6 +2,16 @@
 
 from stead.instances.errors import NameTakenError
 from stead.instances.rules import SHAPES, Shape, Size
-from stead.instances.service import Instance, find, release, reserve
+from stead.instances.service import Instance, find, list_, release, reserve
 
-__all__ = ["SHAPES", "Instance", "NameTakenError", "Shape", "Size", "find", "release", "reserve"]
+__all__ = [
+    "SHAPES",
+    "Instance",
+    "NameTakenError",
+    "Shape",
+    "Size",
+    "find",
+    "list_",
+    "release",
+    "reserve",
+]

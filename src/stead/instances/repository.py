@@ -1,5 +1,7 @@
 """All SQL of instances."""
 
+from collections.abc import Collection
+
 from sqlalchemy import delete, select
 
 from stead.core.db import Uow
@@ -15,6 +17,13 @@ async def find_by_name(uow: Uow, project_id: str, name: str) -> InstanceRow | No
         select(InstanceRow).where(InstanceRow.project_id == project_id, InstanceRow.name == name)
     )
     return row
+
+
+async def list_(uow: Uow, project_ids: Collection[str] | None) -> list[InstanceRow]:
+    query = select(InstanceRow).order_by(InstanceRow.name, InstanceRow.id)
+    if project_ids is not None:
+        query = query.where(InstanceRow.project_id.in_(project_ids))
+    return list(await uow.session.scalars(query))
 
 
 async def delete_(uow: Uow, instance_id: str) -> None:

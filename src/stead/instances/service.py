@@ -1,5 +1,6 @@
 """Use cases of instances: reserve everything at once, describe, release everything."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
@@ -18,6 +19,7 @@ class Instance:
     """An instance as other domains see it."""
 
     id: str
+    project_id: str
     name: str
     native_name: str
     key: str
@@ -71,6 +73,11 @@ async def find(uow: Uow, instance_id: str) -> Instance | None:
     return _instance(row) if row is not None else None
 
 
+async def list_(uow: Uow, project_ids: Collection[str] | None) -> list[Instance]:
+    """Return the instances of these projects, or of all when there is no selection."""
+    return [_instance(row) for row in await repository.list_(uow, project_ids)]
+
+
 async def release(uow: Uow, instance_id: str) -> None:
     """Give back everything that was reserved, once the guest is gone; twice is fine."""
     await network.release_address(uow, instance_id)
@@ -81,6 +88,7 @@ async def release(uow: Uow, instance_id: str) -> None:
 def _instance(row: InstanceRow) -> Instance:
     return Instance(
         id=row.id,
+        project_id=row.project_id,
         name=row.name,
         native_name=row.native_name,
         key=row.key,

@@ -8,6 +8,7 @@ from stead.core.db import Base
 from stead.core.durable import tables as durable
 from stead.deployments import models as deployments
 from stead.exposure import models as exposure
+from stead.fleet import models as fleet
 from stead.identity import models as identity
 from stead.infra import models as infra
 from stead.instances import models as instances
@@ -21,6 +22,7 @@ REGISTERED = (
     durable,
     deployments,
     exposure,
+    fleet,
     identity,
     infra,
     instances,

@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 import httpx
@@ -67,7 +67,8 @@ class Site:
 @pytest.fixture
 async def site(database: Database, tmp_path: Path) -> AsyncIterator[Site]:
     """Return the console, nobody signed in."""
-    settings = Settings(server=ServerSettings(data_dir=tmp_path))
+    server = ServerSettings(data_dir=tmp_path, agent_address=IPv4Address("192.0.2.1"))
+    settings = Settings(server=server)
     pki.ensure_root(tmp_path, settings.server.domain, settings.network.range)
     vault.ensure_key(tmp_path / "vault.key")
     safe = vault.open_vault(tmp_path / "vault.key")

@@ -41,6 +41,10 @@ def _new(made: Made) -> object:
     return {"app": "redis", "name": "another", "project": made["project_name"]}
 
 
+def _new_server(made: Made) -> object:
+    return {"name": "another", "project": made["project_name"]}
+
+
 PASSWORD = "correct horse battery"
 
 
@@ -64,6 +68,11 @@ SAMPLES = {
     ("POST", "/api/v1/clusters/{cluster_id}/guests/{guest_id}/accept"): Sample(
         write=True, platform=True, fails=404
     ),
+    ("GET", "/api/v1/agents"): Sample(own=True),
+    ("GET", "/api/v1/agents/{machine_id}"): Sample(),
+    ("POST", "/api/v1/servers"): Sample(_new_server, write=True),
+    ("POST", "/api/v1/servers/{server_id}/token"): Sample(write=True),
+    ("DELETE", "/api/v1/servers/{server_id}"): Sample(write=True),
     ("GET", "/api/v1/me"): Sample(own=True),
     ("GET", "/api/v1/tokens"): Sample(own=True),
     ("POST", "/api/v1/tokens"): Sample(lambda _made: {"name": "x"}, own=True),
@@ -180,6 +189,7 @@ async def made(platform: Platform, owner: Actor) -> Made:
         organisation = await api.post("/api/v1/organisations", json={"name": "empty"})
         path = f"/api/v1/projects/{project}/invitations"
         invitation = await api.post(path, json={"role": "viewer"})
+        server = await api.post("/api/v1/servers", json={"name": "nas"})
     return {
         "project_id": project,
         "user_id": bob.user_id,
@@ -190,6 +200,8 @@ async def made(platform: Platform, owner: Actor) -> Made:
         "operation_id": accepted.operation_id,
         "token_id": token_id,
         "cluster_id": cluster_id,
+        "server_id": server.json()["id"],
+        "machine_id": server.json()["id"],
         "guest_id": "web",
         "app": "redis",
         "project_name": "main",

@@ -25,7 +25,15 @@ from stead.core.db import Base
 
 # Answer anybody with success, on purpose.
 OPEN: Final = frozenset(
-    {"/healthz", "/readyz", "/api/health", "/metrics", "/api/metrics", "/api/openapi.json"}
+    {
+        "/healthz",
+        "/readyz",
+        "/api/health",
+        "/metrics",
+        "/api/metrics",
+        "/api/openapi.json",
+        "/agent/v1/stead-agent.pyz",
+    }
 )
 # What attacks may add to or touch, besides nothing at all.
 _TRACES: Final = frozenset({"audit_record", "audit_head", "sign_in_failure"})

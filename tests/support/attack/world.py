@@ -6,8 +6,11 @@ from typing import Final
 from tests.factories.platform import Platform, end_operations
 
 from stead.core.authz import Actor, PlatformRole, Role
+from stead.core.settings import Settings
 from stead.deployments import public as deployments
 from stead.deployments.public import DeploymentIn
+from stead.fleet import servers
+from stead.fleet.public import ServerIn
 from stead.identity import public as identity
 from stead.identity.members import invite
 from stead.identity.models import UserRow
@@ -69,6 +72,10 @@ async def populate(platform: Platform, project: str, elsewhere: str = "") -> Wor
         organisation_id = await ensure_organisation(uow, f"holder-of-{project}")
         await begin_second_factor(uow, platform.services.get(identity.Doors), owner)
         cluster_id = await infra.local_cluster_id(uow)
+        settings = platform.services.get(Settings)
+        machine = await servers.add(
+            uow, owner, settings, ServerIn(name=f"server-{project}", project=project)
+        )
         guest = f"guest-near-{project}"
         await infra.claim(uow, cluster_id, guest, owner=ids.new_id(), key="attack")
         uow.session.add(_changed(cluster_id, guest))
@@ -90,6 +97,8 @@ async def populate(platform: Platform, project: str, elsewhere: str = "") -> Wor
             "project_id": project_id,
             "deployment_id": accepted.deployment_id,
             "operation_id": accepted.operation_id,
+            "server_id": machine.id,
+            "machine_id": machine.id,
             "token_id": token.id,
             "token": ids.new_token("stl"),
             # What somebody would look for.
@@ -100,7 +109,7 @@ async def populate(platform: Platform, project: str, elsewhere: str = "") -> Wor
         members=members,
         worldly=worldly,
         secret=_secret(project),
-        names=frozenset({f"cache-{project}", owner.name}),
+        names=frozenset({f"cache-{project}", f"server-{project}", owner.name}),
         private=frozenset({token.id, token.name, session_id}),
     )
 

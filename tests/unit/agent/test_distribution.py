@@ -18,7 +18,10 @@ def test_same_sources_give_the_same_bytes(tmp_path: Path):
     with zipfile.ZipFile(tmp_path / "a.pyz") as archive:
         names = archive.namelist()
     assert names == sorted(names)
-    assert {f"stead_agent/{path.name}" for path in SOURCES} | {"__main__.py"} == set(names)
+    assert {f"stead_agent/{path.name}" for path in SOURCES} | {
+        "__main__.py",
+        "stead_agent/stead-agent.service",
+    } == set(names)
 
 
 def test_zipapp_over_its_size_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

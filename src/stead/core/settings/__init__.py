@@ -2,7 +2,7 @@
 
 import os
 import tomllib
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -42,6 +42,8 @@ class ServerSettings(Group):
     """Where the control plane keeps its data and listens.
 
     ``database`` is empty for SQLite or ``postgresql+asyncpg://USER:PASSWORD@HOST/NAME``.
+    ``agent_address`` is this machine's address at which agents of plain servers call; none,
+    and only guests have agents.
     ``edges`` are the networks whose word about a client's address is believed.
     """
 
@@ -51,6 +53,7 @@ class ServerSettings(Group):
     console_host: str = "127.0.0.1"
     console_port: Port = 8080
     agent_port: Port = 8444
+    agent_address: IPv4Address | None = None
     https_port: Port = 443
     json_logs: bool = False
     keep_operations_days: Annotated[int, Field(ge=1, le=3650)] = 90
@@ -61,6 +64,11 @@ class ServerSettings(Group):
     def database_url(self) -> str:
         """Return where state lives: the given PostgreSQL, else a file in the data folder."""
         return self.database or f"sqlite+aiosqlite:///{self.data_dir}/stead.db"
+
+    @property
+    def agent_tls(self) -> Path:
+        """Return where the certificates of the agents' listeners lie."""
+        return self.data_dir / "agent-tls"
 
     @property
     def console_name(self) -> str:

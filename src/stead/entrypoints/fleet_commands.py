@@ -1,0 +1,67 @@
+"""The client's verbs for the fleet: agents, and servers that join."""
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+import typer
+
+from stead.entrypoints.client import Client
+from stead.entrypoints.terminal import Json, Yes, client, pick, say, sure, table
+
+server = typer.Typer(no_args_is_help=True, help="Let servers without an engine join, and go.")
+Project = Annotated[str, typer.Option(help="The project, if you have several.")]
+
+
+def agents(*, project: Project = "", as_json: Json = False) -> None:
+    """List instances and servers with their agents: version, load, job, last seen."""
+    query = f"?{urlencode({'project': project})}" if project else ""
+    rows = client().get(f"/api/v1/agents{query}")
+    if not as_json:
+        rows = [
+            {
+                **row,
+                "agent": row["health"],
+                "job": row["running"]["what"] if row["running"] else "",
+                "last_seen": row["seen_at"],
+            }
+            for row in rows
+        ]
+    columns = ("name", "kind", "project", "agent", "version", "load", "job", "last_seen")
+    table(rows, columns, as_json=as_json)
+
+
+@server.command("add")
+def add(name: str, *, project: Project = "") -> None:
+    """Expect a server, and print how it joins."""
+    body = {"name": name} | ({"project": project} if project else {})
+    _tell(client().post("/api/v1/servers", body))
+
+
+@server.command("token")
+def token(name: str) -> None:
+    """Make a new one-time token, so that a server can join again."""
+    api = client()
+    _tell(api.post(f"/api/v1/servers/{_find(api, name)['id']}/token"))
+
+
+@server.command("remove")
+def remove(name: str, *, yes: Yes = False) -> None:
+    """Forget a server and refuse its agent. What runs on the machine goes on."""
+    api = client()
+    found = _find(api, name)
+    sure(f"Forget {found['name']}?", yes=yes)
+    api.delete(f"/api/v1/servers/{found['id']}")
+    say(f"{found['name']} is forgotten; on the machine: systemctl disable --now stead-agent")
+
+
+def _find(api: Client, name: str) -> dict[str, object]:
+    rows = [row for row in api.get("/api/v1/agents") if row["kind"] == "server"]
+    return pick(rows, name, "server")
+
+
+def _tell(made: dict[str, str]) -> None:
+    say(f"Run this on {made['name']}, then enter the token when it asks for it:\n")
+    say(f"  {made['command']}\n")
+    say(f"  token        {made['token']}  (once, within ten minutes)")
+    say(f"  checksum     {made['checksum']}")
+    say(f"  fingerprint  {made['pin']}")

@@ -1,0 +1,24 @@
+"""Expected failures of the fleet."""
+
+from stead.core.errors import Kind, SteadError
+
+
+class NoServersError(SteadError):
+    """This platform has no address at which a plain server's agent could call."""
+
+    kind = Kind.UNSUPPORTED
+    code = "fleet.no_servers"
+
+
+class ServerNameTakenError(SteadError):
+    """The project has a server of this name."""
+
+    kind = Kind.CONFLICT
+    code = "fleet.name_taken"
+
+
+class InvalidError(SteadError):
+    """Something about the request cannot be right."""
+
+    kind = Kind.INVALID
+    code = "fleet.invalid"

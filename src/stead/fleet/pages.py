@@ -1,0 +1,135 @@
+"""Pages of the fleet: the list of agents, and how a server joins."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import RedirectResponse
+
+from stead.core import authz
+from stead.core.authz import Action, Actor, action
+from stead.core.db import Database
+from stead.core.errors import Kind, SteadError
+from stead.core.http import ActorDep, DatabaseDep, provided
+from stead.core.settings import Settings
+from stead.core.vault import Vault
+from stead.fleet import servers, service, views
+from stead.fleet.schemas import EnrolmentOut, MachineKind, ServerIn
+from stead.identity import public as identity
+from stead.ui.console import Console, form_texts
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
+REFRESH_SECONDS: Final = 5
+NAME_LENGTH: Final = 40
+_CORRECTABLE: Final = frozenset({Kind.INVALID, Kind.CONFLICT, Kind.UNSUPPORTED})
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What every page here works with."""
+
+    request: Request
+    actor: Actor
+    database: Database
+    console: Console
+    settings: Settings
+
+    def page(self, template: str, *, status: int = 200, **values: object) -> Response:
+        """Render a page for whoever asked."""
+        return self.console.page(
+            self.request, template, viewer=self.actor, status=status, **values
+        )
+
+
+def _desk(
+    request: Request,
+    actor: ActorDep,
+    database: DatabaseDep,
+    console: Annotated[Console, Depends(provided(Console))],
+    settings: Annotated[Settings, Depends(provided(Settings))],
+) -> Desk:
+    return Desk(request, actor, database, console, settings)
+
+
+DeskDep = Annotated[Desk, Depends(_desk)]
+
+
+@router.get("/agents")
+@action(Action.AGENT_READ)
+async def show_agents(desk: DeskDep) -> Response:
+    return await _list(desk)
+
+
+@router.get("/agents/{machine_id}")
+@action(Action.AGENT_READ)
+async def show_agent(machine_id: str, desk: DeskDep) -> Response:
+    async with desk.database.read() as uow:
+        found = await service.get_(uow, desk.actor, machine_id)
+    manages = authz.allows(desk.actor, Action.SERVER_MANAGE, found.project_id)
+    return desk.page(
+        "fleet/show.html",
+        one=found,
+        badge=views.health(found),
+        manages=manages and found.kind is MachineKind.SERVER,
+        refresh=REFRESH_SECONDS,
+    )
+
+
+@router.post("/servers")
+@action(Action.SERVER_MANAGE)
+async def add_server(desk: DeskDep) -> Response:
+    form = await form_texts(desk.request)
+    name = form.get("name", "").strip()[:NAME_LENGTH]
+    asked = ServerIn(name=name, project=form.get("project", "")[:NAME_LENGTH] or None)
+    try:
+        async with desk.database.write() as uow:
+            made = await servers.add(uow, desk.actor, desk.settings, asked)
+    except SteadError as error:
+        if error.kind not in _CORRECTABLE:
+            raise
+        return await _list(desk, error, name)
+    return _joining(desk, made)
+
+
+@router.post("/servers/{server_id}/token")
+@action(Action.SERVER_MANAGE)
+async def renew_token(server_id: str, desk: DeskDep) -> Response:
+    async with desk.database.write() as uow:
+        made = await servers.renew(uow, desk.actor, desk.settings, server_id)
+    return _joining(desk, made)
+
+
+@router.post("/servers/{server_id}/remove")
+@action(Action.SERVER_MANAGE)
+async def remove_server(
+    server_id: str, desk: DeskDep, vault: Annotated[Vault, Depends(provided(Vault))]
+) -> Response:
+    async with desk.database.write() as uow:
+        await servers.remove(uow, desk.actor, vault, server_id)
+    return RedirectResponse("/agents", status_code=303)
+
+
+def _joining(desk: Desk, made: EnrolmentOut) -> Response:
+    answer = desk.page("fleet/joining.html", made=made)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+async def _list(desk: Desk, error: SteadError | None = None, name: str = "") -> Response:
+    async with desk.database.read() as uow:
+        found = await service.list_(uow, desk.actor)
+        mine = await identity.list_projects(uow, desk.actor, mine=True)
+    return desk.page(
+        "fleet/list.html",
+        status=200 if error is None else 422,
+        rows=[(one, views.health(one)) for one in found],
+        stale=sum(one.health == "stale" for one in found),
+        projects=[
+            one.name for one in mine if authz.allows(desk.actor, Action.SERVER_MANAGE, one.id)
+        ],
+        error=error,
+        name=name,
+        refresh=REFRESH_SECONDS,
+    )

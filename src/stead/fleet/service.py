@@ -1,0 +1,106 @@
+"""Use cases of the fleet: who has an agent, and how it is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from stead.agents import public as agents
+from stead.core import authz
+from stead.core.authz import Action, Actor
+from stead.core.db import Uow
+from stead.fleet import repository
+from stead.fleet.schemas import MachineKind, MachineOut, WorkOut
+from stead.identity import public as identity
+from stead.instances import public as instances
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """An instance or a server: what jobs are given to."""
+
+    id: str
+    name: str
+    kind: MachineKind
+    project_id: str
+    address: str | None
+
+
+async def list_(uow: Uow, actor: Actor, project: str | None = None) -> list[MachineOut]:
+    """Return what the actor may see of the fleet, by name."""
+    allowed = authz.where_allowed(actor, Action.AGENT_READ)
+    if project is not None:
+        chosen = await identity.project_id(uow, actor, project)
+        authz.require(actor, Action.AGENT_READ, chosen, "project")
+        allowed = frozenset({chosen})
+    machines = await _machines(uow, allowed)
+    seen = await agents.list_sightings(uow, [one.id for one in machines])
+    names = {one.id: one.name for one in await identity.list_projects(uow, actor, archived=True)}
+    return [_out(one, seen.get(one.id), names) for one in machines]
+
+
+async def get_(uow: Uow, actor: Actor, machine_id: str) -> MachineOut:
+    """Return one of them. Raises NotFoundError."""
+    machine = await get_machine(uow, actor, machine_id, Action.AGENT_READ)
+    seen = await agents.list_sightings(uow, [machine.id])
+    project = await identity.find_project_name(uow, machine.project_id)
+    return _out(machine, seen.get(machine.id), {machine.project_id: project})
+
+
+async def get_machine(uow: Uow, actor: Actor, machine_id: str, asked: Action) -> Machine:
+    """Return a machine on which the actor may do this. Raises NotFoundError, ForbiddenError."""
+    machine = await find_machine(uow, machine_id)
+    if machine is None:
+        raise authz.NotFoundError("There is no such machine, or it is not yours")
+    authz.require(actor, asked, machine.project_id, "machine")
+    return machine
+
+
+async def find_machine(uow: Uow, machine_id: str) -> Machine | None:
+    """Return an instance or a server by its id, whoever asks."""
+    server = await repository.find_server(uow, machine_id)
+    if server is not None:
+        return Machine(server.id, server.name, MachineKind.SERVER, server.project_id, None)
+    instance = await instances.find(uow, machine_id)
+    return _of_instance(instance) if instance is not None else None
+
+
+async def _machines(uow: Uow, allowed: frozenset[str] | None) -> list[Machine]:
+    servers = [
+        Machine(row.id, row.name, MachineKind.SERVER, row.project_id, None)
+        for row in await repository.list_servers(uow, allowed)
+    ]
+    guests = [_of_instance(one) for one in await instances.list_(uow, allowed)]
+    return sorted(servers + guests, key=lambda one: (one.name, one.id))
+
+
+def _of_instance(one: instances.Instance) -> Machine:
+    return Machine(one.id, one.name, MachineKind.INSTANCE, one.project_id, str(one.ip))
+
+
+def _out(
+    machine: Machine, seen: agents.Sighting | None, projects: Mapping[str, str]
+) -> MachineOut:
+    facts = seen.facts if seen is not None else {}
+    running = seen.running if seen is not None else None
+    return MachineOut(
+        id=machine.id,
+        name=machine.name,
+        kind=machine.kind,
+        project_id=machine.project_id,
+        project=projects.get(machine.project_id, ""),
+        address=machine.address,
+        health=seen.health if seen is not None else agents.Health.NEVER,
+        version=seen.version if seen is not None else None,
+        system=f"{facts.get('os', '')} {facts.get('os_version', '')}".strip(),
+        seen_at=seen.seen_at if seen is not None else None,
+        enrolled_at=seen.enrolled_at if seen is not None else None,
+        load=seen.load if seen is not None else None,
+        running=WorkOut(
+            job_id=running.job_id,
+            operation_id=running.operation_id,
+            what=running.what,
+            since=running.since,
+        )
+        if running is not None
+        else None,
+        waiting=seen.waiting if seen is not None else 0,
+    )
