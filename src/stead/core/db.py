@@ -7,6 +7,8 @@ then wakes whoever waits for what it changed. Nobody else commits.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -17,20 +19,18 @@ from sqlalchemy import (
     Float,
     MetaData,
     TypeDecorator,
-    event,
     make_url,
 )
 from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase
-from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 from typing_extensions import override
 
-from stead.core import sqlite
+from stead.core import sqlite, sqlite_engine
 from stead.core.bus import Bus
 from stead.core.errors import Kind, SteadError
 from stead.core.notices import announce
@@ -49,12 +49,13 @@ NAMING = {
 # Marks tables of what lets somebody in for a while: a restore from a copy empties them, for
 # what was used, ended or revoked since the copy was taken must not be good again.
 SHORT_LIVED: Final = {"info": {"short_lived": True}}
-_SPARE: Final = 28
 # A process that is frozen inside a transaction keeps rows locked; then the server ends it.
 _SERVER: Final[dict[str, Any]] = {
     "timeout": 5,
     "server_settings": {"idle_in_transaction_session_timeout": "10000"},
 }
+# What PostgreSQL calls two transactions of which only one can go on.
+_CLASHES: Final = frozenset({"40001", "40P01"})
 # What connecting to a server raises before SQLAlchemy has anything to wrap.
 _NO_CONNECTION = (ConnectionError, TimeoutError)
 
@@ -64,6 +65,14 @@ class DatabaseUnavailableError(SteadError):
 
     kind = Kind.UNAVAILABLE
     code = "database.unavailable"
+    retryable = True
+
+
+class ClashError(SteadError):
+    """Somebody else changed the same rows at the same moment; nothing was changed here."""
+
+    kind = Kind.UNAVAILABLE
+    code = "database.clash"
     retryable = True
 
 
@@ -151,6 +160,19 @@ class Uow:
         self.callbacks.append(callback)
 
 
+@dataclass(slots=True)
+class _Whole:
+    """A unit of work that others of the same task become parts of."""
+
+    database: "Database"
+    task: "asyncio.Task[Any] | None"
+    uow: Uow
+    clashed: bool = False
+
+
+_whole: ContextVar[_Whole | None] = ContextVar("whole", default=None)
+
+
 class Database:
     """Opens units of work on SQLite (one writer at a time) or PostgreSQL."""
 
@@ -161,9 +183,9 @@ class Database:
         self.sqlite = url.startswith("sqlite")
         self._writer_lock = asyncio.Lock()
         if self.sqlite:
-            _make_private(Path(make_url(url).database or ""))
-            self._writer = _sqlite_engine(url, begin="BEGIN IMMEDIATE", size=1, short=True)
-            self._reader = _sqlite_engine(url, begin="BEGIN", size=4, short=False)
+            sqlite_engine.make_private(Path(make_url(url).database or ""))
+            self._writer = sqlite_engine.create(url, begin="BEGIN IMMEDIATE", size=1, short=True)
+            self._reader = sqlite_engine.create(url, begin="BEGIN", size=4, short=False)
         else:
             self._writer = self._reader = create_async_engine(
                 url, pool_size=10, pool_pre_ping=True, connect_args=_SERVER
@@ -180,6 +202,11 @@ class Database:
 
         On SQLite a task that is cancelled meanwhile is cancelled once the unit has ended.
         """
+        whole = self._current_whole()
+        if whole is not None:
+            async with self._part(whole) as uow:
+                yield uow
+            return
         with sqlite.uninterrupted():
             async with self._unit() as uow:
                 yield uow
@@ -189,8 +216,35 @@ class Database:
                 self.bus.publish(topic)
 
     @asynccontextmanager
+    async def whole(self, *, steady: bool = False) -> AsyncIterator[Uow]:
+        """Open a unit of work that every unit this task opens inside becomes a part of.
+
+        A part that fails is taken back alone; the others are committed together at the end.
+        With ``steady`` nobody changes in between what was read first. Raises ClashError when
+        somebody tried.
+        """
+        async with self.write() as uow:
+            # What the parts do is told by the parts.
+            uow.keep_books()
+            if steady and not self.sqlite:
+                options = {"isolation_level": "REPEATABLE READ"}
+                await uow.session.connection(execution_options=options)
+            whole = _Whole(self, asyncio.current_task(), uow)
+            token = _whole.set(whole)
+            try:
+                yield uow
+            finally:
+                _whole.reset(token)
+            if whole.clashed:
+                raise ClashError("Somebody else changed this at the same moment; try again")
+
+    @asynccontextmanager
     async def read(self) -> AsyncIterator[Uow]:
         """Open a unit of work for reading; what it changes is thrown away."""
+        whole = self._current_whole()
+        if whole is not None:
+            yield Uow(whole.uow.session)
+            return
         try:
             with sqlite.uninterrupted():
                 async with self._session(self._reader) as session:
@@ -236,6 +290,27 @@ class Database:
         await self._writer.dispose()
         await self._reader.dispose()
 
+    def _current_whole(self) -> _Whole | None:
+        """Return what this task's units belong to; those of its children stand alone."""
+        whole = _whole.get()
+        if whole is None or whole.database is not self:
+            return None
+        return whole if whole.task is asyncio.current_task() else None
+
+    @asynccontextmanager
+    async def _part(self, whole: _Whole) -> AsyncIterator[Uow]:
+        uow = Uow(whole.uow.session)
+        try:
+            async with whole.uow.session.begin_nested():
+                yield uow
+                await self._conclude(uow)
+        except (DBAPIError, *_NO_CONNECTION) as error:
+            found = _translate(error)
+            whole.clashed = whole.clashed or isinstance(found, ClashError)
+            raise found from error
+        whole.uow.topics += uow.topics
+        whole.uow.callbacks += uow.callbacks
+
     @asynccontextmanager
     async def _unit(self) -> AsyncIterator[Uow]:
         try:
@@ -276,56 +351,16 @@ def sqlite_url(path: Path) -> str:
     return f"sqlite+aiosqlite:///{path}"
 
 
-def _make_private(path: Path) -> None:
-    """Create the file for its owner alone; SQLite gives the files beside it the same mode."""
-    if path.parent.is_dir() and not path.exists():
-        path.touch(mode=0o600)
-
-
 def _translate(error: Exception) -> Exception:
     gone = not isinstance(error, DBAPIError) or error.connection_invalidated
     # SQLite says of a file that is damaged nothing more special than this.
     damaged = type(error) is DatabaseError
     # A NUL in a text has no class of its own in the driver, only PostgreSQL's for bad data.
     code = str(getattr(getattr(error, "orig", None), "sqlstate", "") or "")
+    if code in _CLASHES:
+        return ClashError("Somebody else changed this at the same moment; try again")
     if isinstance(error, DataError) or code.startswith("22"):
         return UnstorableError("This contains something that the database cannot store")
     if gone or damaged or isinstance(error, OperationalError | InterfaceError):
         return DatabaseUnavailableError("The database cannot be reached; try again in a moment")
     return error
-
-
-def _sqlite_engine(url: str, *, begin: str, size: int, short: bool) -> AsyncEngine:
-    engine = create_async_engine(
-        url,
-        pool_size=size,
-        # More than are ever used: waiting for a free one is where a cancellation goes astray.
-        max_overflow=_SPARE,
-        pool_timeout=30,
-        connect_args={"async_creator_fn": sqlite.connect},
-    )
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def prepare(connection: Any, _entry: ConnectionPoolEntry) -> None:  # noqa: ANN401  (the driver's)
-        cursor = connection.cursor()
-        for pragma in (
-            "busy_timeout=30000",
-            "journal_mode=wal",
-            "synchronous=full",
-            "foreign_keys=on",
-            "temp_store=memory",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        if short:
-            # Then whoever finds the file locked goes to wait elsewhere; see sqlite._begin.
-            cursor.execute("PRAGMA busy_timeout=0")
-        cursor.close()
-        connection.driver_connection.short = short
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def start(connection: Any) -> None:  # noqa: ANN401  (the event passes a driver's object)
-        # The driver opens no transactions by itself: it would choose deferred ones, and
-        # two readers that turn into writers then fail instead of waiting.
-        connection.connection.driver_connection.begin = begin
-
-    return engine

@@ -14,6 +14,7 @@ class Kind(StrEnum):
     CONFLICT = "conflict"
     STALE = "stale"
     INVALID = "invalid"
+    MALFORMED = "malformed"
     TOO_LARGE = "too_large"
     RATE_LIMITED = "rate_limited"
     QUOTA = "quota"
@@ -28,6 +29,7 @@ HTTP_STATUS: Mapping[Kind, int] = {
     Kind.CONFLICT: 409,
     Kind.STALE: 412,
     Kind.INVALID: 422,
+    Kind.MALFORMED: 400,
     Kind.TOO_LARGE: 413,
     Kind.RATE_LIMITED: 429,
     Kind.QUOTA: 409,

@@ -85,6 +85,6 @@ def problem(error: SteadError) -> JSONResponse:
     answer = JSONResponse(
         body, status_code=HTTP_STATUS[error.kind], media_type="application/problem+json"
     )
-    if error.kind in {Kind.UNAVAILABLE, Kind.RATE_LIMITED}:
+    if error.kind in {Kind.UNAVAILABLE, Kind.RATE_LIMITED} or error.retry_seconds:
         answer.headers["Retry-After"] = str(error.retry_seconds or RETRY_SECONDS)
     return answer

@@ -2,12 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Response
+from fastapi import APIRouter, Depends, Response
 
 from stead.core.authz import Action, action
 from stead.core.http import ActorDep, DatabaseDep, provided
 from stead.deployments import service
-from stead.deployments.schemas import AcceptedOut, DeploymentIn, DeploymentOut, OutputOut
+from stead.deployments.schemas import AcceptedOut, DeploymentIn, DeploymentOut, RevealedOut
 from stead.deployments.service import Deployments
 
 router = APIRouter(prefix="/api/v1/deployments", tags=["deployments"])
@@ -31,11 +31,10 @@ async def create_deployment(
     actor: ActorDep,
     database: DatabaseDep,
     deployments: DeploymentsDep,
-    idempotency_key: Annotated[str | None, Header(max_length=120)] = None,
 ) -> AcceptedOut:
     """Reserve everything and start the operation; follow it at ``Location``."""
     async with database.write() as uow:
-        accepted = await service.create(uow, actor, deployments, body, idempotency_key)
+        accepted = await service.create(uow, actor, deployments, body)
     response.headers["Location"] = f"/api/v1/operations/{accepted.operation_id}"
     return accepted
 
@@ -57,11 +56,12 @@ async def reveal_outputs(
     actor: ActorDep,
     database: DatabaseDep,
     deployments: DeploymentsDep,
-) -> list[OutputOut]:
+) -> list[RevealedOut]:
     """Return the outputs with their secrets."""
     response.headers["Cache-Control"] = "no-store"
     async with database.read() as uow:
-        return await service.reveal(uow, actor, deployments, deployment_id)
+        found = await service.reveal(uow, actor, deployments, deployment_id)
+    return [RevealedOut(**one.model_dump()) for one in found]
 
 
 @router.delete("/{deployment_id}", status_code=202)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
+from stead.core.answers import ShownOnce
 from stead.instances.public import Size
 
 
@@ -40,6 +41,12 @@ class OutputOut(BaseModel):
     label: str
     sensitive: bool
     value: str | None
+
+
+class RevealedOut(OutputOut, ShownOnce):
+    """Something to copy with its value, secret or not."""
+
+    once = frozenset({"value"})
 
 
 class DeploymentOut(BaseModel):

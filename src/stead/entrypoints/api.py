@@ -18,6 +18,7 @@ from stead.core.http import Provided, problem
 from stead.deployments import routes as deployment_routes
 from stead.entrypoints import declarations, document, health, metrics, web
 from stead.entrypoints.guard import BodyLimit, SignIn
+from stead.entrypoints.once import Once
 from stead.entrypoints.trace import Traced
 from stead.exposure import routes as exposure_routes
 from stead.fleet import routes as fleet_routes
@@ -28,6 +29,20 @@ from stead.operations import routes as operation_routes
 from stead.platform import routes as platform_routes
 
 logger = log.get(__name__)
+# Whoever adds routes finds in docs/recipes/add-a-route.md what they get for nothing.
+ROUTERS: Final = (
+    health.router,
+    metrics.router,
+    catalog_routes.router,
+    deployment_routes.router,
+    operation_routes.router,
+    identity_routes.router,
+    exposure_routes.router,
+    platform_routes.router,
+    audit_routes.router,
+    infra_routes.router,
+    fleet_routes.router,
+)
 # What the framework itself refuses, before any of our code is asked.
 _UNROUTED: Final = {
     404: ("request.address", "There is nothing at this address"),
@@ -47,26 +62,15 @@ def control_app(provided: Provided) -> ASGIApp:
         openapi_url="/api/openapi.json",
     )
     app.state.provided = provided
-    for router in (
-        health.router,
-        metrics.router,
-        catalog_routes.router,
-        deployment_routes.router,
-        operation_routes.router,
-        identity_routes.router,
-        exposure_routes.router,
-        platform_routes.router,
-        audit_routes.router,
-        infra_routes.router,
-        fleet_routes.router,
-    ):
+    for router in ROUTERS:
         app.include_router(router)
     web.add_pages(app, provided)
     _finish(app)
     document.describe(app)
     figures = metrics.Metrics()
     provided.add(figures)
-    guarded = Traced(BodyLimit(SignIn(app, provided)), provided)
+    once = Once(app, provided, declarations.versioned(app))
+    guarded = Traced(BodyLimit(SignIn(once, provided)), provided)
     return metrics.Measured(web.Browser(guarded, provided), figures)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import ssl
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -11,9 +12,10 @@ from typing_extensions import override
 
 from stead import __version__
 from stead.entrypoints.config import Login
+from stead.kit import ids
 
 # 502 and 504 are the edge's while the server behind it restarts.
-EXIT_CODES: Final = {401: 3, 403: 4, 404: 5, 409: 6, 412: 6, 422: 7, 429: 8} | {
+EXIT_CODES: Final = {400: 7, 401: 3, 403: 4, 404: 5, 409: 6, 412: 6, 422: 7, 429: 8} | {
     502: 8,
     503: 8,
     504: 8,
@@ -21,6 +23,10 @@ EXIT_CODES: Final = {401: 3, 403: 4, 404: 5, 409: 6, 412: 6, 422: 7, 429: 8} | {
 FAILED: Final = 1
 UNREACHABLE: Final = 8
 _REFUSED: Final = 400
+# What the client waits before it asks again for an answer that it did not get.
+PAUSES: Final = (0.5, 1.0, 2.0, 4.0)
+LOST: Final = "client.lost"
+STILL_RUNNING: Final = "request.still_running"
 
 
 class CommandError(Exception):
@@ -62,9 +68,21 @@ class Client:
         """Read; raises CommandError with the server's own words."""
         return self._send("GET", path)
 
-    def post(self, path: str, body: object = None, **headers: str) -> Any:  # noqa: ANN401  (JSON)
-        """Ask for a change."""
-        return self._send("POST", path, json=body, headers=headers)
+    def post(self, path: str, body: object = None) -> Any:  # noqa: ANN401  (JSON)
+        """Ask for a change, which is made once even if the answer to it got lost on its way."""
+        headers = {"Idempotency-Key": ids.new_token("cli")}
+        lost = False
+        for pause in (*PAUSES, None):
+            try:
+                return _whole(self._send("POST", path, json=body, headers=headers))
+            except CommandError as error:
+                lost = lost or error.reason == LOST
+                passes = error.reason == STILL_RUNNING or (lost and error.code == UNREACHABLE)
+                if pause is None or not passes:
+                    raise
+            # Nothing else happens in this process, so waiting here blocks nobody.
+            threading.Event().wait(pause)
+        raise AssertionError("the last attempt returns or raises")
 
     def text(self, path: str) -> str:
         """Read something that is not JSON."""
@@ -139,7 +157,18 @@ def _told() -> Iterator[None]:
             UNREACHABLE,
         ) from error
     except httpx.TransportError as error:
-        raise CommandError(f"The connection broke: {error}", UNREACHABLE) from error
+        raise CommandError(f"The connection broke: {error}", UNREACHABLE, LOST) from error
+
+
+def _whole(answer: Any) -> Any:  # noqa: ANN401  (JSON of whatever was asked for)
+    """Return an answer, unless it is one that is told again without its secret."""
+    for part in answer if isinstance(answer, list) else [answer]:
+        if isinstance(part, dict) and part.get("shown_already"):
+            raise CommandError(
+                "This was done, but the answer got lost, and its secret is shown only once;"
+                " take back what was made and do it again"
+            )
+    return answer
 
 
 def _refusal(answer: httpx.Response) -> CommandError:

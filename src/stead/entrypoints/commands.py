@@ -30,7 +30,6 @@ from stead.entrypoints.terminal import (
     table as _table,
     wrong as _wrong,
 )
-from stead.kit import ids
 
 VERBS: Final = {
     "follow": "",
@@ -166,9 +165,7 @@ def deploy(
     body: dict[str, Any] = {"app": app_name, "inputs": inputs}
     body |= {k: v for k, v in (("name", name), ("project", project), ("size", size)) if v}
     client = _client()
-    accepted = client.post(
-        "/api/v1/deployments", body, **{"Idempotency-Key": ids.new_token("cli")}
-    )
+    accepted = client.post("/api/v1/deployments", body)
     if not watch:
         _say(f"{accepted['name']}: operation {accepted['operation_id']}")
         return

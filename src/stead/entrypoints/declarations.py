@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
@@ -14,6 +14,8 @@ from stead.core.authz import POLICY, Action, Relation
 from stead.core.http import require_actor
 
 API: Final = "/api/v1/"
+CHANGES: Final = frozenset({"PUT", "PATCH", "DELETE"})
+Endpoint: TypeAlias = Callable[..., object]
 # How things are named in bodies and queries: by id, or a project by its name.
 _NAMES: Final = ("project",)
 
@@ -50,6 +52,17 @@ def list_declarations(app: FastAPI) -> list[Declaration]:
     """Return one entry per route and method. Raises UndeclaredActionError."""
     found = [one for route in _ours(app) for one in _declarations(route)]
     return sorted(found, key=lambda one: (one.path, one.method))
+
+
+def versioned(app: FastAPI) -> frozenset[Endpoint]:
+    """Return the API's endpoints that show what can be changed at the same path."""
+    found = [route for route in _ours(app) if (route.path or "").startswith(API)]
+    changed = {route.path for route in found if CHANGES & (route.methods or set())}
+    return frozenset(
+        route.endpoint
+        for route in found
+        if route.path in changed and "GET" in (route.methods or set()) and route.endpoint
+    )
 
 
 def _ours(app: FastAPI) -> Iterator[RouteContext]:

@@ -24,7 +24,13 @@ _MEANINGS: Final = {
     429: "Too often; try again after the seconds in `Retry-After`.",
     503: "Not right now; try again after the seconds in `Retry-After`.",
 }
-_BAD_REQUEST: Final = 400
+_KEY_SAYS: Final = (
+    "With the same key the same request acts once within 24 hours; sent again, it is answered"
+    " alike, with `Idempotent-Replayed: true`, and without what is shown only once."
+)
+_KEY_LOOKS: Final = "^[!-~]{1,255}$"
+_MATCH_SAYS: Final = "The `ETag` of what was seen; if it has changed meanwhile, nothing is done."
+_MATCH_LOOKS: Final = r'^(\*|"[!#-~]*")$'
 _HINTED: Final = frozenset({Kind.UNAVAILABLE, Kind.RATE_LIMITED})
 
 
@@ -56,7 +62,8 @@ def _complete(document: dict[str, Any], declared: dict[tuple[str, str], Declarat
     components = document.setdefault("components", {})
     components.setdefault("schemas", {})[PROBLEM] = Problem.model_json_schema()
     components["securitySchemes"] = {_SECURITY: {"type": "http", "scheme": "bearer"}}
-    for path, operations in document["paths"].items():
+    paths = document["paths"]
+    for path, operations in paths.items():
         for method, operation in operations.items():
             one = declared.get((method.upper(), path))
             if one is None or not path.startswith(API):
@@ -64,12 +71,28 @@ def _complete(document: dict[str, Any], declared: dict[tuple[str, str], Declarat
             if one.action is not None:
                 operation["security"] = [{_SECURITY: []}]
                 operation["description"] = _said(operation, one)
+            operation["parameters"] = operation.get("parameters", []) + _headers(
+                method, path, paths
+            )
             for status in _statuses():
                 operation["responses"][str(status)] = _answer(status)
 
 
+def _headers(method: str, path: str, paths: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the headers that every route of this kind understands."""
+    if method == "post":
+        return [_header("Idempotency-Key", _KEY_SAYS, {"type": "string", "pattern": _KEY_LOOKS})]
+    if method in {"put", "patch", "delete"} and "get" in paths[path]:
+        return [_header("If-Match", _MATCH_SAYS, {"type": "string", "pattern": _MATCH_LOOKS})]
+    return []
+
+
+def _header(name: str, said: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "header", "description": said, "schema": schema}
+
+
 def _statuses() -> list[int]:
-    return sorted({_BAD_REQUEST, 405, *HTTP_STATUS.values()})
+    return sorted({405, *HTTP_STATUS.values()})
 
 
 def _said(operation: dict[str, Any], one: Declaration) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
+from stead.core.answers import ShownOnce, Versioned
 from stead.core.policy import Role, Scope
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True)]
@@ -33,9 +34,10 @@ class ProjectOut(BaseModel):
     created_at: datetime
 
 
-class UseOut(BaseModel):
+class UseOut(Versioned):
     """One resource of a project: what is in use, and the limit if there is one."""
 
+    volatile = frozenset({"used"})
     model_config = ConfigDict(from_attributes=True)
 
     resource: str
@@ -43,8 +45,10 @@ class UseOut(BaseModel):
     limit: int | None
 
 
-class ProjectDetailOut(ProjectOut):
+class ProjectDetailOut(ProjectOut, Versioned):
     """A project with its use and limits."""
+
+    volatile = frozenset({"used", "role"})
 
     use: list[UseOut]
 
@@ -114,7 +118,7 @@ class InvitationIn(In):
 
 
 class InvitationOut(BaseModel):
-    """An invitation; ``link`` only in the answer that made it."""
+    """An invitation."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -125,7 +129,14 @@ class InvitationOut(BaseModel):
     note: str
     invited_by: str
     expires_at: datetime
-    link: str | None = None
+
+
+class InvitationMadeOut(InvitationOut, ShownOnce):
+    """An invitation with its link, in this answer only."""
+
+    once = frozenset({"link"})
+
+    link: str | None
 
 
 class OrganisationOut(BaseModel):
@@ -140,7 +151,7 @@ class OrganisationOut(BaseModel):
 
 
 class PersonOut(BaseModel):
-    """Somebody with an account; ``link`` only in an answer that made one."""
+    """Somebody with an account."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -152,7 +163,14 @@ class PersonOut(BaseModel):
     second_factor: bool
     disabled: bool
     created_at: datetime
-    link: str | None = None
+
+
+class PersonMadeOut(PersonOut, ShownOnce):
+    """Somebody with a new account, and the link that sets a password, in this answer only."""
+
+    once = frozenset({"link"})
+
+    link: str | None
 
 
 class PlatformRolesIn(In):
@@ -168,10 +186,12 @@ class ResetIn(In):
     drop_second_factor: bool = False
 
 
-class LinkOut(BaseModel):
+class LinkOut(ShownOnce):
     """A link that works once, in this answer only."""
 
-    link: str
+    once = frozenset({"link"})
+
+    link: str | None
 
 
 class TokenIn(In):
@@ -184,7 +204,7 @@ class TokenIn(In):
 
 
 class TokenOut(BaseModel):
-    """A token; ``token`` only in the answer that made it."""
+    """A token, without its secret."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -196,7 +216,14 @@ class TokenOut(BaseModel):
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
-    token: str | None = None
+
+
+class TokenMadeOut(TokenOut, ShownOnce):
+    """A token with its secret, in this answer only."""
+
+    once = frozenset({"token"})
+
+    token: str | None
 
 
 class SignInIn(In):
@@ -210,9 +237,10 @@ class SignInIn(In):
     days: Annotated[int, Field(ge=1, le=365)] = 90
 
 
-class SessionOut(BaseModel):
+class SessionOut(Versioned):
     """A browser that is signed in."""
 
+    volatile = frozenset({"seen_at"})
     model_config = ConfigDict(from_attributes=True)
 
     id: str
@@ -244,16 +272,19 @@ class ProofIn(In):
     password: Password
 
 
-class EnrolmentOut(BaseModel):
+class EnrolmentOut(ShownOnce):
     """What to put into an authenticator app, by hand or as a picture of the URI."""
 
+    once = frozenset({"secret", "uri"})
     model_config = ConfigDict(from_attributes=True)
 
-    secret: str
-    uri: str
+    secret: str | None
+    uri: str | None
 
 
-class CodesOut(BaseModel):
+class CodesOut(ShownOnce):
     """Recovery codes, in this answer only."""
+
+    once = frozenset({"codes"})
 
     codes: list[str]

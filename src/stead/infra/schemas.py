@@ -4,6 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from stead.core.answers import Versioned
 from stead.infra.rules import Standing
 
 
@@ -48,12 +49,28 @@ class MaintenanceOut(BaseModel):
     since: datetime | None
 
 
-class ClusterOut(BaseModel):
+class ClusterOut(Versioned):
     """A cluster as its watcher last heard from it.
 
     ``state`` is ``new`` before the first answer, ``ok``, ``away`` (nothing answers), ``refused``
     (it does not accept our credentials), ``failing``, or ``unwatched`` when nobody looks.
     """
+
+    # What the watcher says of it; everything else is said by people.
+    volatile = frozenset(
+        {
+            "state",
+            "state_since",
+            "last_error",
+            "looked_at",
+            "version",
+            "nodes",
+            "guests",
+            "capabilities",
+            "capacity",
+            "events",
+        }
+    )
 
     id: str
     name: str

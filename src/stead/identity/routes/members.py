@@ -8,7 +8,13 @@ from stead.core.authz import Action, action
 from stead.core.http import ActorDep, DatabaseDep, provided
 from stead.core.settings import Settings
 from stead.identity import members
-from stead.identity.schemas import InvitationIn, InvitationOut, MemberOut, RoleIn
+from stead.identity.schemas import (
+    InvitationIn,
+    InvitationMadeOut,
+    InvitationOut,
+    MemberOut,
+    RoleIn,
+)
 
 router = APIRouter(prefix="/projects/{project_id}")
 SettingsDep = Annotated[Settings, Depends(provided(Settings))]
@@ -70,13 +76,14 @@ async def invite(
     actor: ActorDep,
     database: DatabaseDep,
     settings: SettingsDep,
-) -> InvitationOut:
+) -> InvitationMadeOut:
     """Make an invitation; its link is in this answer and never again."""
     response.headers["Cache-Control"] = "no-store"
     async with database.write() as uow:
         made = await members.invite(uow, actor, project_id, body.role, body.note, body.days)
     link = f"{settings.server.console_url}/invitation/{made.token}"
-    return InvitationOut.model_validate(made.invitation).model_copy(update={"link": link})
+    shown = InvitationOut.model_validate(made.invitation).model_dump()
+    return InvitationMadeOut(**shown, link=link)
 
 
 @router.delete("/invitations/{invitation_id}", status_code=204)

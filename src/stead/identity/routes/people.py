@@ -8,7 +8,14 @@ from stead.core.authz import Action, action
 from stead.core.http import ActorDep, DatabaseDep, provided
 from stead.core.settings import Settings
 from stead.identity import accounts
-from stead.identity.schemas import LinkOut, PersonOut, PlatformRolesIn, RenameIn, ResetIn
+from stead.identity.schemas import (
+    LinkOut,
+    PersonMadeOut,
+    PersonOut,
+    PlatformRolesIn,
+    RenameIn,
+    ResetIn,
+)
 
 router = APIRouter(prefix="/people")
 SettingsDep = Annotated[Settings, Depends(provided(Settings))]
@@ -30,13 +37,13 @@ async def create_person(
     actor: ActorDep,
     database: DatabaseDep,
     settings: SettingsDep,
-) -> PersonOut:
+) -> PersonMadeOut:
     """Make an account; the link that sets its password is in this answer and never again."""
     response.headers["Cache-Control"] = "no-store"
     async with database.write() as uow:
         person, token = await accounts.create_person(uow, actor, body.name)
     link = f"{settings.server.console_url}/reset/{token}"
-    return PersonOut.model_validate(person).model_copy(update={"link": link})
+    return PersonMadeOut(**PersonOut.model_validate(person).model_dump(), link=link)
 
 
 @router.patch("/{user_id}")

@@ -8,7 +8,7 @@ from stead.core.authz import Action, action, public
 from stead.core.http import ActorDep, DatabaseDep, provided
 from stead.identity import cookies, members, signing_in, tokens
 from stead.identity.authenticators import Doors
-from stead.identity.schemas import In, InvitationOut, SignInIn, TokenOut
+from stead.identity.schemas import In, InvitationOut, SignInIn, TokenMadeOut, TokenOut
 from stead.identity.signing_in import Attempt
 from stead.kit.secrets import Secret
 
@@ -26,14 +26,14 @@ class InvitationTakenIn(In):
 @public("name, password and code are the proof")
 async def sign_in(
     body: SignInIn, request: Request, response: Response, database: DatabaseDep, doors: DoorsDep
-) -> TokenOut:
+) -> TokenMadeOut:
     """Make a token with name and password, for a program without a browser."""
     password = Secret(body.password.get_secret_value())
     attempt = Attempt(body.name, password, cookies.client_of(request))
     asked = tokens.TokenRequest(body.token_name, tuple(body.scopes), days=body.days)
     made = await signing_in.sign_in_for_token(database, doors, attempt, body.code, asked)
     response.headers["Cache-Control"] = "no-store"
-    return TokenOut.model_validate(made.token).model_copy(update={"token": made.secret})
+    return TokenMadeOut(**TokenOut.model_validate(made.token).model_dump(), token=made.secret)
 
 
 @router.post("/invitations/accept")

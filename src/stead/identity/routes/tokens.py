@@ -5,7 +5,7 @@ from fastapi import APIRouter, Response
 from stead.core.authz import Action, action
 from stead.core.http import ActorDep, DatabaseDep
 from stead.identity import projects, tokens
-from stead.identity.schemas import TokenIn, TokenOut
+from stead.identity.schemas import TokenIn, TokenMadeOut, TokenOut
 
 router = APIRouter(prefix="/tokens")
 
@@ -22,14 +22,14 @@ async def list_tokens(actor: ActorDep, database: DatabaseDep) -> list[TokenOut]:
 @action(Action.TOKEN_MANAGE)
 async def create_token(
     body: TokenIn, response: Response, actor: ActorDep, database: DatabaseDep
-) -> TokenOut:
+) -> TokenMadeOut:
     """Make a token; its secret is in this answer and never again."""
     response.headers["Cache-Control"] = "no-store"
     async with database.write() as uow:
         project_id = await projects.project_id(uow, actor, body.project) if body.project else None
         asked = tokens.TokenRequest(body.name, tuple(body.scopes), project_id, body.days)
         made = await tokens.issue(uow, actor, asked)
-    return TokenOut.model_validate(made.token).model_copy(update={"token": made.secret})
+    return TokenMadeOut(**TokenOut.model_validate(made.token).model_dump(), token=made.secret)
 
 
 @router.delete("/{token_id}", status_code=204)
