@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from stead.core.answers import ShownOnce
+
 Name = Annotated[str, StringConstraints(max_length=40)]
 
 
@@ -53,12 +55,14 @@ class ServerIn(BaseModel):
     project: Name | None = None
 
 
-class EnrolmentOut(BaseModel):
+class EnrolmentOut(ShownOnce):
     """How a server joins. The token is shown this once and works for ten minutes."""
+
+    once = frozenset({"command", "token"})
 
     id: str
     name: str
-    command: str
-    token: str
+    command: str | None
+    token: str | None
     checksum: str
     pin: str
