@@ -17,6 +17,7 @@ BUILT_IN: Final = Path(__file__).parent / "packages"
 MANIFEST: Final = "manifest.yml"
 MANIFEST_LIMIT: Final = 256 * 1024
 LIBRARY: Final = "stead.sh"
+LOCK_FILE: Final = "package-lock.json"
 PROOF: Final = "proof.yml"
 PROOF_FOLDER: Final = "proof/"
 _NOT_SENT: Final = frozenset({MANIFEST, PROOF, "README.md", "icon.svg"})
@@ -193,8 +194,13 @@ def _secret_problems(files: Mapping[str, bytes]) -> list[Problem]:
         Problem(name, line, f"sets a secret that everybody can read: {words}", fix)
         for name, data in files.items()
         if _is_sent(name) and b"\0" not in data
-        for line, words in rules.fixed_secrets(data.decode("utf-8", errors="replace"))
+        for line, words in rules.fixed_secrets(_searched(name, data))
     ]
+
+
+def _searched(name: str, data: bytes) -> str:
+    text = data.decode("utf-8", errors="replace")
+    return rules.without_locked(text) if name.rpartition("/")[2] == LOCK_FILE else text
 
 
 def _faults_of_scripts(scripts: Sequence[str], files: Mapping[str, bytes]) -> list[Problem]:

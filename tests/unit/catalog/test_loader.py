@@ -217,6 +217,14 @@ def test_a_secret_that_everybody_can_read_is_refused(tmp_path: Path, line: str):
     assert "install.sh:4: sets a secret that everybody can read" in only_fault(tmp_path)
 
 
+def test_a_lock_file_may_name_packages_like_secrets_but_holds_none(tmp_path: Path):
+    lock = folder(tmp_path) / "package-lock.json"
+    lock.write_text('{\n "oauth2-client-password": "0.1.2",\n "x": "^1.0.0-rc.1"\n}\n')
+    assert loader.load_package(lock.parent).manifest.id
+    lock.write_text('{\n "password": "hunter2",\n "x": "1.0.0"\n}\n')
+    assert "package-lock.json:2: sets a secret" in only_fault(tmp_path)
+
+
 @pytest.mark.parametrize(
     "line",
     [

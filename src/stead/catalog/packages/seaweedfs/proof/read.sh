@@ -1,0 +1,4 @@
+#!/bin/bash
+set -euo pipefail
+
+[ "$(python3 s3.py "$ADDRESS" GET "/$BUCKET/marker.txt")" = "$MARKER" ]

@@ -1,0 +1,4 @@
+#!/bin/bash
+set -euo pipefail
+
+[[ $(./proof/ask.sh GET /rest/config/devices) == *"\"name\": \"$DEVICE_NAME\""* ]]
