@@ -10,12 +10,15 @@ from hypothesis import settings
 from tests.support.incus import ROOT, Incus, running_incus, why_not
 from tests.support.stead import Stead
 
-STATE = Path(os.environ.get("STEAD_TEST_STATE", "/var/lib/stead-test"))
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+LANE = Path(os.environ.get("STEAD_TEST_STATE", "/var/lib/stead-test"))
+STATE = LANE / WORKER
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("any-machine", deadline=None)
 settings.load_profile("any-machine")
-# Lanes run side by side on one machine, so each has networks and ports of its own.
-GROUNDS = {"": ("10.91.0.0/16", 21000), "browser": ("10.103.0.0/16", 27000)}
+# Lanes and their workers run side by side on one machine, each with a network of its own.
+LANES = ("", "integration", "chaos", "browser")
+MOST_WORKERS = 4
 TEST_PACKAGES = ROOT / "tests" / "packages"
 
 
@@ -50,13 +53,16 @@ def incus(images: Path) -> Iterator[Incus]:
 @pytest.fixture(scope="session")
 def stead(incus: Incus, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stead]:
     """Return a running Stead with the built-in catalog and the tests' quick app."""
-    network, tcp_first = GROUNDS.get(STATE.name, GROUNDS[""])
+    lane = LANES.index(LANE.name) if LANE.name in LANES else 0
+    worker = int(WORKER.removeprefix("gw") or 0)
+    assert worker < MOST_WORKERS, "there are networks for fewer workers"
+    place = lane * MOST_WORKERS + worker
     one = Stead(
         tmp_path_factory.mktemp("stead"),
         incus,
-        network=network,
+        network=f"10.{120 + place}.0.0/16",
         packages=(TEST_PACKAGES,),
-        tcp_first=tcp_first,
+        tcp_first=20000 + place * 100,
     )
     one.prepare()
     try:

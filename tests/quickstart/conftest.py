@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.conftest import WORKER
 from tests.quickstart import nested
 from tests.support.incus import running_incus, why_not
 
-OWN = Path("/var/lib/stead-quickstart-tests")
+OWN = Path("/var/lib/stead-quickstart-tests") / WORKER
 TOOLS = ("mmdebstrap", "zstd", "nft", "curl")
 
 
@@ -37,7 +38,7 @@ def _use(host: nested.Host, folder: Path) -> Iterator[nested.Host]:
         "network",
         "create",
         nested.NETWORK,
-        "ipv4.address=10.98.1.1/24",
+        f"ipv4.address=10.98.{nested.NUMBER + 1}.1/24",
         "ipv4.nat=true",
         "ipv6.address=none",
     )

@@ -1,5 +1,6 @@
 """A fresh Debian machine for each test: a system container in which Incus itself can run."""
 
+import fcntl
 import hashlib
 import os
 import shlex
@@ -9,13 +10,15 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.conftest import WORKER
 from tests.support.incus import ROOT
 
 GUEST = Path(__file__).parent / "guest"
 CACHE = Path(os.environ.get("STEAD_CACHE", "/var/cache/stead"))
 PACKAGES = "usr-is-merged,systemd-sysv,ifupdown,udhcpc,iproute2,ca-certificates"
 FRESH_SECONDS = 3 * 86400
-NETWORK = "qstest0"
+NUMBER = int(WORKER.removeprefix("gw") or 0)
+NETWORK = f"qstest{NUMBER}"
 LOOP_DEVICES = 16
 MIRRORS = ". script/lib/mirrors.sh; write_mirrors {folder}; debian_codename"
 METADATA = """architecture: {architecture}
@@ -47,9 +50,16 @@ def machine_image() -> Path:
     parts = [path.read_bytes() for path in sorted(GUEST.iterdir())]
     key = hashlib.sha256(b"".join([PACKAGES.encode(), *parts])).hexdigest()[:16]
     image = CACHE / "images" / f"machine-{key}.tar.zst"
-    if image.exists() and time.time() - image.stat().st_mtime < FRESH_SECONDS:
-        return image
     image.parent.mkdir(parents=True, exist_ok=True)
+    with image.with_suffix(".lock").open("w") as lock:
+        # Workers that start together build it once.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not image.exists() or time.time() - image.stat().st_mtime > FRESH_SECONDS:
+            _build(image)
+    return image
+
+
+def _build(image: Path) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         suite = run("bash", "-ec", MIRRORS.format(folder=folder)).strip()
@@ -69,7 +79,6 @@ def machine_image() -> Path:
         )
         run("zstd", "-q", "-3", str(folder / "machine.tar"), "-o", f"{image}.part")
         Path(f"{image}.part").rename(image)
-    return image
 
 
 def metadata(folder: Path) -> Path:

@@ -10,8 +10,6 @@ import pytest
 from tests.quickstart.nested import Host, Machine
 
 pytestmark = [pytest.mark.timeout(900)]
-TARGET_SECONDS = 180
-AGAIN_SECONDS = 15
 WELCOME = "welcome.apps.stead.localhost"
 STATE = """
 cat /var/lib/stead-install/made
@@ -27,12 +25,11 @@ class Clock:
     def __init__(self, name: str, tell: Callable[[str], None]) -> None:
         self._name, self._tell = name, tell
 
-    def measure(self, what: str, work: Callable[[], str]) -> tuple[float, str]:
+    def measure(self, what: str, work: Callable[[], str]) -> str:
         began = time.monotonic()
         said = work()
-        took = time.monotonic() - began
-        self._tell(f"{self._name}: {what}: {took:.1f} s")
-        return took, said
+        self._tell(f"{self._name}: {what}: {time.monotonic() - began:.1f} s")
+        return said
 
 
 def answers(machine: Machine, ca: Path, host: str, path: str = "/") -> bool:
@@ -60,9 +57,8 @@ def test_a_fresh_machine_gets_an_app_and_is_left_as_found(
 
     if not systemd:
         clock.measure("quickstart, killed", lambda: machine.quickstart_killed(after=12))
-    took, said = clock.measure("quickstart", machine.quickstart)
+    said = clock.measure("quickstart", machine.quickstart)
     tell(said)
-    assert took < TARGET_SECONDS
     ca.write_text(machine.run("cat", "/var/lib/stead/ca.pem"))
     assert answers(machine, ca, WELCOME)
     link = re.search(r"https://(console\.stead\.localhost)(/sign-in/\S{30,})", said)
@@ -70,8 +66,7 @@ def test_a_fresh_machine_gets_an_app_and_is_left_as_found(
     assert answers(machine, ca, link[1], link[2])
 
     state = machine.run("sh", "-c", STATE)
-    took, _ = clock.measure("quickstart again", machine.quickstart)
-    assert took < AGAIN_SECONDS
+    clock.measure("quickstart again", machine.quickstart)
     assert machine.run("sh", "-c", STATE) == state
 
     clock.measure("deploy redis", lambda: machine.run("stead", "deploy", "redis", seconds=200))

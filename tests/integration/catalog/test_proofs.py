@@ -17,7 +17,7 @@ from stead.catalog.records import Record
 ALWAYS = ("static-site", "redis", "node-exporter")
 BUILT_IN_PACKAGES = load([BUILT_IN]).packages
 CHANGED = [name for name, one in BUILT_IN_PACKAGES.items() if one.record is None]
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("proofs")]
 
 
 @pytest.fixture

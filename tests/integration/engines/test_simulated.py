@@ -14,7 +14,7 @@ NAME = "simulated"
 
 @pytest.fixture
 def simulated(tmp_path: Path) -> Iterator[Stead]:
-    one = Stead(tmp_path / "stead", None, network="10.102.0.0/16", tcp_first=26000)
+    one = Stead(tmp_path / "stead", None, network="10.102.0.0/16", tcp_first=28000)
     one.prepare()
     try:
         one.start()

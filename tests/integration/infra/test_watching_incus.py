@@ -27,6 +27,8 @@ from stead.infra.rules import Standing, Wanted
 from stead.infra.schemas import ClusterDetailOut, GuestOut
 from stead.infra.watchers import Pace, Watcher
 
+pytestmark = pytest.mark.xdist_group("watched")
+
 ADMIN = Actor("u", "Root", admin=True)
 NETWORK = IPv4Network("10.108.0.0/22")
 
