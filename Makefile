@@ -49,6 +49,10 @@ reference: .venv/installed ## Write the reference pages that follow from the cod
 test: .venv/installed ## Run some tests: make test T=tests/unit
 	.venv/bin/pytest $(T)
 
+.PHONY: migration
+migration: .venv/installed ## Draft the next migration: make migration NAME=domain_what
+	$(PY) -m tools.migration $(NAME)
+
 .PHONY: lock
 lock: ## Resolve requirements/*.in again into hashed files
 	for group in runtime edge build dev; do \

@@ -3,6 +3,7 @@
 from alembic import context
 
 from stead.agents import models as agents
+from stead.audit import models as audit
 from stead.core import epoch, vault
 from stead.core.db import Base
 from stead.core.durable import tables as durable
@@ -17,6 +18,7 @@ from stead.network import models as network
 # Importing a domain's models is what registers its tables.
 REGISTERED = (
     agents,
+    audit,
     epoch,
     vault,
     durable,
