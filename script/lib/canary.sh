@@ -83,7 +83,7 @@ run_canary() {
     REASON=$(canary_reason "$log")
     canary_delete
     rm -rf "$work"
-    die "Containers cannot start here: $REASON." "What the container said is in $log."
+    die "Containers cannot start here: $REASON." "What the container said is in $log."$'\n'"$SIMULATE"
   fi
   canary_delete
   rm -rf "$work"

@@ -17,6 +17,10 @@ demo_is_known() { "$COMMAND" list --json | grep -qE "\"name\": *\"$DEMO\""; }
 # Whoever removed the demo does not get it back.
 deploy_demo() {
   sign_in_cli
+  if [[ $ENGINE == simulator ]]; then
+    deploy_simulated
+    return
+  fi
   DETAIL="https://$DEMO.apps.$DOMAIN answers 200"
   demo_answers && return
   if ! demo_is_known; then
@@ -31,6 +35,21 @@ deploy_demo() {
   touch "$STATE_DIR/demo"
 }
 
+# It goes through every step, and nothing serves it.
+deploy_simulated() {
+  DETAIL="$DEMO is shown as live"
+  if ! demo_is_known && [[ ! -e $STATE_DIR/demo ]]; then "$COMMAND" deploy static-site --name "$DEMO"; fi
+  touch "$STATE_DIR/demo"
+}
+
+print_demo() {
+  if [[ $ENGINE == simulator ]]; then
+    echo "  Engine       a simulator: apps pass through every step, and none of them runs"
+  else
+    echo "  Demo app     https://$DEMO.apps.$DOMAIN"
+  fi
+}
+
 print_result() {
   local warning
   cat >&3 <<TEXT
@@ -38,12 +57,12 @@ print_result() {
 Stead is running on this machine.
 
   Console      https://console.$DOMAIN
-  Demo app     https://$DEMO.apps.$DOMAIN
+$(print_demo)
   Sign in      $("$COMMAND" admin sign-in-link)
                (this link works once)
   Authority    $(ca_file)
                $(openssl x509 -in "$(ca_file)" -noout -fingerprint -sha256)
-               import it into your browser, or: curl --cacert $(ca_file) https://$DEMO.apps.$DOMAIN
+               import it into your browser, or: curl --cacert $(ca_file) https://console.$DOMAIN
 
   Next app     stead deploy redis
   Stop, start  $ROOT/script/quickstart --stop, --start

@@ -17,28 +17,35 @@ has_capability() {
   (((16#$effective >> $1) & 1))
 }
 
+SIMULATE="To look around without containers: script/quickstart --simulator"
+
 port_is_used() { (exec 4<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 check_machine() {
-  local id='' version='' free_kb name ids
+  local id='' version='' free_kb
   # shellcheck disable=SC1091
   read -r id version < <(. /etc/os-release && echo "${ID:-} ${VERSION_ID:-0}")
   [[ $id == debian && ${version%%.*} -ge 12 ]] ||
     die "This is ${id:-an unknown system} ${version}; script/quickstart knows Debian 12 and later."
-  for name in NET_ADMIN SYS_CHROOT SYS_ADMIN; do
-    local number=CAP_$name
-    has_capability "${!number}" ||
-      die "Containers cannot start here: this environment lacks the capability CAP_$name." \
-        "Run it on a machine or a VM, or in a system container that allows nesting."
-  done
-  ids=$(awk '{ count += $3 } END { printf "%.0f", count }' /proc/self/uid_map)
-  ((ids >= 131072)) ||
-    die "Containers cannot start here: only $ids user ids are available, and each guest needs 65536 of its own." \
-      "Give this container a larger range of ids (two times 65536 at least)."
+  [[ $ENGINE == simulator ]] || check_containers
   free_kb=$(df --output=avail -k /var/lib | tail -n 1)
   ((free_kb > 4000000)) || die "Only $((free_kb / 1024)) MB are free in /var/lib; 4 GB are needed." "Free some space."
   check_ports
   DETAIL="Debian $version, $(nproc) cores, $((free_kb / 1048576)) GB free, $(has_systemd && echo systemd || echo "no systemd")"
+}
+
+check_containers() {
+  local name ids
+  for name in NET_ADMIN SYS_CHROOT SYS_ADMIN; do
+    local number=CAP_$name
+    has_capability "${!number}" ||
+      die "Containers cannot start here: this environment lacks the capability CAP_$name." \
+        "Run it on a machine or a VM, or in a system container that allows nesting."$'\n'"$SIMULATE"
+  done
+  ids=$(awk '{ count += $3 } END { printf "%.0f", count }' /proc/self/uid_map)
+  ((ids >= 131072)) ||
+    die "Containers cannot start here: only $ids user ids are available, and each guest needs 65536 of its own." \
+      "Give this container a larger range of ids (two times 65536 at least)."$'\n'"$SIMULATE"
 }
 
 check_ports() {

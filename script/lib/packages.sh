@@ -1,10 +1,8 @@
 # shellcheck shell=bash
 # Debian packages: installs what is missing by name, remembers each that came with it, and takes exactly those away.
 
-PACKAGES=(
-  incus-base incus-client dnsmasq-base nftables iproute2 uidmap btrfs-progs zstd mmdebstrap
-  nginx libnginx-mod-stream python3 python3-venv ca-certificates openssl curl
-)
+PACKAGES=(nginx libnginx-mod-stream iproute2 python3 python3-venv ca-certificates openssl curl)
+CONTAINER_PACKAGES=(incus-base incus-client dnsmasq-base nftables uidmap btrfs-progs zstd mmdebstrap)
 SOURCE_NAME=/etc/apt/sources.list.d/stead-backports
 POLICY=/usr/sbin/policy-rc.d
 
@@ -15,8 +13,9 @@ apt_install() {
 }
 
 missing_packages() {
-  local name
-  for name in "${PACKAGES[@]}"; do
+  local name wanted=("${PACKAGES[@]}")
+  [[ $ENGINE == simulator ]] || wanted+=("${CONTAINER_PACKAGES[@]}")
+  for name in "${wanted[@]}"; do
     [[ $(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null) == installed ]] || echo "$name"
   done
 }
@@ -26,7 +25,7 @@ has_candidate() { [[ $(apt-cache policy "$1" | awk '/Candidate:/ { print $2 }') 
 # Debian 13 has Incus; Debian 12 has it in its backports, which may not be configured yet.
 ensure_source() {
   local entry path
-  has_candidate incus-base && return
+  if [[ $ENGINE == simulator ]] || has_candidate incus-base; then return; fi
   entry=$(backports_entry) ||
     die "No Debian mirror answers: either none is configured in /etc/apt or the network is down." \
       "Once apt-get update works, run script/quickstart again."

@@ -21,6 +21,26 @@ ensure_users() {
 
 configured_domain() { sed -nE 's/^domain = "(.*)"/\1/p' "$CONFIG/stead.toml" 2>/dev/null || true; }
 
+# Prints which engine an installation has; nothing before there is one.
+configured_engine() {
+  [[ -e $CONFIG/stead.toml ]] || return 0
+  grep -qxF 'kind = "simulator"' "$CONFIG/stead.toml" && echo simulator || echo incus
+}
+
+engine_settings() {
+  if [[ $ENGINE == simulator ]]; then
+    printf '[engine]\nkind = "simulator"\n'
+    return
+  fi
+  cat <<TEXT
+[incus]
+url = "$INCUS_URL"
+project = "$PROJECT"
+pool = "$POOL"
+image = "$IMAGE"
+TEXT
+}
+
 write_config() {
   own_folder "$CONFIG" 0755 root:root
   DOMAIN=${DOMAIN:-$(configured_domain)}
@@ -31,11 +51,7 @@ write_config() {
 domain = "$DOMAIN"
 data_dir = "$DATA"
 
-[incus]
-url = "$INCUS_URL"
-project = "$PROJECT"
-pool = "$POOL"
-image = "$IMAGE"
+$(engine_settings)
 
 [edge]
 token_file = "$DATA/edge.token"

@@ -198,10 +198,11 @@ def run(hunt: Hunt, requests: int, between_kills: int, effects: Sequence[Effect]
     print(Counter(hunt.states().values()))  # noqa: T201  (shown when the test fails)
 
 
-def test_nothing_is_orphaned_on_the_simulator(tmp_path: Path):
+@pytest.mark.parametrize("requests", [100, pytest.param(500, marks=pytest.mark.exhaustive)])
+def test_nothing_is_orphaned_on_the_simulator(tmp_path: Path, requests: int):
     effects = [effect for effect in Effect if effect is not Effect.STALE_INVENTORY]
     with hunting(tmp_path, None, "10.96.0.0/16") as hunt:
-        run(hunt, 500, 25, effects)
+        run(hunt, requests, 20, effects)
         hunt.stead.stop()
         journal = str(hunt.stead.data / "simulator.journal")
         engine = registry.connect("simulator", {"state": journal, "time": "jump"})
@@ -215,10 +216,11 @@ async def _guests(engine: EngineDriver) -> dict[str, str]:
         await engine.close()
 
 
-def test_nothing_is_orphaned_on_incus(incus: Incus, tmp_path: Path):
+@pytest.mark.parametrize("requests", [12, pytest.param(40, marks=pytest.mark.exhaustive)])
+def test_nothing_is_orphaned_on_incus(incus: Incus, tmp_path: Path, requests: int):
     effects = [Effect.UNREACHABLE, Effect.LOCKED, Effect.LATENCY, Effect.LOST_ANSWER]
     with hunting(tmp_path, incus, "10.97.0.0/16") as hunt:
-        run(hunt, 40, 10, effects)
+        run(hunt, requests, 6, effects)
         listed = incus.command("list", "--project", incus.project, "--format", "json")
         guests = {g["name"]: g["config"]["user.stead.key"] for g in json.loads(listed)}
         hunt.judge(guests)

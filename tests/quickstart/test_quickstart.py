@@ -10,6 +10,7 @@ import pytest
 from tests.quickstart.nested import Host, Machine
 
 pytestmark = [pytest.mark.timeout(900)]
+SIGN_IN = r"https://(console\.stead\.localhost)(/sign-in/\S{30,})"
 WELCOME = "welcome.apps.stead.localhost"
 STATE = """
 cat /var/lib/stead-install/made
@@ -61,7 +62,7 @@ def test_a_fresh_machine_gets_an_app_and_is_left_as_found(
     tell(said)
     ca.write_text(machine.run("cat", "/var/lib/stead/ca.pem"))
     assert answers(machine, ca, WELCOME)
-    link = re.search(r"https://(console\.stead\.localhost)(/sign-in/\S{30,})", said)
+    link = re.search(SIGN_IN, said)
     assert link is not None
     assert answers(machine, ca, link[1], link[2])
 
@@ -85,7 +86,9 @@ def test_a_fresh_machine_gets_an_app_and_is_left_as_found(
     host.incus("delete", "--force", machine.name)
 
 
-def test_a_machine_that_cannot_run_containers_hears_why(host: Host):
+def test_a_machine_that_cannot_run_containers_hears_why_and_may_simulate(
+    host: Host, tmp_path: Path
+):
     machine = host.machine("qstest-bare", systemd=True, trusted=False, nesting=False)
     before = set(machine.snapshot())
     said = machine.quickstart_fails("setpriv", "--bounding-set=-sys_admin")
@@ -93,6 +96,17 @@ def test_a_machine_that_cannot_run_containers_hears_why(host: Host):
     said = machine.quickstart_fails()
     assert "Containers cannot start here: " in said
     assert "canary.log" in said
+    assert "script/quickstart --simulator" in said
+    machine.quickstart("--uninstall", "--yes")
+    said = machine.quickstart("--simulator")
+    assert "none of them runs" in said
+    ca = tmp_path / "ca.pem"
+    ca.write_text(machine.run("cat", "/var/lib/stead/ca.pem"))
+    link = re.search(SIGN_IN, said)
+    assert link is not None
+    assert answers(machine, ca, link[1], link[2])
+    assert live(machine, "welcome")
+    assert "none of them runs" in machine.quickstart(), "it stays what it is"
     machine.quickstart("--uninstall", "--yes")
     assert set(machine.snapshot()) ^ before == set()
     host.incus("delete", "--force", machine.name)
