@@ -18,6 +18,7 @@ from stead.core.http import Provided, problem
 from stead.deployments import routes as deployment_routes
 from stead.entrypoints import declarations, document, health, metrics, web
 from stead.entrypoints.guard import BodyLimit, SignIn
+from stead.entrypoints.lasting import Lasting
 from stead.entrypoints.once import Once
 from stead.entrypoints.trace import Traced
 from stead.exposure import routes as exposure_routes
@@ -70,7 +71,7 @@ def control_app(provided: Provided) -> ASGIApp:
     figures = metrics.Metrics()
     provided.add(figures)
     once = Once(app, provided, declarations.versioned(app))
-    guarded = Traced(BodyLimit(SignIn(once, provided)), provided)
+    guarded = Traced(BodyLimit(SignIn(Lasting(once, provided), provided)), provided)
     return metrics.Measured(web.Browser(guarded, provided), figures)
 
 

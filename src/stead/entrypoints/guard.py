@@ -146,8 +146,8 @@ class SignIn:
         await self._app(scope, receive, send)
 
     async def _recognise(self, request: Request) -> tuple[Actor | None, bool]:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme == "Bearer" and token.startswith("stt_"):
+        token = bearer_of(request)
+        if token is not None:
             return await identity.recognise_token(self._database, token), False
         session = identity.session_of(request)
         if session is None:
@@ -163,6 +163,12 @@ class SignIn:
         origin = request.headers.get("origin")
         site = request.headers.get("sec-fetch-site", "same-origin")
         return origin == self._console and site == "same-origin"
+
+
+def bearer_of(request: Request) -> str | None:
+    """Return the API token that a request brings."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token if scheme == "Bearer" and token.startswith("stt_") else None
 
 
 def _claims(request: Request) -> bool:

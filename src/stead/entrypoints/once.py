@@ -30,6 +30,8 @@ _KEPT_HEADERS: Final = frozenset({"location", "etag"})
 _KEY: Final = re.compile(rf"[!-~]{{1,{KEY_LENGTH}}}")
 _TAGS: Final = re.compile(r'\*|(?:W/)?"[!#-~]*"(?:\s*,\s*(?:W/)?"[!#-~]*")*')
 _TAG: Final = re.compile(r'(?:W/)?"[!#-~]*"')
+# As a byte, or as JSON writes it: not after a backslash that is itself escaped.
+_NUL: Final = re.compile(rb"\x00|(?<!\\)(?:\\\\)*\\u0000")
 _ATTEMPTS: Final = 5
 _OK: Final = 200
 _REFUSED: Final = 300
@@ -41,6 +43,13 @@ class MalformedHeaderError(SteadError):
 
     kind = Kind.MALFORMED
     code = "request.header"
+
+
+class UnreadableError(SteadError):
+    """A body with something in it that is no text."""
+
+    kind = Kind.INVALID
+    code = "request.unreadable"
 
 
 class StaleError(SteadError):
@@ -100,6 +109,8 @@ class Once:
         """Pass the request on, or do what its headers ask for."""
         if scope["type"] != "http" or not scope["path"].startswith(API):
             await self._app(scope, receive, send)
+        elif b"%00" in scope["query_string"]:
+            await problem(_unreadable())(scope, receive, send)
         elif scope["method"] == "GET":
             await self._show(scope, receive, send)
         else:
@@ -128,10 +139,12 @@ class Once:
         try:
             key = _key(request.headers) if request.method == "POST" else None
             tags = _tags(request.headers) if request.method in CHANGES else None
-            if key is None and tags is None:
-                await self._app(request.scope, request.receive, send)
-                return
             body = await request.body()
+            if _NUL.search(body):
+                raise _unreadable()
+            if key is None and tags is None:
+                await self._app(request.scope, _given(body, request.receive), send)
+                return
             if key is not None:
                 asked = Asked(_owner(request), key, _route(request), body)
                 answer = await self._act_once(request, asked)
@@ -204,14 +217,29 @@ class Once:
     async def _take(self, scope: Scope, body: bytes) -> _Taken:
         taken = _Taken(scope)
 
-        async def receive() -> Message:
-            return {"type": "http.request", "body": body, "more_body": False}
-
         async def keep(message: Message) -> None:
             taken.messages.append(message)
 
-        await self._app(scope, receive, keep)
+        await self._app(scope, _given(body), keep)
         return taken
+
+
+def _unreadable() -> UnreadableError:
+    return UnreadableError("There is a NUL character in this, which no text has")
+
+
+def _given(body: bytes, after: Receive | None = None) -> Receive:
+    """Return what gives a body that was read already; nobody leaves before it is answered."""
+    given = False
+
+    async def receive() -> Message:
+        nonlocal given
+        if given and after is not None:
+            return await after()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
 
 
 def _key(headers: Headers) -> str | None:
