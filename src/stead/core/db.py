@@ -5,17 +5,18 @@ then wakes whoever waits for what it changed. Nobody else commits.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from sqlalchemy import (
     DateTime,
     Dialect,
+    Executable,
     Float,
     MetaData,
     TypeDecorator,
@@ -24,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
@@ -133,6 +134,9 @@ def _now_postgresql(_element: DatabaseNow, _compiler: SQLCompiler, **_options: o
     return "cast(extract(epoch from clock_timestamp()) as double precision)"
 
 
+Statement: TypeAlias = tuple[Executable, Mapping[str, Any] | Sequence[Mapping[str, Any]]]
+
+
 class Uow:
     """One unit of work: a session, and what to wake once it is committed."""
 
@@ -142,6 +146,18 @@ class Uow:
         self.callbacks: list[Callable[[], None]] = []
         self.facts: list[object] = []
         self.is_deed = True
+
+    async def run(self, statements: Sequence[Statement]) -> list[int]:
+        """Execute statements one after the other; return how many rows each has changed.
+
+        Doing several together, without objects, costs half of doing each by itself.
+        """
+
+        def work(session: Session) -> list[int]:
+            connection = session.connection()
+            return [connection.execute(what, values).rowcount for what, values in statements]
+
+        return await self.session.run_sync(work)
 
     def wake(self, topic: str) -> None:
         """Publish a topic after the commit."""

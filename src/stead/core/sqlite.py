@@ -3,10 +3,9 @@
 A connection lives in a thread of its own, and a task that stops waiting for it does not
 stop it: a transaction may begin that nobody ends, and everybody else waits for its lock.
 So cancellations are held back until a unit of work has ended, which is never long.
-The way to the thread and back costs more than most statements, so each goes there once,
-with its rows fetched, and takes the beginning of the transaction along. The writer's
-statements, which are short, do not go there at all: only waiting for its lock and for the
-disk does.
+The way to the thread and back costs more than most statements, and a busy loop makes it
+wait, so most do not take it: only waiting for the writer's lock and for the disk does, and
+a question that turns out to be long, which is asked there a second time.
 """
 
 import asyncio
@@ -19,10 +18,14 @@ from threading import Thread
 from typing import Any, Final, Self, TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
 
+from typing_extensions import override
+
 from stead.kit import clock
 
 LOCK_SECONDS: Final = 30.0
 TURN_MS: Final = 10
+# A question that takes more of SQLite's instructions than this, about a millisecond, is long.
+BRIEF: Final = 30_000
 _held: WeakKeyDictionary["asyncio.Task[Any]", list[asyncio.CancelledError]] = WeakKeyDictionary()
 Result = TypeVar("Result")
 _Call: TypeAlias = "tuple[asyncio.Future[Any], Callable[[], Any]] | None"
@@ -49,7 +52,9 @@ async def connect(path: str, **options: Any) -> "Connection":  # noqa: ANN401  (
     connection = Connection()
     opened = False
     try:
-        await connection.open(partial(sqlite3.connect, path, isolation_level=None, **options))
+        await connection.open(
+            partial(sqlite3.connect, path, isolation_level=None, timeout=0, **options)
+        )
         opened = True
     finally:
         if not opened:
@@ -62,12 +67,14 @@ class Connection:
 
     ``begin`` is the statement that opens the next transaction. It goes along with the first
     statement inside, so that a unit of work which does nothing costs nothing. A connection
-    with ``short`` statements runs them right here.
+    with ``short`` statements runs them right here; others only what proves to be brief.
     """
 
     def __init__(self) -> None:
         self.begin = ""
         self.short = False
+        self._hurried = False
+        self._changes = 0
         # The adapter looks at this to know whether the connection is open.
         self._connection: sqlite3.Connection | None = None
         self._calls: SimpleQueue[_Call] = SimpleQueue()
@@ -77,6 +84,7 @@ class Connection:
     async def open(self, connector: Callable[[], sqlite3.Connection]) -> None:
         """Connect; raises sqlite3.Error."""
         self._connection = await self._call(connector)
+        self._connection.set_progress_handler(lambda: self._hurried, BRIEF)
 
     def cursor(self) -> "Cursor":
         """Return a cursor, which costs nothing until it executes."""
@@ -84,13 +92,17 @@ class Connection:
 
     async def commit(self) -> None:
         """Commit what was begun."""
-        if not self._nothing_begun():
+        if self._nothing_begun():
+            return
+        if self._opened.total_changes == self._changes:
+            self._opened.commit()  # has nothing to write
+        else:
             await self._call(self._opened.commit)
 
     async def rollback(self) -> None:
         """Take back what was begun."""
         if not self._nothing_begun():
-            await self._call(self._opened.rollback)
+            self._opened.rollback()
 
     async def close(self) -> None:
         """Close the connection and end its thread."""
@@ -112,9 +124,28 @@ class Connection:
     async def run(self, many: bool, sql: str, parameters: Any) -> "_Answer":  # noqa: ANN401, FBT001  (of many kinds)
         """Execute a statement, after what begins its transaction, and fetch everything."""
         begin, self.begin = self.begin, ""
-        if self.short and (not begin or _begins_at_once(self._opened, begin)):
-            return _run(self._opened, "", many, sql, parameters)
-        return await self._call(partial(_run, self._opened, begin, many, sql, parameters))
+        if begin:
+            self._changes = self._opened.total_changes
+            if _begins_at_once(self._opened, begin):
+                begin = ""
+        work = partial(_run, self._opened, many, sql, parameters)
+        if self.short and not begin:
+            return work()
+        if not begin and _asks(sql) and (answer := self._in_passing(work)) is not None:
+            return answer
+        return await self._call(partial(_patiently, self._opened, begin, work))
+
+    def _in_passing(self, ask: Callable[[], "_Answer"]) -> "_Answer | None":
+        """Answer a question at once, or give up when it is long."""
+        self._hurried = True
+        try:
+            return ask()
+        except sqlite3.OperationalError as error:
+            if not _is(error, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_BUSY):
+                raise
+            return None
+        finally:
+            self._hurried = False
 
     @property
     def _opened(self) -> sqlite3.Connection:
@@ -127,7 +158,7 @@ class Connection:
         return not self._opened.in_transaction
 
     async def _call(self, function: Callable[[], Result]) -> Result:
-        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        future: _Firm[Result] = _Firm(loop=asyncio.get_running_loop())
         self._calls.put((future, function))
         return await _see_through(future)
 
@@ -206,22 +237,30 @@ def _fail(future: "asyncio.Future[Any]", error: Exception) -> None:
 
 def _run(
     connection: sqlite3.Connection,
-    begin: str,
     many: bool,  # noqa: FBT001  (passed on by partial)
     sql: str,
     parameters: Any,  # noqa: ANN401  (the DBAPI's own shape)
 ) -> _Answer:
-    if begin and not _begins_at_once(connection, begin):
-        _begin(connection, begin)
     cursor = (connection.executemany if many else connection.execute)(sql, parameters)
     return cursor, cursor.fetchall() if cursor.description else []
+
+
+def _patiently(connection: sqlite3.Connection, begin: str, work: Callable[[], Result]) -> Result:
+    """Do something in a transaction, waiting for locks; only a thread of its own may do so."""
+    try:
+        if begin:
+            _begin(connection, begin)
+        connection.execute(f"PRAGMA busy_timeout={LOCK_SECONDS * 1000:.0f}")
+        return work()
+    finally:
+        connection.execute("PRAGMA busy_timeout=0")
 
 
 def _begins_at_once(connection: sqlite3.Connection, begin: str) -> bool:
     try:
         connection.execute(begin)
     except sqlite3.OperationalError as error:
-        if not _is_busy(error):
+        if not _is(error, sqlite3.SQLITE_BUSY):
             raise
         return False
     return True
@@ -233,40 +272,44 @@ def _begin(connection: sqlite3.Connection, begin: str) -> None:
     It ends at a look each 100 ms, and a busy process hardly lets go for a tenth of that.
     """
     deadline = clock.monotonic() + LOCK_SECONDS
-    (usual,) = connection.execute("PRAGMA busy_timeout").fetchone()
     connection.execute(f"PRAGMA busy_timeout={TURN_MS}")
+    while not _begins_at_once(connection, begin):
+        if clock.monotonic() > deadline:
+            raise sqlite3.OperationalError("database is locked")
+
+
+def _is(error: sqlite3.OperationalError, *codes: int) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in codes
+
+
+def _asks(sql: str) -> bool:
+    """Tell whether a statement changes nothing; one that does must not be given up half-way."""
+    return sql.lstrip()[:6].upper() == "SELECT"
+
+
+class _Firm(asyncio.Future[Result]):
+    """A result that comes whatever becomes of who waits for it.
+
+    A task that is cancelled meanwhile gets to know of it only once the result is here.
+    """
+
+    @override
+    def cancel(self, msg: object = None) -> bool:
+        return False
+
+
+async def _see_through(work: "_Firm[Result]") -> Result:
+    cancelled: asyncio.CancelledError | None = None
     try:
-        _insist(connection, begin, deadline)
-    finally:
-        connection.execute(f"PRAGMA busy_timeout={usual}")
-
-
-def _insist(connection: sqlite3.Connection, begin: str, deadline: float) -> None:
-    while True:
-        try:
-            connection.execute(begin)
-        except sqlite3.OperationalError as error:
-            if not _is_busy(error) or clock.monotonic() > deadline:
-                raise
-        else:
-            return
-
-
-def _is_busy(error: sqlite3.OperationalError) -> bool:
-    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-
-
-async def _see_through(work: "asyncio.Future[Result]") -> Result:
-    cancelled: list[asyncio.CancelledError] = []
-    while not work.done():
-        try:
-            await asyncio.wait({work})
-        except asyncio.CancelledError as error:
-            cancelled.append(error)
-    current = asyncio.current_task()
-    if cancelled and (current is None or current not in _held):
-        work.exception()  # told to nobody: whoever asked has gone
-        raise cancelled[0]
-    if current is not None and cancelled:
-        _held[current] += cancelled
+        await work
+    except asyncio.CancelledError as error:
+        cancelled = error
+    except Exception:  # noqa: BLE001, S110  (raised below)
+        pass
+    if cancelled is not None:
+        current = asyncio.current_task()
+        if current is None or current not in _held:
+            work.exception()  # told to nobody: whoever asked has gone
+            raise cancelled
+        _held[current].append(cancelled)
     return work.result()

@@ -33,16 +33,12 @@ def create(url: str, *, begin: str, size: int, short: bool) -> AsyncEngine:
     def prepare(connection: Any, _entry: ConnectionPoolEntry) -> None:  # noqa: ANN401  (the driver's)
         cursor = connection.cursor()
         for pragma in (
-            "busy_timeout=30000",
             "journal_mode=wal",
             "synchronous=full",
             "foreign_keys=on",
             "temp_store=memory",
         ):
             cursor.execute(f"PRAGMA {pragma}")
-        if short:
-            # Then whoever finds the file locked goes to wait elsewhere; see sqlite._begin.
-            cursor.execute("PRAGMA busy_timeout=0")
         cursor.close()
         connection.driver_connection.short = short
 

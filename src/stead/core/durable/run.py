@@ -156,11 +156,15 @@ class Run:
             self._checkpoint(plan.kind, step.name, "recorded")
 
     async def _begin(self, row: OperationRow, position: int, step: Step) -> None:
-        wanted = step.limits(self._context(row, step)) if step.limits is not None else ()
+        mark = Mark(position, step.name, StepState.RUNNING)
+        if step.limits is None:
+            await self._record(mark)
+            return
+        wanted = step.limits(self._context(row, step))
         async with self._fenced() as uow:
             full = await limits.take(uow, row.id, wanted)
             if full is None:
-                await store.mark_steps(uow, row.id, [Mark(position, step.name, StepState.RUNNING)])
+                await store.record(uow, self.claim, [mark])
             else:
                 parked = {"owner": None, "lease_until": 0, "waits_for": full.key}
                 await store.guard(uow, self.claim, **parked)
@@ -222,7 +226,7 @@ class Run:
             # Also one that never started: a request may have reserved what its undo frees.
             message = str(self._error.get("message", ""))
             mark = Mark(position, step.name, StepState.FAILED, error=message[:2000])
-            await store.mark_steps(uow, self.claim.operation_id, [mark])
+            await store.record(uow, self.claim, [mark])
             await limits.release(uow, self.claim.operation_id)
             kept = row is not None and row.keep and not cancelled
             if kept:
@@ -288,28 +292,30 @@ class Run:
         return False
 
     async def _record(self, *marks: Mark, release: bool = False, last: bool = False) -> None:
-        async with self._fenced() as uow:
-            await store.mark_steps(uow, self.claim.operation_id, marks)
-            if release:
-                await limits.release(uow, self.claim.operation_id)
+        async with self._prolonged() as uow:
             if last:
                 self._error = {}
-                await self._end(uow, State.SUCCEEDED)
+                await self._end(uow, State.SUCCEEDED, *marks)
+            else:
+                await store.record(uow, self.claim, marks)
+            if release:
+                await limits.release(uow, self.claim.operation_id)
         for mark in marks:
             self._states[mark.position] = mark.state
 
     async def _finish(self, state: State) -> None:
-        async with self._fenced() as uow:
+        async with self._prolonged() as uow:
             await self._end(uow, state)
 
-    async def _end(self, uow: Uow, state: State) -> None:
+    async def _end(self, uow: Uow, state: State, *marks: Mark) -> None:
         over = {"owner": None, "finished_at": clock.utc_now(), "back_to": None}
-        await self._turn(uow, state, error=self._error or None, **over)
+        await self._turn(uow, state, *marks, error=self._error or None, **over)
 
-    async def _turn(self, uow: Uow, state: State, **changes: object) -> None:
-        await store.guard(uow, self.claim, state=state, **changes)
+    async def _turn(self, uow: Uow, state: State, *marks: Mark, **changes: object) -> None:
         fact: Mapping[str, Json] = {"state": state, "error": self._error}
-        await store.append_event(uow, self.claim.operation_id, "state", fact)
+        changes["state"] = state
+        facts = [("state", fact)]
+        await store.record(uow, self.claim, marks, changes=changes, facts=facts)
 
     async def _note(self, step: str, kind: str, data: Mapping[str, Json]) -> None:
         async with self._fenced() as uow:
@@ -317,9 +323,15 @@ class Run:
 
     @asynccontextmanager
     async def _fenced(self) -> AsyncIterator[Uow]:
+        async with self._prolonged() as uow:
+            await store.guard(uow, self.claim)
+            yield uow
+
+    @asynccontextmanager
+    async def _prolonged(self) -> AsyncIterator[Uow]:
+        """Open a unit whose caller prolongs the lease."""
         began = clock.monotonic()
         async with self._database.write() as uow:
-            await store.guard(uow, self.claim)
             yield uow
         self.held_until = max(self.held_until, began + self.claim.hand.lease_seconds)
 

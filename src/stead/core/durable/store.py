@@ -6,7 +6,7 @@ Statements are made once, here: making them costs more than running them.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 from sqlalchemy import (
     ColumnElement,
@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from stead.core.db import DatabaseNow, Uow
+from stead.core.db import DatabaseNow, Statement, Uow
 from stead.core.durable.plan import Json
 from stead.core.durable.tables import (
     OPEN,
@@ -106,23 +106,26 @@ async def append_events(
     """
     if uow.session.get_bind().dialect.name != "sqlite":
         await uow.session.execute(_LOCK, {"b_id": operation_id})
-    await _tell(uow, operation_id, [(step, kind, data) for kind, data in facts])
+    await uow.run(_tell(uow, operation_id, [(step, kind, data) for kind, data in facts]))
 
 
-async def _tell(
-    uow: Uow, operation_id: str, facts: Sequence[tuple[str | None, str, Mapping[str, Json]]]
-) -> None:
+_Fact: TypeAlias = tuple[str | None, str, Mapping[str, Json]]
+_ADD: Final = insert(EVENT)
+
+
+def _tell(uow: Uow, operation_id: str, facts: Sequence[_Fact]) -> list[Statement]:
     for _, kind, data in facts:
         if kind == "state" and State(str(data["state"])).ended:
             uow.tell(OperationEnded(operation_id, str(data["state"])))
+    if not facts:
+        return []
     now = clock.utc_now()
     rows = [
         {"operation_id": operation_id, "at": now, "step": step, "kind": kind, "data": dict(data)}
         for step, kind, data in facts
     ]
-    if rows:
-        await uow.session.execute(insert(EVENT), rows)
-        uow.wake(topic(operation_id))
+    uow.wake(topic(operation_id))
+    return [(_ADD, rows)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,18 +271,43 @@ async def guard(uow: Uow, claim: Claim, **changes: Any) -> None:  # noqa: ANN401
 
     Raises FencedError when the claim was taken over: then nothing may be written.
     """
+    await record(uow, claim, changes=changes)
+
+
+async def record(
+    uow: Uow,
+    claim: Claim,
+    marks: Sequence["Mark"] = (),
+    *,
+    changes: Mapping[str, Any] | None = None,
+    facts: Sequence[tuple[str, Mapping[str, Json]]] = (),
+) -> None:
+    """Do as ``guard``, and write down what steps have come to, with an event for each.
+
+    Further facts follow. Raises FencedError; then the unit of work must not be committed.
+    """
+    told: list[_Fact] = [(mark.name, "step", {"state": mark.state}) for mark in marks]
+    told += [(None, kind, data) for kind, data in facts]
+    changed, *_ = await uow.run(
+        [
+            _guard(claim, changes or {}),
+            *_mark(claim.operation_id, marks),
+            *_tell(uow, claim.operation_id, told),
+        ]
+    )
+    if changed != 1:
+        raise FencedError(claim.operation_id)
+
+
+def _guard(claim: Claim, changes: Mapping[str, Any]) -> Statement:
     mine: dict[str, object] = {
         "b_id": claim.operation_id,
         "b_owner": claim.hand.owner,
         "b_fence": claim.fence,
     }
     if changes:
-        changed = await uow.session.execute(_GUARD.values(changes), mine)
-    else:
-        mine["b_lease"] = claim.hand.lease_seconds
-        changed = await uow.session.execute(_PROLONG, mine)
-    if count(changed) != 1:
-        raise FencedError(claim.operation_id)
+        return _GUARD.values(changes), mine
+    return _PROLONG, mine | {"b_lease": claim.hand.lease_seconds}
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,8 +341,7 @@ _MARK: Final = (
 )
 
 
-async def mark_steps(uow: Uow, operation_id: str, marks: Sequence[Mark]) -> None:
-    """Write down what steps have come to, with an event for each. The caller is guarded."""
+def _mark(operation_id: str, marks: Sequence[Mark]) -> list[Statement]:
     now = clock.utc_now()
     values = [
         {
@@ -328,11 +355,7 @@ async def mark_steps(uow: Uow, operation_id: str, marks: Sequence[Mark]) -> None
         }
         for mark in marks
     ]
-    await uow.session.execute(_MARK, values)
-    facts: list[tuple[str | None, str, Mapping[str, Json]]] = [
-        (mark.name, "step", {"state": mark.state}) for mark in marks
-    ]
-    await _tell(uow, operation_id, facts)
+    return [(_MARK, values)] if values else []
 
 
 _CLEAN: Final = {"started_at": None, "finished_at": None, "result": None, "error": None}
