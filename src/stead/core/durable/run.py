@@ -16,7 +16,7 @@ from stead.core.durable import failures, limits, store
 from stead.core.durable.leash import Leashed
 from stead.core.durable.plan import Json, Plan, Step, StepContext, StepError
 from stead.core.durable.requests import DEADLINE
-from stead.core.durable.store import Claim, FencedError, Mark
+from stead.core.durable.store import Claim, Facts, FencedError, Mark
 from stead.core.durable.tables import OperationRow, State, StepState
 from stead.core.errors import SteadError
 from stead.core.waiting import until
@@ -169,7 +169,7 @@ class Run:
                 parked = {"owner": None, "lease_until": 0, "waits_for": full.key}
                 await store.guard(uow, self.claim, **parked)
                 text = f"Waits for a free place under {full.key} ({full.size} at a time)"
-                fact: Mapping[str, Json] = {"for": full.key, "text": text}
+                fact = {"for": full.key, "text": text}
                 await store.append_event(uow, row.id, "waiting", fact, step.name)
         if full is not None:
             raise _ParkedError
@@ -312,9 +312,8 @@ class Run:
         await self._turn(uow, state, *marks, error=self._error or None, **over)
 
     async def _turn(self, uow: Uow, state: State, *marks: Mark, **changes: object) -> None:
-        fact: Mapping[str, Json] = {"state": state, "error": self._error}
+        facts: Facts = [("state", {"state": state, "error": self._error})]
         changes["state"] = state
-        facts = [("state", fact)]
         await store.record(uow, self.claim, marks, changes=changes, facts=facts)
 
     async def _note(self, step: str, kind: str, data: Mapping[str, Json]) -> None:

@@ -5,7 +5,6 @@ Statements are made once, here: making them costs more than running them.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any, Final, TypeAlias, cast
 
 from sqlalchemy import (
@@ -46,6 +45,7 @@ LIMIT: Final = cast("Table", LimitRow.__table__)
 HOLDER: Final = cast("Table", HolderRow.__table__)
 PLAN: Final = "plan:"
 AT_WORK: Final = (State.RUNNING, State.UNDOING)
+Facts: TypeAlias = Sequence[tuple[str, Mapping[str, Json]]]
 
 
 class FencedError(Exception):
@@ -94,10 +94,7 @@ async def append_event(
 
 
 async def append_events(
-    uow: Uow,
-    operation_id: str,
-    facts: Iterable[tuple[str, Mapping[str, Json]]],
-    step: str | None = None,
+    uow: Uow, operation_id: str, facts: Facts, step: str | None = None
 ) -> None:
     """Add facts to an operation in this order.
 
@@ -161,12 +158,12 @@ _BUSY: Final = exists().where(
 )
 _HELD: Final = select(func.count()).where(HOLDER.c.key == OPERATION.c.waits_for).scalar_subquery()
 _SIZE: Final = select(LIMIT.c.size).where(LIMIT.c.key == OPERATION.c.waits_for).scalar_subquery()
-_ABANDONED: Final = and_(
+ABANDONED: Final = and_(
     OPERATION.c.state.in_(AT_WORK),
     OPERATION.c.lease_until < DatabaseNow(),
     or_(OPERATION.c.waits_for.is_(None), func.coalesce(_SIZE, 1) > _HELD),
 )
-_WAITING: Final = and_(OPERATION.c.state == State.QUEUED, ~_BUSY)
+WAITING: Final = and_(OPERATION.c.state == State.QUEUED, ~_BUSY)
 _SEEN: Final = (
     OPERATION.c.id,
     OPERATION.c.fence,
@@ -181,7 +178,7 @@ async def claim_next(uow: Uow, hand: Hand, running: Collection[str] = ()) -> Cla
 
     What the caller itself still runs is left alone, even when its lease ran out unnoticed.
     """
-    for condition in (_ABANDONED, _WAITING):
+    for condition in (ABANDONED, WAITING):
         found = await uow.session.execute(
             select(*_SEEN)
             .where(condition, hand.knows, OPERATION.c.id.not_in(running))
@@ -197,7 +194,7 @@ async def claim_next(uow: Uow, hand: Hand, running: Collection[str] = ()) -> Cla
             "lease_until": DatabaseNow() + hand.lease_seconds,
             "waits_for": None,
         }
-        if condition is _WAITING:
+        if condition is WAITING:
             values["state"] = State.RUNNING if row.back_to is None else State.UNDOING
             values["started_at"] = row.started_at or clock.utc_now()
         same = (OPERATION.c.id == row.id, OPERATION.c.fence == row.fence)
@@ -212,27 +209,6 @@ async def claim_next(uow: Uow, hand: Hand, running: Collection[str] = ()) -> Cla
                 )
             return Claim(row.id, hand, row.fence + 1)
     return None
-
-
-async def note_unknown(uow: Uow, hand: Hand) -> None:
-    """Say of operations that could go on that no worker here knows their plan."""
-    session = uow.session
-    old = OPERATION.c.created_at < clock.utc_now() - timedelta(seconds=hand.lease_seconds)
-    rows = await session.execute(
-        select(OPERATION.c.id, OPERATION.c.kind, OPERATION.c.plan_version).where(
-            or_(_ABANDONED, _WAITING), ~hand.knows, old, OPERATION.c.waits_for.is_(None)
-        )
-    )
-    for row in list(rows):
-        waits = f"{PLAN}{row.kind}/{row.plan_version}"
-        await session.execute(
-            update(OPERATION).where(OPERATION.c.id == row.id).values(waits_for=waits)
-        )
-        text = (
-            f"No worker that runs now knows version {row.plan_version} of {row.kind}; it goes on "
-            "as soon as the version of Stead that accepted it, or a later one, is started"
-        )
-        await append_event(uow, row.id, "waiting", {"for": waits, "text": text})
 
 
 async def extend_leases(uow: Uow, hand: Hand, running: Iterable[str]) -> dict[str, bool]:
@@ -280,21 +256,16 @@ async def record(
     marks: Sequence["Mark"] = (),
     *,
     changes: Mapping[str, Any] | None = None,
-    facts: Sequence[tuple[str, Mapping[str, Json]]] = (),
+    facts: Facts = (),
 ) -> None:
     """Do as ``guard``, and write down what steps have come to, with an event for each.
 
     Further facts follow. Raises FencedError; then the unit of work must not be committed.
     """
-    told: list[_Fact] = [(mark.name, "step", {"state": mark.state}) for mark in marks]
+    told: list[_Fact] = [(m.name, "step", {"state": m.state}) for m in marks]
     told += [(None, kind, data) for kind, data in facts]
-    changed, *_ = await uow.run(
-        [
-            _guard(claim, changes or {}),
-            *_mark(claim.operation_id, marks),
-            *_tell(uow, claim.operation_id, told),
-        ]
-    )
+    done = [_guard(claim, changes or {}), *_mark(claim.operation_id, marks)]
+    changed, *_ = await uow.run([*done, *_tell(uow, claim.operation_id, told)])
     if changed != 1:
         raise FencedError(claim.operation_id)
 

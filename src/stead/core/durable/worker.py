@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from stead.core import log
 from stead.core.db import Database
-from stead.core.durable import requests, store
+from stead.core.durable import requests, store, unknown
 from stead.core.durable.plan import Plan
 from stead.core.durable.run import Run
 from stead.core.durable.store import FencedError, Hand
@@ -124,7 +124,7 @@ class Worker:
                 run.cancel()
         async with self._database.write() as uow:
             await requests.pass_deadlines(uow)
-            await store.note_unknown(uow, self._hand)
+            await unknown.note(uow, self._hand)
 
 
 def _pass(_kind: str, _step: str, _phase: str) -> None:
