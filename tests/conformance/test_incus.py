@@ -76,16 +76,9 @@ async def target(daemon: Incus) -> AsyncIterator[Target]:
 
 
 def connect(daemon: Incus) -> IncusDriver:
-    return IncusDriver(
-        client.connect(
-            daemon.url,
-            daemon.project,
-            certificate=daemon.certificate,
-            key=daemon.key,
-            server_certificate=daemon.server_certificate,
-        ),
-        daemon.pool,
-    )
+    tls = client.by_certificate(daemon.server_certificate)
+    client.identify(tls, daemon.certificate, daemon.key)
+    return IncusDriver(client.connect(daemon.url, daemon.project, tls), daemon.pool)
 
 
 @pytest.mark.timeout(330)

@@ -12,6 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol, runtime_checkable
 
 from stead.engines.values import (
+    Checked,
     Command,
     EngineTask,
     Finished,
@@ -23,7 +24,9 @@ from stead.engines.values import (
     Image,
     NetworkSpec,
     Snapshot,
+    Survey,
     TerminalSize,
+    Topic,
 )
 
 
@@ -209,4 +212,26 @@ class Events(Protocol):
         Nothing is replayed: enter, read the inventory, then follow. The stream raises
         Unreachable when the connection is lost; changes of that time are never told.
         """
+        ...
+
+
+@runtime_checkable
+class Surveys(Protocol):
+    """Makes maps of clusters. Nothing is changed by it."""
+
+    async def survey(self) -> Survey:
+        """Return what there is, as far as our credentials can see it.
+
+        What the engine refuses to tell is named in ``unseen``; it raises only when nothing
+        can be told at all.
+        """
+        ...
+
+
+@runtime_checkable
+class Examines(Protocol):
+    """Tests, by asking only, whether a cluster lets us do what we would do there."""
+
+    async def examine(self, topic: Topic) -> tuple[Checked, ...]:
+        """Return what was looked at, the good and the bad, one by one."""
         ...

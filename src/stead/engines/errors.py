@@ -50,11 +50,33 @@ class AuthRejectedError(EngineError):
     code = "engine.auth_rejected"
 
 
+class CertificateChangedError(AuthRejectedError):
+    """The host shows another certificate than the one we trust; it was sent nothing."""
+
+    code = "engine.certificate_changed"
+
+    def __init__(self, engine: str, expected: str, shown: str) -> None:
+        super().__init__(
+            f"The certificate of {engine} changed: expected {expected}, got {shown}",
+            hint="Compare it with the one shown on the host itself, then confirm the new one",
+        )
+        self.shown = shown
+
+
 class ForbiddenError(EngineError):
     """The engine knows us and refuses this."""
 
     kind = Kind.FORBIDDEN
     code = "engine.forbidden"
+
+
+class BlindError(ForbiddenError):
+    """The engine shows us fewer guests than there may be, because we lost a right.
+
+    Whoever took its answer for complete would believe that guests were deleted.
+    """
+
+    code = "engine.blind"
 
 
 class NotFoundError(EngineError):

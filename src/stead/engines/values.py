@@ -1,6 +1,7 @@
 """Plain values that cross the engine port; nothing native gets past a driver."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
 
@@ -189,3 +190,83 @@ class GuestEvent:
 
     name: str
     change: Change
+
+
+class Topic(StrEnum):
+    """What a test of a cluster looks at, in this order."""
+
+    VERSION = "version"
+    RIGHTS = "rights"
+    STORAGES = "storages"
+    NETWORKS = "networks"
+    CLOCK = "clock"
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One thing that a test looked at. ``disables`` names what does not work without it."""
+
+    topic: Topic
+    name: str
+    ok: bool
+    text: str = ""
+    disables: tuple[str, ...] = ()
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFacts:
+    """A host of a cluster. Numbers that nobody tells are None."""
+
+    name: str
+    online: bool
+    cores: int | None = None
+    memory_mb: int | None = None
+    memory_used_mb: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StorageFacts:
+    """A storage as one node has it; a shared one is the same on all of them.
+
+    ``needed`` says that disks of guests are on it, or that ours go there.
+    """
+
+    name: str
+    node: str
+    kind: str
+    usable: bool = True
+    shared: bool = False
+    needed: bool = False
+    total_gb: int | None = None
+    used_gb: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GuestFacts:
+    """What only a survey tells of a guest; None where the engine does not say.
+
+    ``addresses`` are those it took. A guest without backup or snapshot has an empty moment only
+    where ``backups_known`` or ``snapshots_known`` says that somebody looked.
+    """
+
+    guest: Guest
+    addresses: tuple[str, ...] = ()
+    privileged: bool | None = None
+    backups_known: bool = False
+    newest_backup: datetime | None = None
+    snapshots_known: bool = False
+    oldest_snapshot: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """A map of a cluster, made by asking only. What cannot be found out is left out or None."""
+
+    nodes: tuple[NodeFacts, ...] = ()
+    storages: tuple[StorageFacts, ...] = ()
+    guests: tuple[GuestFacts, ...] = ()
+    quorate: bool | None = None
+    unsupported: str = ""
+    certificate_expires_at: datetime | None = None
+    unseen: tuple[str, ...] = ()

@@ -11,9 +11,8 @@ from tests.proxmox.double import Double
 from tests.support.proxmox import TEMPLATE, cluster, open_driver
 from tests.support.virtual import in_virtual_time, virtual_driver
 
-from stead.engines import errors
+from stead.engines import errors, trust
 from stead.engines.capabilities import Ability
-from stead.engines.drivers.proxmox import trust
 from stead.engines.drivers.proxmox.client import ProxmoxClient, open_http
 from stead.engines.drivers.proxmox.connecting import driver, site
 from stead.engines.drivers.proxmox.driver import ProxmoxDriver
@@ -87,7 +86,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused_by_default(
 
 
 async def test_the_shown_fingerprint_is_the_one_to_trust(double: Double):
-    assert await trust.shown_fingerprint("127.0.0.1", double.port) == double.fingerprint
+    assert (await trust.shown("127.0.0.1", double.port)).fingerprint == double.fingerprint
     assert double.calls == []
 
 

@@ -11,7 +11,7 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect as open_socket
 from websockets.exceptions import InvalidHandshake
 
-from stead.engines import errors
+from stead.engines import errors, trust
 from stead.engines.drivers.incus.errors import translate
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
@@ -192,24 +192,36 @@ class IncusClient:
             raise _broken(doing, error) from error
 
 
-def connect(
-    url: str, project: str, *, certificate: Path, key: Path, server_certificate: Path
-) -> IncusClient:
-    """Return a client that trusts exactly this server certificate."""
+def by_certificate(server_certificate: Path) -> ssl.SSLContext:
+    """Trust exactly this server certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     # The server's certificate is pinned, so its names do not matter.
     context.check_hostname = False
     context.load_verify_locations(cafile=server_certificate)
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    context.load_cert_chain(certificate, key)
+    return context
+
+
+def identify(tls: ssl.SSLContext, certificate: Path, key: Path) -> None:
+    """Let us be known by a certificate. Raises Invalid for what is none, or not its key."""
+    try:
+        tls.load_cert_chain(certificate, key, password="")
+    except (ssl.SSLError, ValueError) as error:
+        raise errors.InvalidError(
+            "The client certificate and its key cannot be used together", native=str(error)
+        ) from error
+
+
+def connect(url: str, project: str, tls: ssl.SSLContext) -> IncusClient:
+    """Return a client that trusts, and is known, as this context says."""
     http = httpx.AsyncClient(
         base_url=url,
-        verify=context,
+        verify=tls,
         timeout=_TIMEOUT,
         limits=httpx.Limits(max_connections=64, max_keepalive_connections=16),
         trust_env=False,
     )
-    return IncusClient(http, project, context)
+    return IncusClient(http, project, tls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +233,8 @@ class FileAnswer:
 
 
 def _broken(doing: str, error: httpx.TransportError) -> errors.EngineError:
+    if (other := trust.changed(error, "Incus")) is not None:
+        return other
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
         return _unreachable(doing, error)
     return errors.OutcomeUnknownError(

@@ -82,18 +82,35 @@ class Missing:
         return f"{self.need.privilege} on {self.path}"
 
 
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """One privilege that we looked for."""
+
+    missing: Missing
+    held: bool
+
+
 async def check(client: ProxmoxClient, site: Site, storage: str = "") -> tuple[Missing, ...]:
     """Return what is missing, judged by what Proxmox says of our own token."""
+    return tuple(one.missing for one in await review(client, site, storage) if not one.held)
+
+
+async def review(client: ProxmoxClient, site: Site, storage: str = "") -> tuple[Reviewed, ...]:
+    """Return every privilege that we use, and whether our token holds it."""
     needs = (*NEEDS, *INJECTION_NEEDS)
     paths = {need.place: _path(need.place, site, storage) for need in needs}
     held = dict(
         zip(paths, await asyncio.gather(*(_held(client, p) for p in paths.values())), strict=True)
     )
     return tuple(
-        Missing(need, paths[need.place])
+        Reviewed(Missing(need, paths[need.place]), need.privilege in held[need.place])
         for need in needs
-        if need.privilege not in held[need.place]
     )
+
+
+async def sees_guests(client: ProxmoxClient, site: Site) -> bool:
+    """Tell whether our token may see the guests: without that their list is empty, not refused."""
+    return "VM.Audit" in await _held(client, _path(_GUEST, site, ""))
 
 
 def lacking(missing: tuple[Missing, ...], feature: str) -> str:

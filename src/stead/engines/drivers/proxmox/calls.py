@@ -97,6 +97,8 @@ CT_FW_ADD: Final = _call(
 )
 CT_FW_DELETE: Final = _call("DELETE", "/nodes/{node}/lxc/{vmid}/firewall/rules/{pos}", "digest")
 
+CT_INTERFACES: Final = _call("GET", "/nodes/{node}/lxc/{vmid}/interfaces")
+
 VM_CONFIG: Final = _call("GET", "/nodes/{node}/qemu/{vmid}/config", "current")
 VM_UPDATE: Final = _call(
     "PUT",
@@ -119,6 +121,8 @@ VM_CLONE: Final = _call(
 VM_FEATURE: Final = _call("GET", "/nodes/{node}/qemu/{vmid}/feature", "feature snapname")
 VM_RESIZE: Final = _call("PUT", "/nodes/{node}/qemu/{vmid}/resize", "disk size")
 
+VM_SNAPSHOTS: Final = _call("GET", "/nodes/{node}/qemu/{vmid}/snapshot")
+
 VZDUMP: Final = _call(
     "POST", "/nodes/{node}/vzdump", "vmid storage mode compress remove notes-template"
 )
@@ -126,6 +130,7 @@ STORAGES: Final = _call("GET", "/nodes/{node}/storage", "enabled content")
 STORAGE_CONTENT: Final = _call("GET", "/nodes/{node}/storage/{storage}/content", "content vmid")
 VOLUME_DELETE: Final = _call("DELETE", "/nodes/{node}/storage/{storage}/content/{volume}")
 
+NODE_TIME: Final = _call("GET", "/nodes/{node}/time")
 NETWORK: Final = _call("GET", "/nodes/{node}/network", "type")
 BRIDGE_CREATE: Final = _call("POST", "/nodes/{node}/network", "iface type cidr autostart comments")
 BRIDGE_DELETE: Final = _call("DELETE", "/nodes/{node}/network/{iface}")

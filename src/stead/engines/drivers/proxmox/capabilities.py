@@ -36,13 +36,11 @@ _LIMITS: Final = {
 
 async def record(engine: Engine, pool: str) -> Capabilities:
     """Return the record for a storage, the default one if none is named. Raises NotFound."""
-    version = table(await engine.client.call(calls.VERSION, "describe itself"))
+    old = await too_old(engine)
     storage, kind = await _storage(engine, pool or engine.site.storage)
     missing, filters = await asyncio.gather(
         access.check(engine.client, engine.site, storage), _filters(engine)
     )
-    release = number(str(version.get("version", "0")).partition(".")[0])
-    old = "" if release >= _OLDEST else f"Proxmox VE {release} is older than {_OLDEST}"
     entries = [
         *_FIXED,
         _judge(Ability.CONTAINERS, missing, old),
@@ -59,6 +57,13 @@ async def record(engine: Engine, pool: str) -> Capabilities:
         _networks(missing),
     ]
     return Capabilities(tuple(entries), pool=storage)
+
+
+async def too_old(engine: Engine) -> str:
+    """Return why this version of Proxmox is not supported, or nothing when it is."""
+    version = table(await engine.client.call(calls.VERSION, "describe itself"))
+    release = number(str(version.get("version", "0")).partition(".")[0])
+    return "" if release >= _OLDEST else f"Proxmox VE {release} is older than {_OLDEST}"
 
 
 def _judge(ability: Ability, missing: tuple[Missing, ...], reason: str) -> Capability:

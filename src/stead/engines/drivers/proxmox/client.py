@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import httpx
 
-from stead.engines import errors
+from stead.engines import errors, trust
 from stead.engines.drivers.proxmox import errors as native
 from stead.engines.drivers.proxmox.calls import Call
 
@@ -190,6 +190,9 @@ def _body(response: httpx.Response) -> Json:
 
 def _broken(error: httpx.TransportError, doing: str, *, changes: bool) -> errors.EngineError:
     never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+    other = trust.changed(error, "Proxmox")
+    if other is not None:
+        return other
     if never_sent or not changes:
         pinned = isinstance(error.__cause__, ssl.SSLError) or "certificate" in str(error).lower()
         if pinned and never_sent:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from stead.engines.drivers.proxmox import trust
+from stead.engines import trust
 from stead.engines.drivers.proxmox.client import Credentials, ProxmoxClient, open_http
 from stead.engines.drivers.proxmox.directory import Directory
 from stead.engines.drivers.proxmox.driver import ProxmoxDriver

@@ -7,7 +7,7 @@ read once and again whenever its line in the list changes.
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from stead.engines import errors
@@ -55,6 +55,13 @@ class Directory:
         there = {number(row.get("vmid")) for row in listed}
         self._read = {vmid: read for vmid, read in self._read.items() if vmid in there}
         return tuple(found for found in seen if found is not None)
+
+    async def known(self, found: Found) -> Found:
+        """Return a guest with its settings, whosever it is; as it was when they are kept back."""
+        if found.config:
+            return found
+        async with self._gate:
+            return await self._look(found) or found
 
     async def settled(self, limit_seconds: float = 60) -> tuple[Found, ...]:
         """Return all of them, once it is clear whose those are that are just being made.
@@ -149,11 +156,12 @@ class Directory:
         family = BY_NATIVE[str(row.get("type"))]
         vmid = number(row.get("vmid"))
         found = Found(vmid, str(row.get("node", "")), family.kind, row)
-        if vmid not in self._vmids and mapping.MARK not in str(row.get("tags", "")):
-            return found
         read = self._read.get(vmid)
         if read and read.shape == _shape(row) and self.pace.now() - read.at < _FRESH_SECONDS:
             return Found(vmid, found.node, found.kind, row, read.found.config, read.found.record)
+        if vmid not in self._vmids and mapping.MARK not in str(row.get("tags", "")):
+            # Nobody of ours: only surveys ask more about it.
+            return replace(found, config=read.found.config) if read else found
         async with self._gate:
             return await self._look(found)
 

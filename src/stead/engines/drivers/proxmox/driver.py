@@ -10,7 +10,7 @@ from typing import Final
 
 from stead.engines import errors, limits
 from stead.engines.capabilities import Capabilities
-from stead.engines.drivers.proxmox import calls, capabilities, mapping, tasks
+from stead.engines.drivers.proxmox import calls, capabilities, mapping, sight, tasks
 from stead.engines.drivers.proxmox.client import Param, rows, table
 from stead.engines.drivers.proxmox.engine import DONE
 from stead.engines.drivers.proxmox.families import BY_KIND
@@ -25,6 +25,7 @@ from stead.engines.drivers.proxmox.pools import PoolCalls
 from stead.engines.drivers.proxmox.resize import ResizeCalls
 from stead.engines.drivers.proxmox.snapshots import SnapshotCalls, restoring
 from stead.engines.drivers.proxmox.stored import StoredBackupCalls
+from stead.engines.drivers.proxmox.surveying import SurveyCalls
 from stead.engines.drivers.proxmox.tasks import Upid
 from stead.engines.drivers.proxmox.usage import UsageCalls
 from stead.engines.values import EngineTask, Guest, GuestSpec, GuestState, Health
@@ -42,6 +43,7 @@ class ProxmoxDriver(
     StoredBackupCalls,
     FirewallCalls,
     PoolCalls,
+    SurveyCalls,
 ):
     """Implements the engine port for one cluster."""
 
@@ -59,7 +61,9 @@ class ProxmoxDriver(
 
     async def inventory(self) -> tuple[Guest, ...]:
         directory = self.engine.directory
-        seen = [found for found in await directory.survey() if not mapping.is_image(found)]
+        everybody = await directory.survey()
+        await sight.require(self.engine, everybody)
+        seen = [found for found in everybody if not mapping.is_image(found)]
         states = await asyncio.gather(*(directory.listed_state(found) for found in seen))
         return tuple(mapping.guest(*pair) for pair in zip(seen, states, strict=True))
 

@@ -31,6 +31,8 @@ class Engine:
     scheduler: Scheduler
     site: Site
     held: set[asyncio.Task[None]] = field(default_factory=set)
+    # The guests of the last list that could be believed.
+    seen: frozenset[int] | None = None
 
     async def run(
         self, who: str, locks: tuple[Lock, ...], ask: Callable[[], Awaitable[Upid | None]]

@@ -27,6 +27,7 @@ class Family:
     delete: Call
     clone: Call
     resize: Call
+    snapshots: Call
 
 
 CONTAINERS: Final = Family(
@@ -42,6 +43,7 @@ CONTAINERS: Final = Family(
     delete=calls.CT_DELETE,
     clone=calls.CT_CLONE,
     resize=calls.CT_RESIZE,
+    snapshots=calls.CT_SNAPSHOTS,
 )
 VMS: Final = Family(
     kind=GuestKind.VM,
@@ -56,6 +58,7 @@ VMS: Final = Family(
     delete=calls.VM_DELETE,
     clone=calls.VM_CLONE,
     resize=calls.VM_RESIZE,
+    snapshots=calls.VM_SNAPSHOTS,
 )
 BY_NATIVE: Final = {family.native: family for family in (CONTAINERS, VMS)}
 BY_KIND: Final = {family.kind: family for family in (CONTAINERS, VMS)}
