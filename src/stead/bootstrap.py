@@ -31,8 +31,10 @@ from stead.entrypoints.local import run, settings as chosen_settings
 from stead.entrypoints.plant import Plant, lay_ground
 from stead.entrypoints.serve import serve
 from stead.identity import public as identity
-from stead.infra import public as infra
-from stead.infra.watchers import Watcher
+from stead.infra import public as infra, workflows as infra_workflows
+from stead.infra.company import Company
+from stead.infra.connecting import Connecting
+from stead.infra.fleet import Fleet
 from stead.operations import public as operations, workflows as operation_workflows
 from stead.platform import public as platform, workflows as platform_workflows
 
@@ -82,9 +84,12 @@ async def assemble(
     deploy, remove = workflows.deploy_plan(tools), workflows.remove_plan(tools)
     adopt, forget = adoption.adopt_plan(tools), adoption.forget_plan(tools)
     look = platform_workflows.look_plan(base.database, engine)
+    fleet = Fleet(base.database, base.vault, {cluster_id: engine})
+    tests = Connecting(base.vault, infra_workflows.check_plan(fleet))
     services = Provided()
     doors = identity.local_doors(base.database, base.vault)
-    for service in (base.database, base.vault, base.heads, blobs, packages, settings, doors):
+    own = (base.database, base.vault, base.heads, blobs, packages, settings, doors)
+    for service in (*own, fleet, tests):
         services.add(service)
     services.add(
         deployments.Deployments(
@@ -102,15 +107,13 @@ async def assemble(
     services.add(platform.Platform(look))
     services.add(Outbound())
     purge = operation_workflows.purge_plan(base.database)
-    plans = (deploy, remove, adopt, forget, look, purge)
+    plans = (deploy, remove, adopt, forget, look, tests.check_plan, purge)
     services.add(operations.Plans.of(plans))
     owner = f"{socket.gethostname()}:{os.getpid()}"
     worker = Worker(base.database, plans, owner=owner, checkpoint=checkpoint)
     nightly = operation_workflows.purge_schedule(purge, settings.server.keep_operations_days)
     timer = partial(schedule.run, base.database, (nightly,))
-    watch = partial(
-        Watcher(base.database, engine, cluster_id, name=owner).run, alone=base.database.sqlite
-    )
+    watch = partial(Company(fleet, owner).run, alone=base.database.sqlite)
     return Plant(base, services, worker, (timer, watch, *_company(engine, services)))
 
 

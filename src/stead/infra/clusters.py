@@ -13,20 +13,24 @@ from stead.engines.capabilities import Capabilities
 from stead.engines.values import Health
 from stead.infra import inventory, news, repository
 from stead.infra.errors import NothingToAcceptError
-from stead.infra.models import ClaimRow, ClusterRow, SightingRow
+from stead.infra.models import ClaimRow, ClusterRow, SightingRow, SurveyRow
 from stead.infra.news import Item, Kind
-from stead.infra.rules import SHOWN, Standing
+from stead.infra.rules import SHOWN, Mode, Standing
 from stead.infra.schemas import (
     AmountOut,
     CapabilityOut,
     CapacityOut,
+    CheckOut,
     ClusterDetailOut,
     ClusterOut,
     EventOut,
+    FindingOut,
     GuestOut,
     GuestsOut,
     MaintenanceIn,
     MaintenanceOut,
+    NodeOut,
+    StorageOut,
 )
 from stead.kit import clock
 
@@ -42,16 +46,28 @@ _AGREEABLE: Final = frozenset({Standing.CHANGED, Standing.MOVED})
 async def list_(uow: Uow, actor: Actor) -> list[ClusterOut]:
     """Return every cluster by name."""
     authz.enter(actor, Action.PLATFORM_READ)
-    return [await _describe(uow, row) for row in await repository.clusters(uow)]
+    return [await describe(uow, row) for row in await repository.clusters(uow)]
 
 
 async def get_(uow: Uow, actor: Actor, name_or_id: str) -> ClusterDetailOut:
     """Return all about one cluster, by its name or id."""
     authz.enter(actor, Action.PLATFORM_READ)
-    row = await _get(uow, name_or_id)
-    found = await _describe(uow, row)
+    row = await find(uow, name_or_id)
+    found = await describe(uow, row)
+    survey = await repository.survey(uow, row.id) or SurveyRow(
+        nodes=[], storages=[], findings=[], checks=[]
+    )
     return ClusterDetailOut(
         **found.model_dump(),
+        options=row.options,
+        fingerprint=row.fingerprint or "",
+        connected_by=row.connected_by or "",
+        surveyed_at=survey.at,
+        node_facts=[NodeOut(**one) for one in survey.nodes],
+        storages=[StorageOut(**one) for one in survey.storages],
+        findings=[FindingOut(**one) for one in survey.findings],
+        checked_at=survey.checked_at,
+        checks=[CheckOut(**one) for one in survey.checks],
         capabilities=[CapabilityOut(**entry) for entry in row.capabilities],
         capacity=await _capacity(uow, row.id),
         events=[
@@ -66,7 +82,7 @@ async def list_guests(
 ) -> GuestsOut:
     """Return a page of guests by name; released ones are nobody's business any more."""
     authz.enter(actor, Action.PLATFORM_READ)
-    row = await _get(uow, name_or_id)
+    row = await find(uow, name_or_id)
     after = inventory.clean(after, 255)
     found = await repository.page_of_guests(uow, row.id, standing or "", after, limit + 1)
     items = [_guest(row, sighting, claim) for sighting, claim in found[:limit]]
@@ -82,7 +98,7 @@ async def set_maintenance(
 ) -> ClusterOut:
     """Let a cluster take nothing new, or take it again; twice is fine."""
     authz.enter(actor, Action.PLATFORM_MANAGE)
-    row = await _get(uow, name_or_id)
+    row = await find(uow, name_or_id)
     reason = inventory.clean(asked.reason.strip(), 200) if asked.on else ""
     if (row.maintenance, row.maintenance_reason or "") != (asked.on, reason):
         row.maintenance, row.maintenance_reason = asked.on, reason
@@ -91,13 +107,13 @@ async def set_maintenance(
         because = f": {reason}" if reason else ""
         item = Item(Kind.MAINTENANCE, f"{actor.name} {verb} the maintenance{because}")
         await news.tell(uow, row.id, [item])
-    return await _describe(uow, row)
+    return await describe(uow, row)
 
 
 async def accept(uow: Uow, actor: Actor, name_or_id: str, guest: str) -> GuestOut:
     """Take a guest that was changed or moved as it is now; nothing is changed on the engine."""
     authz.enter(actor, Action.PLATFORM_MANAGE)
-    row = await _get(uow, name_or_id)
+    row = await find(uow, name_or_id)
     guest = inventory.clean(guest, 255)
     sighting = await repository.find_sighting(uow, row.id, guest)
     claim = await repository.find_claim(uow, row.id, guest)
@@ -140,7 +156,9 @@ async def note_answer(
 
 async def note_failure(uow: Uow, cluster_id: str, state: str, message: str) -> None:
     """Write down why nothing can be heard from a cluster. What is known about guests stays."""
-    row = await repository.get_cluster(uow, cluster_id)
+    row = await repository.look_up(uow, cluster_id)
+    if row is None:
+        return
     error = inventory.clean(message, _ERROR_LENGTH)
     if row.state != state:
         row.state, row.state_since = state, clock.utc_now()
@@ -148,18 +166,21 @@ async def note_failure(uow: Uow, cluster_id: str, state: str, message: str) -> N
     row.last_error = error
 
 
-async def _get(uow: Uow, name_or_id: str) -> ClusterRow:
+async def find(uow: Uow, name_or_id: str) -> ClusterRow:
+    """Return a cluster by its name or id. Raises NotFound."""
     row = await repository.find_cluster(uow, inventory.clean(name_or_id, 60))
     if row is None:
         raise NotFoundError("There is no such cluster")
     return row
 
 
-async def _describe(uow: Uow, row: ClusterRow) -> ClusterOut:
+async def describe(uow: Uow, row: ClusterRow) -> ClusterOut:
+    """Return what everybody who may look at clusters is shown of one."""
     return ClusterOut(
         id=row.id,
         name=row.name,
         engine=row.engine,
+        mode=Mode(row.mode),
         simulated=row.simulated,
         state=_state(row),
         state_since=row.state_since,
@@ -205,6 +226,7 @@ def _amount(cores: int, memory_mb: int, disk_gb: int) -> AmountOut:
 
 
 def _guest(cluster: ClusterRow, row: SightingRow, claim: ClaimRow | None) -> GuestOut:
+    facts = row.facts or {}
     return GuestOut(
         name=row.native_name,
         standing=Standing(row.standing),
@@ -212,7 +234,7 @@ def _guest(cluster: ClusterRow, row: SightingRow, claim: ClaimRow | None) -> Gue
         state=row.state,
         kind=row.kind,
         node=row.node,
-        addresses=row.addresses,
+        addresses=list(dict.fromkeys([*row.addresses, *facts.get("addresses", [])])),
         cores=row.cores,
         memory_mb=row.memory_mb,
         disk_gb=row.disk_gb,
@@ -220,4 +242,6 @@ def _guest(cluster: ClusterRow, row: SightingRow, claim: ClaimRow | None) -> Gue
         claimed_by=claim.owner if claim is not None else "",
         first_seen_at=row.first_seen_at,
         last_seen_at=row.last_seen_at if row.missed else cluster.looked_at,
+        tags=facts.get("tags", []),
+        risks=facts.get("marks", []),
     )

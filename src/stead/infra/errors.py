@@ -22,3 +22,45 @@ class NothingToAcceptError(SteadError):
 
     kind = Kind.CONFLICT
     code = "infra.nothing_to_accept"
+
+
+class ClusterExistsError(SteadError):
+    """The name is taken, or this very cluster is connected already."""
+
+    kind = Kind.CONFLICT
+    code = "infra.cluster_exists"
+
+
+class ClusterNameError(SteadError):
+    """The name cannot be a cluster's."""
+
+    kind = Kind.INVALID
+    code = "infra.cluster_name"
+
+
+class NotConfirmedError(SteadError):
+    """Nobody has confirmed the cluster's certificate yet."""
+
+    kind = Kind.INVALID
+    code = "infra.certificate_not_confirmed"
+
+
+class EmbeddedError(SteadError):
+    """The cluster is the one that the server's own settings name."""
+
+    kind = Kind.CONFLICT
+    code = "infra.embedded"
+
+
+class ReadOnlyError(SteadError):
+    """The cluster is only looked at; nobody has let Stead change anything there."""
+
+    kind = Kind.CONFLICT
+    code = "infra.read_only"
+
+
+class StillInUseError(SteadError):
+    """There are guests of ours on the cluster."""
+
+    kind = Kind.CONFLICT
+    code = "infra.still_in_use"

@@ -34,6 +34,27 @@ class ClusterRow(Base):
     maintenance_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     watcher: Mapped[str | None] = mapped_column(String(120))
     watched_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    mode: Mapped[str] = mapped_column(String(12), default="embedded", server_default="embedded")
+    # Never secrets: those are in the vault, under the cluster's id.
+    options: Mapped[dict[str, str]] = mapped_column(JSON, default=dict, server_default="{}")
+    fingerprint: Mapped[str | None] = mapped_column(String(95))
+    # Grows with each change of how the cluster is reached.
+    revision: Mapped[int] = mapped_column(default=0, server_default="0")
+    connected_by: Mapped[str | None] = mapped_column(String(120))
+
+
+class SurveyRow(Base):
+    """What the last survey of a cluster found, and what the last test of it said."""
+
+    __tablename__ = "cluster_survey"
+
+    cluster_id: Mapped[str] = mapped_column(ForeignKey("cluster.id"), primary_key=True)
+    at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    nodes: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    storages: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    findings: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
+    checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    checks: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
 
 
 class SightingRow(Base):
@@ -64,6 +85,8 @@ class SightingRow(Base):
     standing: Mapped[str] = mapped_column(String(12), default="known")
     reason: Mapped[str] = mapped_column(String(400), default="")
     released_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # What only surveys find out: addresses that it took, backups, and so on.
+    facts: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class ClaimRow(Base):

@@ -10,6 +10,8 @@ from stead.infra import repository
 from stead.infra.models import ClusterEventRow
 from stead.kit import clock, ids
 
+# Published when clusters come, go, or are reached otherwise.
+CLUSTERS: Final = "clusters"
 # More than this at once is told in one sentence for each kind.
 MANY: Final = 100
 _NAMED: Final = 3
@@ -33,6 +35,8 @@ class Kind(StrEnum):
     AWAY = "away"
     BACK = "back"
     MAINTENANCE = "maintenance"
+    CONNECTED = "connected"
+    RISK = "risk"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import delete, func, or_, select, update
 
 from stead.core.db import Uow
-from stead.infra.models import ClaimRow, ClusterEventRow, ClusterRow, SightingRow
+from stead.infra.models import ClaimRow, ClusterEventRow, ClusterRow, SightingRow, SurveyRow
 from stead.infra.rules import Standing
 
 
@@ -19,6 +19,22 @@ async def find_cluster_by_name(uow: Uow, name: str) -> ClusterRow | None:
 
 async def get_cluster(uow: Uow, cluster_id: str) -> ClusterRow:
     return await uow.session.get_one(ClusterRow, cluster_id)
+
+
+async def look_up(uow: Uow, cluster_id: str) -> ClusterRow | None:
+    return await uow.session.get(ClusterRow, cluster_id)
+
+
+async def survey(uow: Uow, cluster_id: str) -> SurveyRow | None:
+    return await uow.session.get(SurveyRow, cluster_id)
+
+
+async def ensure_survey(uow: Uow, cluster_id: str) -> SurveyRow:
+    row = await survey(uow, cluster_id)
+    if row is None:
+        row = SurveyRow(cluster_id=cluster_id, nodes=[], storages=[], findings=[], checks=[])
+        uow.session.add(row)
+    return row
 
 
 async def delete_claims_of(uow: Uow, owner: str) -> None:

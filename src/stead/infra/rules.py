@@ -1,5 +1,6 @@
 """Pure rules of the inventory: what a guest that was seen means against the claim on it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,6 +9,14 @@ from typing import Final, TypeAlias
 Definition: TypeAlias = dict[str, int | str | list[str]]
 # A guest is gone once this many complete looks in a row did not find it.
 GONE_AFTER: Final = 2
+
+
+class Mode(StrEnum):
+    """What Stead does with a cluster. An embedded one is named by the server's settings."""
+
+    EMBEDDED = "embedded"
+    READ_ONLY = "read_only"
+    MANAGED = "managed"
 
 
 class Standing(StrEnum):
@@ -43,6 +52,15 @@ _WORDS: Final[Mapping[str, str]] = {
     "addresses": "addresses",
     "mac": "MAC",
 }
+
+
+# Words that mean something else in an address of ours, and the embedded cluster's name.
+_TAKEN: Final = frozenset({"connect", "engines", "local", "probe"})
+
+
+def is_name(text: str) -> bool:
+    """Tell whether a cluster may be called that."""
+    return re.fullmatch(r"[a-z][a-z0-9-]{0,39}", text) is not None and text not in _TAKEN
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field
 
 from stead.core.answers import Versioned
-from stead.infra.rules import Standing
+from stead.infra.rules import Mode, Standing
 
 
 class CapabilityOut(BaseModel):
@@ -53,7 +53,9 @@ class ClusterOut(Versioned):
     """A cluster as its watcher last heard from it.
 
     ``state`` is ``new`` before the first answer, ``ok``, ``away`` (nothing answers), ``refused``
-    (it does not accept our credentials), ``failing``, or ``unwatched`` when nobody looks.
+    (it does not accept our credentials), ``certificate`` (it shows another one than the
+    confirmed one), ``blind`` (we may not see its guests), ``failing``, or ``unwatched`` when
+    nobody looks. A ``read_only`` cluster is looked at and never changed.
     """
 
     # What the watcher says of it; everything else is said by people.
@@ -69,12 +71,19 @@ class ClusterOut(Versioned):
             "capabilities",
             "capacity",
             "events",
+            "surveyed_at",
+            "node_facts",
+            "storages",
+            "findings",
+            "checked_at",
+            "checks",
         }
     )
 
     id: str
     name: str
     engine: str
+    mode: Mode
     simulated: bool
     state: str
     state_since: datetime | None
@@ -95,9 +104,65 @@ class EventOut(BaseModel):
     text: str
 
 
-class ClusterDetailOut(ClusterOut):
-    """A cluster with what it can do, what it carries and what happened on it lately."""
+class NodeOut(BaseModel):
+    """A host as the last survey found it; what nobody tells is null."""
 
+    name: str
+    online: bool
+    cores: int | None
+    memory_mb: int | None
+    memory_used_mb: int | None
+
+
+class StorageOut(BaseModel):
+    """A storage as one node has it."""
+
+    name: str
+    node: str
+    kind: str
+    usable: bool
+    shared: bool
+    needed: bool
+    total_gb: int | None
+    used_gb: int | None
+
+
+class FindingOut(BaseModel):
+    """A risk: how bad it is, what it concerns, and what to do about it."""
+
+    code: str
+    severity: str
+    subject: str
+    text: str
+    fix: str
+
+
+class CheckOut(BaseModel):
+    """One thing that the last test looked at, and what does not work without it."""
+
+    topic: str
+    name: str
+    ok: bool
+    text: str
+    disables: list[str]
+    fix: str
+
+
+class ClusterDetailOut(ClusterOut):
+    """A cluster with what it can do, what it carries and what happened on it lately.
+
+    ``options`` are how it was connected; secrets are never among them.
+    """
+
+    options: dict[str, str]
+    fingerprint: str
+    connected_by: str
+    surveyed_at: datetime | None
+    node_facts: list[NodeOut]
+    storages: list[StorageOut]
+    findings: list[FindingOut]
+    checked_at: datetime | None
+    checks: list[CheckOut]
     capabilities: list[CapabilityOut]
     capacity: CapacityOut
     events: list[EventOut]
@@ -120,6 +185,8 @@ class GuestOut(BaseModel):
     claimed_by: str
     first_seen_at: datetime | None
     last_seen_at: datetime | None
+    tags: list[str]
+    risks: list[str]
 
 
 class GuestsOut(BaseModel):
@@ -128,3 +195,85 @@ class GuestsOut(BaseModel):
     items: list[GuestOut]
     following: str
     counts: dict[Standing, int]
+
+
+class FieldOut(BaseModel):
+    """An option that an engine's clusters are connected with. Secret ones are never shown."""
+
+    name: str
+    label: str
+    help: str
+    required: bool
+    secret: bool
+    multiline: bool
+    default: str
+
+
+class EngineOut(BaseModel):
+    """An engine whose clusters can be connected.
+
+    ``address`` names the option with the URL; it is empty where no network is between.
+    """
+
+    engine: str
+    title: str
+    address: str
+    pin: str
+    fields: list[FieldOut]
+
+
+class ProbeIn(BaseModel):
+    """Where to look at a certificate."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    engine: str = Field(max_length=20, examples=["simulator"])
+    options: dict[str, str] = Field(default={}, max_length=40)
+
+
+class ProbeOut(BaseModel):
+    """The certificate that an address shows, for a person to compare on the host itself.
+
+    All but the engine is empty where there is none. ``trusted`` is what was confirmed before.
+    """
+
+    engine: str
+    host: str = ""
+    port: int = 0
+    fingerprint: str = ""
+    subject: str = ""
+    issuer: str = ""
+    expires_at: datetime | None = None
+    trusted: str = ""
+
+
+class CertificateIn(BaseModel):
+    """The fingerprint that was compared."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    fingerprint: str = Field(max_length=200, examples=["AB" * 32])
+
+
+class NewClusterIn(BaseModel):
+    """A cluster to connect, with the fingerprint of the certificate that was compared."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(max_length=40)
+    engine: str = Field(max_length=20, examples=["simulator"])
+    options: dict[str, str] = Field(default={}, max_length=40)
+    fingerprint: str = Field(default="", max_length=200)
+
+
+class ConnectedOut(BaseModel):
+    """The cluster on record, and the operation that tests it."""
+
+    cluster: ClusterOut
+    operation_id: str
+
+
+class TestOut(BaseModel):
+    """The operation that tests a cluster."""
+
+    operation_id: str

@@ -7,7 +7,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from stead.infra.rules import SHOWN, Standing
-from stead.infra.schemas import CapabilityOut, ClusterOut
+from stead.infra.schemas import CapabilityOut, CheckOut, ClusterOut, FindingOut
 from stead.ui.models import Badge, Problem, Tone
 
 _STATES: Final[Mapping[str, Badge]] = {
@@ -15,6 +15,8 @@ _STATES: Final[Mapping[str, Badge]] = {
     "new": Badge("Not heard from yet", Tone.BUSY, "spin"),
     "away": Badge("Does not answer", Tone.BAD, "cross"),
     "refused": Badge("Refuses us", Tone.BAD, "cross"),
+    "certificate": Badge("Certificate changed", Tone.BAD, "warn"),
+    "blind": Badge("Shows us too little", Tone.BAD, "warn"),
     "failing": Badge("Driver fails", Tone.BAD, "warn"),
     "unwatched": Badge("Nobody looks", Tone.BAD, "warn"),
 }
@@ -30,9 +32,16 @@ _VERDICTS: Final[Mapping[str, Badge]] = {
     "no": Badge("No", Tone.QUIET, "cross"),
     "limited": Badge("Limited", Tone.BUSY, "warn"),
 }
+_SEVERITIES: Final[Mapping[str, Badge]] = {
+    "bad": Badge("Bad", Tone.BAD, "cross"),
+    "warning": Badge("Warning", Tone.BUSY, "warn"),
+    "note": Badge("Note", Tone.QUIET, "ring"),
+}
 _HINTS: Final[Mapping[str, str]] = {
     "away": "Check that the engine runs and can be reached. Stead tries again by itself.",
     "refused": "Renew Stead's access on the engine. Stead tries again by itself.",
+    "certificate": "Nothing is sent there until somebody confirms the new certificate below.",
+    "blind": "Give Stead's token back what it lacks. Stead tries again by itself.",
     "failing": "The server's log says more. Stead tries again by itself.",
     "unwatched": "Check that stead serve runs and that its worker is not stuck.",
 }
@@ -74,6 +83,16 @@ def standing(one: Standing) -> Badge:
 def verdict(one: CapabilityOut) -> Badge:
     """Return whether a cluster can do something."""
     return _VERDICTS.get(one.verdict, Badge(one.verdict, Tone.QUIET, "ring"))
+
+
+def severity(one: FindingOut) -> Badge:
+    """Return how bad a finding is."""
+    return _SEVERITIES.get(one.severity, Badge(one.severity, Tone.QUIET, "ring"))
+
+
+def there(one: CheckOut) -> Badge:
+    """Return whether a test found something as it should be."""
+    return _VERDICTS["yes"] if one.ok else Badge("No", Tone.BAD, "cross")
 
 
 def trouble(cluster: ClusterOut) -> Problem | None:

@@ -31,7 +31,15 @@ FAILING: Final = "failing"
 FEW: Final = 20
 # Where more differs than this, reading everything costs less.
 MANY: Final = 1000
-_REFUSALS: Final = (errors.AuthRejectedError, errors.ForbiddenError)
+CERTIFICATE: Final = "certificate"
+BLIND: Final = "blind"
+# The first that fits says what is wrong with a cluster that gave no answer.
+_STATES: Final = (
+    (errors.CertificateChangedError, CERTIFICATE),
+    (errors.BlindError, BLIND),
+    (errors.AuthRejectedError, REFUSED),
+    (errors.ForbiddenError, REFUSED),
+)
 Answer = TypeVar("Answer")
 logger = log.get(__name__)
 
@@ -50,6 +58,8 @@ class Pace:
     # Unchanged answers are held against the database in full only this often.
     full: float = 300
     lease: float = 90
+    survey: float = 60
+    survey_again: float = 15
 
 
 class Watcher:
@@ -81,8 +91,7 @@ class Watcher:
             try:
                 await self._watch()
             except errors.EngineError as error:
-                state = REFUSED if isinstance(error, _REFUSALS) else AWAY
-                await self._note(state, error.message)
+                await self._note(state_of(error), _said(error))
             except SteadError as error:
                 logger.warning("watcher.interrupted", reason=error.message)
             except Exception as error:  # a driver's bug must not end the work of the server
@@ -180,6 +189,15 @@ class Watcher:
     def _retry(self) -> float:
         doubled = self._pace.first_retry * 2.0 ** min(max(self._failures - 1, 0), 16)
         return min(doubled, self._pace.last_retry) if self._failures else self._pace.look
+
+
+def state_of(error: errors.EngineError) -> str:
+    """Return what a failure makes of a cluster."""
+    return next((state for kind, state in _STATES if isinstance(error, kind)), AWAY)
+
+
+def _said(error: errors.EngineError) -> str:
+    return f"{error.message}. {error.hint}" if error.hint else error.message
 
 
 class _Memory:

@@ -18,7 +18,7 @@ from stead.infra.schemas import (
 
 PAGE: Final = 100
 MOST: Final = 500
-router = APIRouter(prefix="/api/v1/clusters", tags=["clusters"])
+router = APIRouter(prefix="/clusters")
 Class = Annotated[
     Standing | None, Query(alias="class", json_schema_extra={"enum": [str(one) for one in SHOWN]})
 ]

@@ -1,26 +1,23 @@
 """Pages of clusters: the list, one cluster, and what is on it."""
 
-from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from stead.core import authz
 from stead.core.authz import Action, action
-from stead.core.http import ActorDep, DatabaseDep, provided
+from stead.core.http import ActorDep, DatabaseDep
 from stead.infra import clusters, views
+from stead.infra.pages.desk import ConsoleDep, router
 from stead.infra.rules import SHOWN
 from stead.infra.schemas import MaintenanceIn
-from stead.ui.console import Console, form_texts
+from stead.ui.console import form_texts
 
-TEMPLATES: Final = Path(__file__).parent / "templates"
 PAGE: Final = 100
 REASON_LENGTH: Final = 200
 REFRESH_SECONDS: Final = 5
-router = APIRouter(prefix="/clusters")
-ConsoleDep = Annotated[Console, Depends(provided(Console))]
 
 
 @router.get("")
@@ -35,6 +32,7 @@ async def show_clusters(
         "infra/list.html",
         viewer=actor,
         rows=[(one, views.state(one)) for one in found],
+        manages=authz.decide(actor, Action.PLATFORM_MANAGE).allowed,
         refresh=REFRESH_SECONDS,
     )
 
@@ -53,6 +51,8 @@ async def show_cluster(
         cluster=found,
         badge=views.state(found),
         trouble=views.trouble(found),
+        findings=[(one, views.severity(one)) for one in found.findings],
+        checks=[(one, views.there(one)) for one in found.checks],
         capabilities=[(one, views.verdict(one)) for one in found.capabilities],
         standings=views.standings(found.guests),
         manages=authz.decide(actor, Action.PLATFORM_MANAGE).allowed,

@@ -1,0 +1,78 @@
+"""Connecting clusters over HTTP: what engines ask for, certificates, tests."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from stead.core.authz import Action, action
+from stead.core.http import ActorDep, DatabaseDep, provided
+from stead.infra import clusters, connecting
+from stead.infra.connecting import Connecting
+from stead.infra.schemas import (
+    CertificateIn,
+    ClusterOut,
+    ConnectedOut,
+    EngineOut,
+    NewClusterIn,
+    ProbeIn,
+    ProbeOut,
+    TestOut,
+)
+
+router = APIRouter(prefix="/clusters")
+ConnectingDep = Annotated[Connecting, Depends(provided(Connecting))]
+
+
+@router.get("/engines")
+@action(Action.PLATFORM_READ)
+async def list_engines(actor: ActorDep) -> list[EngineOut]:
+    """List the engines whose clusters can be connected, and what each asks for."""
+    return connecting.engines(actor)
+
+
+@router.post("/probe")
+@action(Action.PLATFORM_MANAGE)
+async def probe(body: ProbeIn, actor: ActorDep) -> ProbeOut:
+    """Look at the certificate that an address shows. No credentials are sent there."""
+    return await connecting.probe(actor, body.engine, body.options)
+
+
+@router.post("", status_code=202)
+@action(Action.PLATFORM_MANAGE)
+async def connect_cluster(
+    body: NewClusterIn, actor: ActorDep, database: DatabaseDep, tools: ConnectingDep
+) -> ConnectedOut:
+    """Connect a cluster, to be looked at only; its first test is the operation."""
+    async with database.write() as uow:
+        return await connecting.connect(uow, actor, tools, body)
+
+
+@router.post("/{cluster_id}/probe")
+@action(Action.PLATFORM_MANAGE)
+async def probe_cluster(cluster_id: str, actor: ActorDep, database: DatabaseDep) -> ProbeOut:
+    """Look at the certificate that a cluster shows now, beside the one that is trusted."""
+    async with database.read() as uow:
+        engine, options, trusted = await connecting.target(uow, actor, cluster_id)
+    found = await connecting.probe(actor, engine, options)
+    return found.model_copy(update={"trusted": trusted})
+
+
+@router.post("/{cluster_id}/certificate")
+@action(Action.PLATFORM_MANAGE)
+async def confirm_certificate(
+    cluster_id: str, body: CertificateIn, actor: ActorDep, database: DatabaseDep
+) -> ClusterOut:
+    """Trust the certificate with this fingerprint from now on."""
+    async with database.write() as uow:
+        row = await connecting.confirm(uow, actor, cluster_id, body.fingerprint)
+        return await clusters.describe(uow, row)
+
+
+@router.post("/{cluster_id}/check", status_code=202)
+@action(Action.PLATFORM_MANAGE)
+async def check_cluster(
+    cluster_id: str, actor: ActorDep, database: DatabaseDep, tools: ConnectingDep
+) -> TestOut:
+    """Test a cluster: reach, certificate, credentials, version, each privilege, and more."""
+    async with database.write() as uow:
+        return TestOut(operation_id=await connecting.check(uow, actor, tools, cluster_id))
