@@ -27,14 +27,14 @@ def list_(*, as_json: Json = False) -> None:
             }
             for row in rows
         ]
-    columns = ("name", "engine", "version", "state", "guests", "maintenance", "looked_at")
+    columns = ("name", "engine", "version", "mode", "state", "guests", "maintenance", "looked_at")
     table(rows, columns, as_json=as_json)
 
 
 @cluster.command()
 def show(name: Cluster = "local", *, as_json: Json = False) -> None:
     """Show one cluster: how it is, what it carries, what it can do and what happened."""
-    found = client().get(_path(name))
+    found = client().get(path_of(name))
     if as_json:
         say(json.dumps(found, indent=2))
         return
@@ -49,6 +49,9 @@ def show(name: Cluster = "local", *, as_json: Json = False) -> None:
     for each, given in found["capacity"].items():
         words = f"{given['cores']} processors, {given['memory_mb']} MB, {given['disk_gb']} GB"
         say(f"  given {each:<8}{words}")
+    say("")
+    for one in found["findings"]:
+        say(f"  {one['severity']:<8} {one['text']}. {one['fix']}")
     say("")
     for one in found["capabilities"]:
         say(f"  {one['ability']:<20} {one['verdict']:<8} {one['reason']}".rstrip())
@@ -71,7 +74,9 @@ def guests(
     shown = (
         rows if as_json else [{**row, "addresses": ", ".join(row["addresses"])} for row in rows]
     )
-    table(shown, ("name", "class", "state", "node", "addresses", "reason"), as_json=as_json)
+    table(
+        shown, ("name", "class", "state", "node", "addresses", "reason", "risks"), as_json=as_json
+    )
 
 
 @cluster.command()
@@ -85,7 +90,7 @@ def maintenance(
     if turn not in {"on", "off"}:
         wrong("Say on or off")
     body = {"on": turn == "on", "reason": reason}
-    found = client().post(f"{_path(name)}/maintenance", body)
+    found = client().post(f"{path_of(name)}/maintenance", body)
     says = "takes nothing new" if found["maintenance"]["on"] else "takes deployments"
     say(f"{found['name']} {says}")
 
@@ -93,7 +98,7 @@ def maintenance(
 @cluster.command()
 def accept(name: Cluster, guest: str) -> None:
     """Take a guest that was changed or moved outside as it is now."""
-    found = client().post(f"{_path(name)}/guests/{quote(guest, safe='')}/accept")
+    found = client().post(f"{path_of(name)}/guests/{quote(guest, safe='')}/accept")
     say(f"{found['name']} is {found['class']}")
 
 
@@ -102,12 +107,13 @@ def _all_guests(name: str, standing: str) -> list[dict[str, Any]]:
     while True:
         asked = {"class": standing, "after": after, "limit": "500"}
         query = urlencode({key: value for key, value in asked.items() if value})
-        page = api.get(f"{_path(name)}/guests?{query}")
+        page = api.get(f"{path_of(name)}/guests?{query}")
         found += page["items"]
         after = page["following"]
         if not after:
             return found
 
 
-def _path(name: str) -> str:
+def path_of(name: str) -> str:
+    """Return where a cluster is in the API."""
     return f"/api/v1/clusters/{quote(name, safe='')}"

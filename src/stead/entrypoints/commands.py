@@ -13,8 +13,8 @@ import typer
 from stead.entrypoints import (
     account_commands,
     audit_commands,
-    cluster_commands,
     config,
+    connect_commands,
     fleet_commands,
     project_commands,
 )
@@ -50,7 +50,7 @@ app.add_typer(audit_commands.audit, name="audit")
 app.add_typer(project_commands.project, name="project")
 app.add_typer(project_commands.member, name="member")
 app.add_typer(project_commands.organisation, name="organisation")
-app.add_typer(cluster_commands.cluster, name="cluster")
+app.add_typer(connect_commands.cluster, name="cluster")
 app.add_typer(fleet_commands.server, name="server")
 app.command("agents")(fleet_commands.agents)
 app.add_typer(account_commands.token, name="token")

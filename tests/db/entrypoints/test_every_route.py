@@ -60,6 +60,18 @@ SAMPLES = {
     ("GET", "/api/v1/audit"): Sample(own=True, platform=True),
     ("GET", "/api/v1/audit/export"): Sample(own=True, platform=True),
     ("GET", "/api/v1/clusters"): Sample(own=True, platform=True),
+    ("GET", "/api/v1/clusters/engines"): Sample(own=True, platform=True),
+    ("POST", "/api/v1/clusters/probe"): Sample(
+        _says(engine="simulator"), own=True, write=True, platform=True
+    ),
+    ("POST", "/api/v1/clusters"): Sample(
+        _says(name="another", engine="simulator"), own=True, write=True, platform=True
+    ),
+    ("POST", "/api/v1/clusters/{cluster_id}/probe"): Sample(write=True, platform=True, fails=409),
+    ("POST", "/api/v1/clusters/{cluster_id}/certificate"): Sample(
+        _says(fingerprint="AB" * 32), write=True, platform=True, fails=409
+    ),
+    ("POST", "/api/v1/clusters/{cluster_id}/check"): Sample(write=True, platform=True),
     ("GET", "/api/v1/clusters/{cluster_id}"): Sample(platform=True),
     ("GET", "/api/v1/clusters/{cluster_id}/guests"): Sample(platform=True),
     ("POST", "/api/v1/clusters/{cluster_id}/maintenance"): Sample(

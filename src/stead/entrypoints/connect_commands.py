@@ -1,0 +1,146 @@
+"""The client's verbs for connecting clusters: look at the certificate, connect, test."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from stead.entrypoints.cluster_commands import Cluster, cluster, path_of
+from stead.entrypoints.follow import follow
+from stead.entrypoints.terminal import Json, Yes, client, pick, say, secret, sure, table, wrong
+
+Options = Annotated[
+    list[str],
+    typer.Option(
+        "--option", "-o", help="NAME=VALUE; NAME=@FILE reads a file, NAME=- asks or reads a line."
+    ),
+]
+# Importing this module is what adds its verbs to those of clusters.
+__all__ = ["cluster"]
+_ENGINES: Final = "/api/v1/clusters/engines"
+
+
+@cluster.command()
+def engines(*, as_json: Json = False) -> None:
+    """List the engines whose clusters can be connected, and what each asks for."""
+    rows = client().get(_ENGINES)
+    if as_json:
+        say(json.dumps(rows, indent=2))
+        return
+    for one in rows:
+        say(f"{one['engine']}  {one['title']}")
+        fields = [
+            {**field, "needed": "yes" if field["required"] else "", "help": field["help"]}
+            for field in one["fields"]
+        ]
+        table(fields, ("name", "needed", "default", "help"), as_json=False)
+        say("")
+
+
+@cluster.command()
+def connect(
+    name: Annotated[str, typer.Argument(help="How people call it.")] = "",
+    *,
+    engine: Annotated[str, typer.Option(help="Which engine; see stead cluster engines.")] = "",
+    option: Options = [],  # noqa: B006  (typer copies it)
+    fingerprint: Annotated[
+        str, typer.Option(help="Of the certificate, as the host itself shows it.")
+    ] = "",
+    yes: Yes = False,
+) -> None:
+    """Connect a cluster, to be looked at only. Whatever is not given is asked for."""
+    api = client()
+    chosen = _engine(api.get(_ENGINES), engine)
+    name = name or _ask("Name")
+    given = _given(option)
+    address = chosen["address"]
+    if address and address not in given:
+        given[address] = _ask(_label(chosen, address))
+    if chosen["pin"] and not fingerprint:
+        place = {"engine": chosen["engine"], "options": {address: given[address]}}
+        fingerprint = _compare(api.post("/api/v1/clusters/probe", place), yes=yes)
+    for field in chosen["fields"]:
+        if field["required"] and field["name"] not in given:
+            given[field["name"]] = (
+                secret(field["label"]) if field["secret"] else _ask(field["label"])
+            )
+    body = {"name": name, "engine": chosen["engine"], "options": given}
+    made = api.post("/api/v1/clusters", {**body, "fingerprint": fingerprint})
+    say(f"{made['cluster']['name']} is connected, and is looked at only")
+    follow(api, made["operation_id"])
+
+
+@cluster.command("test")
+def examine(name: Cluster = "local", *, as_json: Json = False) -> None:
+    """Test a cluster: certificate, credentials, each privilege, storages, networks, clock."""
+    api = client()
+    made = api.post(f"{path_of(name)}/check")
+    if as_json:
+        say(json.dumps(made))
+        return
+    follow(api, made["operation_id"])
+
+
+@cluster.command()
+def certificate(name: Cluster, *, yes: Yes = False) -> None:
+    """Look at the certificate that a cluster shows now, and trust it if it is a new one."""
+    api = client()
+    found = api.post(f"{path_of(name)}/probe")
+    if found["fingerprint"] == found["trusted"]:
+        say(f"{name} shows the confirmed certificate {found['trusted']}")
+        return
+    say(f"The certificate changed: expected {found['trusted']}")
+    shown = _compare(found, yes=yes)
+    api.post(f"{path_of(name)}/certificate", {"fingerprint": shown})
+    say(f"{name} is trusted with its new certificate")
+
+
+def _compare(found: dict[str, Any], *, yes: bool) -> str:
+    say(f"{found['host']}:{found['port']} shows the certificate")
+    say(f"  fingerprint  {found['fingerprint']}")
+    say(f"  for          {found['subject']}")
+    say(f"  issued by    {found['issuer']}")
+    say(f"  valid until  {found['expires_at']}")
+    sure("Did you compare it on the host, and is it the same?", yes=yes)
+    fingerprint: str = found["fingerprint"]
+    return fingerprint
+
+
+def _engine(rows: list[dict[str, Any]], wanted: str) -> dict[str, Any]:
+    named = [{**row, "name": row["engine"]} for row in rows]
+    return pick(named, wanted or _ask(f"Engine ({', '.join(r['name'] for r in named)})"), "engine")
+
+
+def _given(options: list[str]) -> dict[str, str]:
+    found = {}
+    for one in options:
+        name, is_set, text = one.partition("=")
+        if not is_set or not name:
+            wrong(f"{one} is no NAME=VALUE")
+        found[name] = _value(name, text)
+    return found
+
+
+def _value(name: str, text: str) -> str:
+    if text == "-":
+        return secret(name)
+    if not text.startswith("@"):
+        return text
+    try:
+        return Path(text[1:]).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        wrong(f"{text[1:]} cannot be read: {error}")
+
+
+def _label(engine: dict[str, Any], name: str) -> str:
+    label: str = next(field["label"] for field in engine["fields"] if field["name"] == name)
+    return label
+
+
+def _ask(what: str) -> str:
+    if not sys.stdin.isatty():
+        wrong(f"{what} is missing; give it on the command line")
+    answer: str = typer.prompt(what)
+    return answer

@@ -1,0 +1,243 @@
+"""Connecting a cluster that is not ours: a stand-in for Proxmox that counts what it is asked."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from tests.factories.platform import Platform
+from tests.proxmox import presets
+from tests.proxmox.double import Double
+from tests.support.proxmox import cluster
+
+from stead.core.durable import Worker
+from stead.infra.company import Company
+from stead.infra.connecting import Connecting
+from stead.infra.fleet import Fleet
+from stead.infra.watchers import Pace
+
+BASE = "/api/v1/clusters"
+QUICK = Pace(
+    look=0.05, describe=0.1, first_retry=0.05, last_retry=0.1, survey=0.1, survey_again=0.05
+)
+# A busy machine may need a while; nobody waits longer than it takes.
+PATIENCE = 60
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture
+async def double() -> AsyncIterator[Double]:
+    async with cluster() as started:
+        container = presets.container(started.world, 101, hostname="shop", unprivileged=0)
+        container.config["net0"] = "name=eth0,bridge=vmbr0,ip=10.78.0.20/24"
+        other = presets.container(started.world, 102, hostname="twin", tags="web")
+        other.config["net0"] = "name=eth0,bridge=vmbr0,ip=10.78.0.20/24"
+        started.calls.clear()
+        yield started
+
+
+@pytest.fixture
+async def api(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
+    token = await platform.token(await platform.admin("Root"))
+    async with platform.api(token) as client:
+        yield client
+
+
+@asynccontextmanager
+async def at_work(platform: Platform) -> AsyncIterator[None]:
+    """Run worker and watchers, as the server does."""
+    tools = platform.services.get(Connecting)
+    fleet = platform.services.get(Fleet)
+    worker = Worker(platform.database, [tools.check_plan], owner="test")
+    tasks = {
+        asyncio.create_task(worker.run(alone=True)),
+        asyncio.create_task(Company(fleet, "test", QUICK).run(alone=True)),
+    }
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+def request(double: Double, name: str = "house", token: str = "") -> dict[str, Any]:
+    user, _, secret = (token or double.control_plane).partition("=")
+    options = {"url": double.url, "token": user, "secret": secret, "storage": "local-btrfs"}
+    return {
+        "name": name,
+        "engine": "proxmox",
+        "options": options,
+        "fingerprint": double.fingerprint,
+    }
+
+
+async def shown(api: httpx.AsyncClient, name: str = "house") -> dict[str, Any]:
+    found: dict[str, Any] = (await api.get(f"{BASE}/{name}")).json()
+    return found
+
+
+async def until(api: httpx.AsyncClient, name: str, **wanted: object) -> dict[str, Any]:
+    """Wait until a cluster is shown like that."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            found = await shown(api, name)
+            if all(found[key] == value for key, value in wanted.items()):
+                return found
+            await asyncio.sleep(0.05)
+
+
+async def surveyed(api: httpx.AsyncClient, name: str = "house") -> dict[str, Any]:
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            found = await shown(api, name)
+            if found["surveyed_at"] and found["looked_at"]:
+                return found
+            await asyncio.sleep(0.05)
+
+
+async def ended(api: httpx.AsyncClient, operation_id: str) -> dict[str, Any]:
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            found: dict[str, Any] = (await api.get(f"/api/v1/operations/{operation_id}")).json()
+            if found["finished_at"]:
+                return found
+            await asyncio.sleep(0.05)
+
+
+async def test_the_certificate_is_shown_before_anything_is_sent(
+    api: httpx.AsyncClient, double: Double
+):
+    place = {"engine": "proxmox", "options": {"url": double.url}}
+    found = (await api.post(f"{BASE}/probe", json=place)).json()
+    assert found["fingerprint"] == double.fingerprint
+    assert found["subject"] == "CN=pve1.stand-in"
+    assert double.calls == []
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("https://127.0.0.1:1", "engine.unreachable"),
+        ("http://127.0.0.1", "engine.invalid"),
+        ("https://user:pass@127.0.0.1", "engine.invalid"),
+        ("https://[::1", "engine.invalid"),
+        ("https://127.0.0.1:99999", "engine.invalid"),
+        ("nonsense" * 200, "engine.invalid"),
+    ],
+)
+async def test_an_address_without_a_certificate_is_told(
+    api: httpx.AsyncClient, url: str, code: str
+):
+    place = {"engine": "proxmox", "options": {"url": url}}
+    assert (await api.post(f"{BASE}/probe", json=place)).json()["code"] == code
+
+
+async def test_a_connected_cluster_is_mapped_and_nothing_is_changed_there(
+    platform: Platform, api: httpx.AsyncClient, double: Double
+):
+    async with at_work(platform):
+        made = await api.post(BASE, json=request(double))
+        assert made.status_code == 202
+        assert made.json()["cluster"]["mode"] == "read_only"
+        tested = await ended(api, made.json()["operation_id"])
+        found = await surveyed(api)
+        guests = (await api.get(f"{BASE}/house/guests")).json()["items"]
+    assert tested["state"] == "succeeded"
+    assert found["state"] == "ok"
+    assert {one["name"]: one["addresses"] for one in guests} == {
+        "shop": ["10.78.0.20"],
+        "twin": ["10.78.0.20"],
+    }
+    assert {one["code"] for one in found["findings"]} >= {
+        "duplicate_address",
+        "privileged",
+        "no_backup",
+        "certificate_expires",
+    }
+    by_name = {one["name"]: one["risks"] for one in guests}
+    assert "privileged" in by_name["shop"]
+    assert "no_tags" not in by_name["twin"]
+    assert {method for method, _, _ in double.calls} == {"GET"}
+
+
+async def test_no_answer_ever_holds_the_secret(
+    platform: Platform, api: httpx.AsyncClient, double: Double
+):
+    asked = request(double)
+    secret = asked["options"]["secret"]
+    async with at_work(platform):
+        made = await api.post(BASE, json=asked)
+        await ended(api, made.json()["operation_id"])
+        texts = [made.text, (await api.get(f"{BASE}/house")).text]
+        texts.append((await api.get(f"/api/v1/operations/{made.json()['operation_id']}")).text)
+        texts.append((await api.get("/api/v1/audit")).text)
+    assert not any(secret in text for text in texts)
+    assert (await shown(api))["options"]["url"] == double.url
+
+
+async def test_the_test_names_each_privilege_and_what_it_disables(
+    platform: Platform, api: httpx.AsyncClient, double: Double
+):
+    double.world.access.roles[presets.ROLE] -= {"VM.Snapshot"}
+    async with at_work(platform):
+        made = await api.post(BASE, json=request(double))
+        await ended(api, made.json()["operation_id"])
+        found = await shown(api)
+    checks = {one["name"].partition(" on ")[0]: one for one in found["checks"]}
+    assert checks["VM.Snapshot"]["ok"] is False
+    assert checks["VM.Snapshot"]["disables"] == ["snapshots"]
+    assert "VM.Snapshot on" in checks["VM.Snapshot"]["fix"]
+    assert checks["VM.PowerMgmt"]["ok"] is True
+    assert {one["topic"] for one in found["checks"]} == {
+        "version",
+        "rights",
+        "storages",
+        "networks",
+        "clock",
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"name": "local"}, "infra.cluster_name"),
+        ({"name": "Not A Name"}, "infra.cluster_name"),
+        ({"engine": "nothing"}, "engine.invalid"),
+        ({"fingerprint": ""}, "infra.certificate_not_confirmed"),
+        ({"fingerprint": "AB"}, "engine.invalid"),
+        ({"options": {"url": "https://x:8006"}}, "engine.invalid"),
+        ({"options": {"ca_file": "/etc/passwd"}}, "engine.invalid"),
+    ],
+)
+async def test_what_cannot_be_connected_is_refused_and_leaves_nothing(
+    api: httpx.AsyncClient, double: Double, change: dict[str, Any], code: str
+):
+    answer = await api.post(BASE, json=request(double) | change)
+    assert answer.json()["code"] == code
+    assert [one["name"] for one in (await api.get(BASE)).json()] == ["local"]
+
+
+async def test_one_cluster_is_connected_once(api: httpx.AsyncClient, double: Double):
+    assert (await api.post(BASE, json=request(double))).status_code == 202
+    for again in (request(double), request(double, "other")):
+        answer = await api.post(BASE, json=again)
+        assert answer.json()["code"] == "infra.cluster_exists"
+
+
+async def test_another_certificate_is_a_state_until_somebody_confirms_it(
+    platform: Platform, api: httpx.AsyncClient, double: Double
+):
+    old = ":".join(["AB"] * 32)
+    async with at_work(platform):
+        await api.post(BASE, json=request(double) | {"fingerprint": old})
+        found = await until(api, "house", state="certificate")
+        assert f"expected {old}, got {double.fingerprint}" in found["last_error"]
+        assert double.calls == []
+        now = (await api.post(f"{BASE}/house/probe")).json()
+        assert (now["trusted"], now["fingerprint"]) == (old, double.fingerprint)
+        body = {"fingerprint": double.fingerprint}
+        assert (await api.post(f"{BASE}/house/certificate", json=body)).status_code == 200
+        await until(api, "house", state="ok")
