@@ -15,11 +15,13 @@ from stead.core.durable import Plan, Submission
 from stead.core.vault import Vault
 from stead.engines import connections, registry, trust
 from stead.engines.connections import Connection
+from stead.engines.errors import UnreachableError
 from stead.infra import clusters, inventory, news, repository
 from stead.infra.errors import (
     ClusterExistsError,
     ClusterNameError,
     EmbeddedError,
+    NoCertificateError,
     NotConfirmedError,
 )
 from stead.infra.models import ClusterRow
@@ -139,7 +141,10 @@ async def _probe(connection: Connection, options: Mapping[str, str]) -> ProbeOut
     if not connection.address:
         return ProbeOut(engine=connection.engine)
     host, port = connection.endpoint(options)
-    found = await trust.shown(host, port)
+    try:
+        found = await trust.shown(host, port)
+    except UnreachableError as error:
+        raise NoCertificateError(error.message, hint=error.hint) from error
     return ProbeOut(
         engine=connection.engine,
         host=host,

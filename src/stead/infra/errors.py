@@ -64,3 +64,10 @@ class StillInUseError(SteadError):
 
     kind = Kind.CONFLICT
     code = "infra.still_in_use"
+
+
+class NoCertificateError(SteadError):
+    """Nothing at this address shows a certificate."""
+
+    kind = Kind.CONFLICT
+    code = "infra.no_certificate"

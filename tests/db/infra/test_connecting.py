@@ -120,7 +120,7 @@ async def test_the_certificate_is_shown_before_anything_is_sent(
 @pytest.mark.parametrize(
     ("url", "code"),
     [
-        ("https://127.0.0.1:1", "engine.unreachable"),
+        ("https://127.0.0.1:1", "infra.no_certificate"),
         ("http://127.0.0.1", "engine.invalid"),
         ("https://user:pass@127.0.0.1", "engine.invalid"),
         ("https://[::1", "engine.invalid"),

@@ -22,6 +22,7 @@ WORDS: Final[dict[str, Any]] = {
     "repeat": "correct horse battery",
     "code": "123456",
     "app": "redis",
+    "url": "https://127.0.0.1:1",
     "key": "0" * 64,
     "version": "1",
     "choice": "undo",

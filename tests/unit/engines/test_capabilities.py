@@ -37,6 +37,8 @@ def test_each_error_fixes_what_may_be_tried_next():
         "InvalidError": never,
         "OutcomeUnknownError": look,
         "TaskFailedError": never,
+        "CertificateChangedError": never,
+        "BlindError": never,
     }
     for kind in _subclasses(errors.EngineError):
         assert kind.retryable is (kind.retry is not never)

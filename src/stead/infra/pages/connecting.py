@@ -16,7 +16,7 @@ from stead.infra.schemas import EngineOut, NewClusterIn, ProbeOut
 from stead.ui.console import Console, form_texts
 from stead.ui.models import Problem
 
-_EXPECTED: Final = frozenset({Kind.INVALID, Kind.CONFLICT, Kind.UNAVAILABLE, Kind.UNSUPPORTED})
+_EXPECTED: Final = frozenset({Kind.INVALID, Kind.CONFLICT})
 _NAME_LENGTH: Final = 40
 _FINGERPRINT_LENGTH: Final = 200
 
@@ -58,6 +58,8 @@ async def connect(
 ) -> Response:
     """Connect the cluster and follow its first test."""
     form = await form_texts(request)
+    if not form.get("engine"):
+        return RedirectResponse("/clusters/connect", status_code=303)
     asked = NewClusterIn(
         name=form.get("name", "")[:_NAME_LENGTH],
         engine=form.get("engine", "")[:20],
