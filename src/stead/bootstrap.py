@@ -28,7 +28,7 @@ from stead.engines.port import ContainerEngine
 from stead.entrypoints import engines, simulated_guests
 from stead.entrypoints.api import agent_app
 from stead.entrypoints.local import run, settings as chosen_settings
-from stead.entrypoints.plant import Plant, lay_ground
+from stead.entrypoints.plant import Ground, Plant, lay_ground
 from stead.entrypoints.serve import serve
 from stead.identity import public as identity
 from stead.infra import public as infra, workflows as infra_workflows
@@ -67,20 +67,7 @@ async def assemble(
     packages = await asyncio.to_thread(catalog.load, [*settings.server.packages, catalog.BUILT_IN])
     blobs = await _stock(folder, packages)
     engine = _engine(settings)
-    tools = workflows.Tools(
-        database=base.database,
-        engine=engine,
-        vault=base.vault,
-        authority=base.authority,
-        ca_file=folder / "ca.pem",
-        image=settings.incus.image,
-        agent_port=settings.server.agent_port,
-        network_range=settings.network.range,
-        edge_address=settings.edge.probe_address,
-        https_port=settings.server.https_port,
-        open_gateway=open_gateway,
-        simulated=settings.engine.simulated,
-    )
+    tools = _tools(base, engine, open_gateway)
     deploy, remove = workflows.deploy_plan(tools), workflows.remove_plan(tools)
     adopt, forget = adoption.adopt_plan(tools), adoption.forget_plan(tools)
     look = platform_workflows.look_plan(base.database, engine)
@@ -115,6 +102,26 @@ async def assemble(
     timer = partial(schedule.run, base.database, (nightly,))
     watch = partial(Company(fleet, owner).run, alone=base.database.sqlite)
     return Plant(base, services, worker, (timer, watch, *_company(engine, services)))
+
+
+def _tools(
+    base: Ground, engine: ContainerEngine, open_gateway: Callable[[IPv4Address], Awaitable[None]]
+) -> workflows.Tools:
+    settings = base.settings
+    return workflows.Tools(
+        database=base.database,
+        engine=engine,
+        vault=base.vault,
+        authority=base.authority,
+        ca_file=settings.server.data_dir / "ca.pem",
+        image=settings.incus.image,
+        agent_port=settings.server.agent_port,
+        network_range=settings.network.range,
+        edge_address=settings.edge.probe_address,
+        https_port=settings.server.https_port,
+        open_gateway=open_gateway,
+        simulated=settings.engine.simulated,
+    )
 
 
 def _company(
