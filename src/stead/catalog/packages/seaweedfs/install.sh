@@ -48,9 +48,10 @@ After=network.target
 User=seaweedfs
 WorkingDirectory=$DATA
 Environment=HOME=$DATA
-ExecStart=$HOME_/bin/weed -logtostderr=true server -dir=$DATA -ip=127.0.0.1 -ip.bind=127.0.0.1 -filer -s3 -s3.port=8334 -s3.port.iceberg=0 -s3.port.lance=0 -s3.iam=false -s3.config=$FILE -master.telemetry=false -master.volumeSizeLimitMB=256 -volume.max=0 -metricsPort=9327 -metricsIp=0.0.0.0
+ExecStart=$HOME_/bin/weed -logtostderr=true server -dir=$DATA -ip=127.0.0.1 -ip.bind=127.0.0.1 -filer -s3 -s3.port=8334 -s3.port.iceberg=0 -s3.port.lance=0 -s3.iam=false -s3.config=$FILE -master.telemetry=false -master.volumeSizeLimitMB=256 -volume.max=0 -volume.preStopSeconds=1 -metricsPort=9327 -metricsIp=0.0.0.0
 Restart=on-failure
 UMask=0027
+TimeoutStopSec=90
 LimitNOFILE=65536
 NoNewPrivileges=yes
 ProtectSystem=strict
