@@ -41,6 +41,11 @@ class Package:
         found = self.record
         return found if found is not None and found.result == "proven" else None
 
+    @property
+    def unproven(self) -> str | None:
+        """Return why its author could not prove it, until somebody has."""
+        return self.proof.terms.unproven if self.proof and self.tested is None else None
+
 
 @dataclass(frozen=True, slots=True)
 class PackageProof:

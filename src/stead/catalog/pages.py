@@ -59,6 +59,7 @@ async def show_app(
         app=package.manifest,
         card=views.card(package),
         record=package.record,
+        unproven=package.unproven,
         digest=package.digest,
         exposed=views.exposed(package.manifest),
         systems=views.systems(package.manifest),

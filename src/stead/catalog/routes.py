@@ -36,6 +36,7 @@ class AppOut(BaseModel):
     tags: list[str]
     digest: str
     tested: TestedOut | None
+    unproven: str | None
 
 
 class ServiceOut(BaseModel):
@@ -140,4 +141,5 @@ def _summary(package: Package) -> dict[str, object]:
         "tags": manifest.tags,
         "digest": package.digest,
         "tested": tested,
+        "unproven": package.unproven,
     }

@@ -234,10 +234,12 @@ class Proof(_Shape):
 
     ``proof/changed.sh`` succeeds once ``change`` is in effect, ``proof/write.sh`` writes $MARKER
     through the app's own protocol and ``proof/read.sh`` succeeds where it can be read.
+    ``unproven`` says why the package is shipped before anybody could go through all that.
     """
 
     inputs: dict[SnakeName, Value] = {}
     change: Annotated[dict[SnakeName, Value], Field(min_length=1, max_length=1)]
     stop: Annotated[list[UnitName], Field(min_length=1, max_length=8)]
     stateless: Line | None = None
+    unproven: Line | None = None
     leftovers: Annotated[list[Line], Field(max_length=40)] = []

@@ -62,6 +62,8 @@ def summary(package: Package) -> str:
 def badge(package: Package) -> Badge:
     """Say what the prover found about these very scripts."""
     record = package.record
+    if record is None and package.unproven:
+        return Badge("Not proven", Tone.QUIET, "ring")
     if record is None:
         return Badge("Not tested", Tone.QUIET, "ring")
     if record.result == "proven":

@@ -106,11 +106,23 @@ def prove_(
         packages = [(folder, _load(folder)) for folder in folders]
         older = loader.load_package(earlier) if earlier else None
         chosen = [pair for pair in packages if not (changed and pair[1].tested)]
+        if all_:
+            chosen = [pair for pair in chosen if not _leaves_out(pair[1])]
+        if not chosen:
+            _say("Nothing is left to prove")
+            return
         failed = asyncio.run(_prove_all(chosen, older, image, incus, report=report))
     except (PackageError, LabError, ProcessError) as error:
         _fail(str(error))
     if failed:
         _fail(f"not proven: {', '.join(failed)}")
+
+
+def _leaves_out(package: Package) -> bool:
+    """Say which packages nobody can prove here; to try one all the same, name its folder."""
+    if package.unproven:
+        _say(f"{package.manifest.id} {package.manifest.version}: not proven, {package.unproven}")
+    return package.unproven is not None
 
 
 async def _prove_all(

@@ -114,7 +114,8 @@ def show_app(name: str) -> None:
     """Describe one app and what it asks for."""
     found = _client().get(f"/api/v1/catalog/{name}")
     _say(f"{found['name']} {found['version']}\n\n{found['description'].strip()}\n")
-    _say(f"  tested   {_tested(found) or 'no'}")
+    why = f", {found['unproven']}" if found["unproven"] else ""
+    _say(f"  tested   {_tested(found) or 'no'}{why}")
     _say(f"  needs    {found['systems']}, {found['min_ram_mb']} MB of memory")
     for service in found["services"]:
         _say(f"  opens    {service['name']}: {service['how']}")
@@ -134,7 +135,9 @@ def _default(value: object) -> str:
 
 def _tested(found: dict[str, Any]) -> str:
     proof = found["tested"]
-    return f"{proof['date']}, installs in {proof['install_seconds']:g} s" if proof else ""
+    if proof is None:
+        return "not proven" if found["unproven"] else ""
+    return f"{proof['date']}, installs in {proof['install_seconds']:g} s"
 
 
 @app.command()

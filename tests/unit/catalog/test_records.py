@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from tests.unit.catalog.builders import SCRIPT, asked, folder, text
 
-from stead.catalog import loader, records
+from stead.catalog import loader, records, views
 from stead.catalog.errors import PackageError
 from stead.catalog.loader import load, load_package
 from stead.catalog.records import Record
@@ -51,6 +51,18 @@ def test_another_proof_makes_it_untested(tmp_path: Path):
     records.append(tmp_path, record(load_package(path)))
     (path / "proof" / "read.sh").write_text(SCRIPT + "true\n")
     assert load([tmp_path]).get("demo").tested is None
+
+
+def test_a_package_that_nobody_can_prove_says_why_until_somebody_has(tmp_path: Path):
+    with (provable(tmp_path) / "proof.yml").open("a") as terms:
+        terms.write("unproven: its vendor is out of reach\n")
+    package = load([tmp_path]).get("demo")
+    assert package.unproven == "its vendor is out of reach"
+    assert views.card(package).badge.label == "Not proven"
+    records.append(tmp_path, record(package))
+    package = load([tmp_path]).get("demo")
+    assert package.unproven is None
+    assert views.card(package).badge.label == "Tested"
 
 
 @pytest.mark.parametrize("result", ["failed", "impossible"])

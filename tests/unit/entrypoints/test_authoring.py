@@ -56,6 +56,19 @@ def test_lint_looks_at_the_built_in_packages_by_itself():
     assert "no faults" in run("lint")
 
 
+def test_what_nobody_can_prove_is_left_out_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    run("new", tmp_path / "far-away")
+    with (tmp_path / "far-away" / "proof.yml").open("a") as terms:
+        terms.write("unproven: its vendor is out of reach\n")
+    monkeypatch.setattr(authoring, "BUILT_IN", tmp_path)
+    monkeypatch.delattr(authoring, "_prove_all")
+    told = run("test", "--all")
+    assert "far-away 0.1.0: not proven, its vendor is out of reach" in told
+    assert "Nothing is left to prove" in told
+
+
 @pytest.mark.parametrize("words", [("test",), ("test", "/missing"), ("lint", "/missing")])
 def test_nothing_to_look_at_is_a_mistake(words: tuple[str, ...]):
     run(*words, code=2)

@@ -1,0 +1,5 @@
+#!/bin/bash
+set -euo pipefail
+. ./stead.sh
+
+[[ $(http_get 3000 /user/login) == *"$TITLE"* ]]
