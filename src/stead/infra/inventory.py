@@ -76,6 +76,12 @@ async def record(uow: Uow, cluster_id: str, look: Look) -> Recorded:
     return Recorded(frozenset(page.open), len(items))
 
 
+async def forget_looks(uow: Uow) -> None:
+    """Take nothing for current that was seen before; the next look counts as the first."""
+    for cluster in await repository.clusters(uow):
+        cluster.looked_at = None
+
+
 def named(guests: Iterable[Guest]) -> Mapping[str, Guest]:
     """Return guests by a name that fits the table; of several with one name, ours comes first."""
     found: dict[str, Guest] = {}

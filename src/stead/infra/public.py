@@ -8,7 +8,7 @@ from stead.infra.drift import (
     foreign_addresses,
 )
 from stead.infra.errors import MaintenanceError
-from stead.infra.inventory import Look, record
+from stead.infra.inventory import Look, forget_looks, record
 from stead.infra.news import topic
 from stead.infra.rules import Wanted
 from stead.infra.service import (
@@ -36,6 +36,7 @@ __all__ = [
     "find_drift",
     "find_presence",
     "foreign_addresses",
+    "forget_looks",
     "leave",
     "local_cluster_id",
     "record",

@@ -22,6 +22,7 @@ from stead.core.bus import Bus
 from stead.core.db import Connection, Database, DatabaseUnavailableError, Uow, sqlite_url
 from stead.core.durable import interrupted
 from stead.core.files import write_private
+from stead.infra import public as infra
 from stead.kit import clock
 from stead.platform import archive, recovery, repository, swap
 from stead.platform.archive import Copy, Header
@@ -142,6 +143,7 @@ class _Work:
         rows = await self._load(connection)
         await self.schema.upgrade(connection, HEAD)
         await repository.forget_short_lived(uow)
+        await infra.forget_looks(uow)
         taken_at = datetime.fromisoformat(header.taken_at)
         number = await epoch.begin(
             uow, copy=header.name, copied_at=taken_at, after=max(latest, header.epoch)

@@ -17,6 +17,7 @@ from stead.core import durable, epoch, vault
 from stead.core.authz import Role
 from stead.core.db import Database, sqlite_url
 from stead.identity import public as identity
+from stead.infra import public as infra
 from stead.kit.secrets import Secret
 from stead.platform import archive, public as platform
 from stead.platform.errors import (
@@ -201,6 +202,21 @@ async def test_open_operations_are_interrupted_and_ended_ones_are_not(copies: Co
         rows = [await uow.session.get_one(durable.OperationRow, i) for i in (waiting, done)]
     await database.close()
     assert [row.state for row in rows] == ["interrupted", "succeeded"]
+
+
+async def test_what_was_seen_before_the_copy_is_not_told_as_the_present(
+    copies: Copies, elsewhere: tuple[platform.Place, str]
+):
+    async with copies.database.write() as uow:
+        cluster = await infra.local_cluster_id(uow)
+        await infra.record(uow, cluster, infra.Look(epoch.clock.utc_now(), ()))
+        assert (await infra.find_drift(uow)).looked_at is not None
+    place, url = elsewhere
+    await restore(place, url, await copies.take(), key=copies.key)
+    restored = opened(url)
+    async with restored.read() as uow:
+        assert (await infra.find_drift(uow)).looked_at is None
+    await restored.close()
 
 
 @pytest.mark.sqlite
