@@ -18,7 +18,7 @@ from stead.core import log
 from stead.core.blobs import Blobs
 from stead.core.durable import Checkpoint, Worker, schedule
 from stead.core.http import Provided
-from stead.core.outbound import Outbound
+from stead.core.outbound import governed
 from stead.core.settings import Settings
 from stead.deployments import adoption, public as deployments, workflows
 from stead.engines import registry
@@ -92,13 +92,13 @@ async def assemble(
     )
     services.add(adoption.Adoption(adopt, forget))
     services.add(platform.Platform(look))
-    services.add(Outbound())
+    services.add(governed(base.database))
     purge = operation_workflows.purge_plan(base.database)
     plans = (deploy, remove, adopt, forget, look, tests.check_plan, purge)
     services.add(operations.Plans.of(plans))
     owner = f"{socket.gethostname()}:{os.getpid()}"
     worker = Worker(base.database, plans, owner=owner, checkpoint=checkpoint)
-    nightly = operation_workflows.purge_schedule(purge, settings.server.keep_operations_days)
+    nightly = operation_workflows.purge_schedule(purge)
     timer = partial(schedule.run, base.database, (nightly,))
     watch = partial(Company(fleet, owner).run, alone=base.database.sqlite)
     return Plant(base, services, worker, (timer, watch, *_company(engine, services)))

@@ -35,6 +35,11 @@ class Bus:
         """Return the version to compare against later."""
         return self._versions.get(topic, self._floor)
 
+    @property
+    def tick(self) -> int:
+        """Return a number that grows with every publication; versions are such numbers."""
+        return self._tick
+
     def publish(self, topic: str) -> None:
         """Raise a topic's version and wake all who wait for it."""
         self._tick += 1

@@ -34,6 +34,7 @@ from typing_extensions import override
 from stead.core import sqlite, sqlite_engine
 from stead.core.bus import Bus
 from stead.core.errors import Kind, SteadError
+from stead.core.memory import Memory
 from stead.core.notices import announce
 
 # What copies and migrations are handed; no other module names the library.
@@ -140,8 +141,13 @@ Statement: TypeAlias = tuple[Executable, Mapping[str, Any] | Sequence[Mapping[st
 class Uow:
     """One unit of work: a session, and what to wake once it is committed."""
 
-    def __init__(self, session: AsyncSession) -> None:
+    def __init__(
+        self, session: AsyncSession, memory: Memory, part_of: "Uow | None" = None
+    ) -> None:
         self.session = session
+        self.memory = memory
+        self.part_of = part_of
+        self.began: int = part_of.began if part_of is not None else memory.tick
         self.topics: list[str] = []
         self.callbacks: list[Callable[[], None]] = []
         self.facts: list[object] = []
@@ -162,6 +168,10 @@ class Uow:
     def wake(self, topic: str) -> None:
         """Publish a topic after the commit."""
         self.topics.append(topic)
+
+    def will_wake(self, topic: str) -> bool:
+        """Tell whether this transaction has changed what a topic is about."""
+        return topic in self.topics or (self.part_of is not None and self.part_of.will_wake(topic))
 
     def keep_books(self) -> None:
         """Say that this changes nothing that anybody asked for, such as counting attempts."""
@@ -194,6 +204,7 @@ class Database:
 
     def __init__(self, url: str, bus: Bus) -> None:
         self.bus = bus
+        self.memory = Memory(bus)
         # Called at the end of every unit of work, inside its transaction.
         self.before_commit: list[Callable[[Uow], Awaitable[None]]] = []
         self.sqlite = url.startswith("sqlite")
@@ -259,12 +270,12 @@ class Database:
         """Open a unit of work for reading; what it changes is thrown away."""
         whole = self._current_whole()
         if whole is not None:
-            yield Uow(whole.uow.session)
+            yield Uow(whole.uow.session, self.memory, whole.uow)
             return
         try:
             with sqlite.uninterrupted():
                 async with self._session(self._reader) as session:
-                    yield Uow(session)
+                    yield Uow(session, self.memory)
         except (DBAPIError, *_NO_CONNECTION) as error:
             raise _translate(error) from error
 
@@ -315,7 +326,7 @@ class Database:
 
     @asynccontextmanager
     async def _part(self, whole: _Whole) -> AsyncIterator[Uow]:
-        uow = Uow(whole.uow.session)
+        uow = Uow(whole.uow.session, self.memory, whole.uow)
         try:
             async with whole.uow.session.begin_nested():
                 yield uow
@@ -336,12 +347,12 @@ class Database:
                     self._session(self._writer) as session,
                     session.begin(),
                 ):
-                    uow = Uow(session)
+                    uow = Uow(session, self.memory)
                     yield uow
                     await self._conclude(uow)
             else:
                 async with self._session(self._writer) as session, session.begin():
-                    uow = Uow(session)
+                    uow = Uow(session, self.memory)
                     yield uow
                     await self._conclude(uow)
                     await announce(session, uow.topics)

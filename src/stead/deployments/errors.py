@@ -18,6 +18,13 @@ class InvalidRequestError(SteadError):
     code = "deployment.invalid"
 
 
+class PolicyError(SteadError):
+    """A rule that an admin set for the whole platform does not allow it."""
+
+    kind = Kind.FORBIDDEN
+    code = "deployment.policy"
+
+
 class NothingToAdoptError(SteadError):
     """There is nothing on record that a guest could be adopted into."""
 

@@ -12,8 +12,10 @@ from stead.deployments.service import (
     remove,
     reveal,
 )
+from stead.deployments.settings import SETTINGS
 
 __all__ = [
+    "SETTINGS",
     "AcceptedOut",
     "BusyError",
     "DeploymentIn",

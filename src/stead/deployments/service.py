@@ -12,7 +12,7 @@ from stead.core.authz import Action, Actor
 from stead.core.db import Uow
 from stead.core.durable import Plan, Submission
 from stead.core.vault import Vault
-from stead.deployments import repository, rules
+from stead.deployments import governance, repository, rules
 from stead.deployments.errors import BusyError, InvalidRequestError
 from stead.deployments.models import DeploymentRow
 from stead.deployments.rules import DeploymentState
@@ -60,7 +60,7 @@ async def create(
     inputs = catalog.validate(package.manifest, asked.inputs)
     await _require_others(uow, deployments, project_id, package.manifest)
     name = await _name(uow, project_id, asked, deployments.apps_domain)
-    size = _size(package.manifest, asked.size)
+    size = await _size(uow, package.manifest, asked.size)
     deployment_id = ids.new_id()
     await _take_up(uow, project_id, deployment_id, package.manifest, size)
     instance = await instances.reserve(
@@ -252,7 +252,9 @@ async def _name(uow: Uow, project_id: str, asked: DeploymentIn, domain: str) -> 
     return asked.name
 
 
-def _size(manifest: catalog.Manifest, asked: instances.Size | None) -> instances.Size:
+async def _size(
+    uow: Uow, manifest: catalog.Manifest, asked: instances.Size | None
+) -> instances.Size:
     needs = manifest.resource_requirements
     demands = {
         "ram_mb": needs.min_ram_mb,
@@ -266,6 +268,7 @@ def _size(manifest: catalog.Manifest, asked: instances.Size | None) -> instances
             f"{needs.min_disk_mb} MB of disk and {needs.min_cores} cores",
             fields={"size": "Choose a larger size"},
         )
+    await governance.require(uow, manifest, size)
     return size
 
 

@@ -30,7 +30,7 @@ def create_token(
         list[str] | None, typer.Option(help="read, deploy, admin, or an action; repeatable.")
     ] = None,
     project: Annotated[str, typer.Option(help="Only in this project.")] = "",
-    days: Annotated[int, typer.Option(help="How long it works.")] = 90,
+    days: Annotated[int | None, typer.Option(help="How long it works.")] = None,
 ) -> None:
     """Print a new token; it is shown only this once."""
     body = {"name": name, "scopes": scope or ["deploy"], "days": days}

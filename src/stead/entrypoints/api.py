@@ -27,7 +27,7 @@ from stead.identity import routes as identity_routes
 from stead.infra import routes as infra_routes
 from stead.kit.text import sendable
 from stead.operations import routes as operation_routes
-from stead.platform import routes as platform_routes
+from stead.platform import routes as platform_routes, setting_routes
 
 logger = log.get(__name__)
 # Whoever adds routes finds in docs/recipes/add-a-route.md what they get for nothing.
@@ -40,6 +40,7 @@ ROUTERS: Final = (
     identity_routes.router,
     exposure_routes.router,
     platform_routes.router,
+    setting_routes.router,
     audit_routes.router,
     infra_routes.router,
     fleet_routes.router,

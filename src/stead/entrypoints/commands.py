@@ -14,6 +14,7 @@ from stead.entrypoints import (
     account_commands,
     audit_commands,
     config,
+    config_commands,
     connect_commands,
     fleet_commands,
     project_commands,
@@ -53,6 +54,7 @@ app.add_typer(project_commands.organisation, name="organisation")
 app.add_typer(connect_commands.cluster, name="cluster")
 app.add_typer(fleet_commands.server, name="server")
 app.command("agents")(fleet_commands.agents)
+app.add_typer(config_commands.config, name="config")
 app.add_typer(account_commands.token, name="token")
 app.add_typer(account_commands.session, name="session")
 app.add_typer(account_commands.person, name="person")

@@ -100,7 +100,7 @@ def invite(
     of: InProject = "",
     role: Annotated[str, typer.Option(help="viewer, developer, maintainer, owner")] = "developer",
     note: Annotated[str, typer.Option(help="For whom; only you see it.")] = "",
-    days: Annotated[int, typer.Option(help="How long it works.")] = 7,
+    days: Annotated[int | None, typer.Option(help="How long it works.")] = None,
 ) -> None:
     """Print a link that makes its holder a member, once."""
     api = client()

@@ -4,10 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from stead.core import authz
+from stead.core import authz, platform_settings
 from stead.core.authz import Action, Actor, NotFoundError, Role
 from stead.core.db import Database, Uow
-from stead.identity import lockout, members, projects, rules, second_factor, sessions, signing_in
+from stead.identity import (
+    lockout,
+    members,
+    projects,
+    rules,
+    second_factor,
+    sessions,
+    settings,
+    signing_in,
+)
 from stead.identity.authenticators import Doors
 from stead.identity.errors import (
     InvalidRequestError,
@@ -139,7 +148,7 @@ async def reset_password(database: Database, doors: Doors, token: str, password:
         person = await find_reset(uow, token)
     if person is None or person.disabled:
         raise _link_used()
-    check_password(password, person.name)
+    await check_password(database, password, person.name)
     hashed = await doors.passwords.hash(password)
     async with database.write() as uow:
         now, token_hash = clock.utc_now(), ids.token_hash(token)
@@ -164,7 +173,7 @@ async def change_password(
 
     Raises TooManyAttemptsError and InvalidRequestError.
     """
-    check_password(new, actor.name)
+    await check_password(database, new, actor.name)
     await signing_in.confirm_password(database, doors, actor, current, client)
     hashed = await doors.passwords.hash(new)
     async with database.write() as uow:
@@ -180,7 +189,7 @@ async def join(
 
     Raises LinkUsedError, InvalidRequestError and NameTakenError, and then nothing is made.
     """
-    check_password(password, name)
+    await check_password(database, password, name)
     hashed = await doors.passwords.hash(password)
     async with database.write() as uow:
         if await members.find_invitation(uow, token) is None:
@@ -190,9 +199,11 @@ async def join(
         return user.id, await members.accept_invitation(uow, user.id, token)
 
 
-def check_password(password: Secret, name: str) -> None:
+async def check_password(database: Database, password: Secret, name: str) -> None:
     """Pass, or raise InvalidRequestError with what is wrong with a new password."""
-    problem = rules.password_problem(password.reveal(), name)
+    async with database.read() as uow:
+        shortest = await platform_settings.get(uow, settings.PASSWORD_SHORTEST)
+    problem = rules.password_problem(password.reveal(), name, shortest)
     if problem is not None:
         raise InvalidRequestError("This password will not do", fields={"password": problem})
 

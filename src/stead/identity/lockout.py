@@ -4,20 +4,19 @@ import hashlib
 from datetime import datetime, timedelta
 from typing import Final
 
+from stead.core import platform_settings
 from stead.core.db import Database, Uow
-from stead.identity import rules
+from stead.identity import rules, settings
 from stead.identity.errors import TooManyAttemptsError
 from stead.identity.repository import people
 from stead.kit import clock
 
 FORGET: Final = timedelta(hours=24)
-# How many attempts are free, and for how long at most the next one has to wait. A stranger
-# somewhere else can hold a name up only for a minute at a time.
-_LIMITS: Final = {
-    "both": (5, timedelta(minutes=15)),
-    "address": (30, timedelta(minutes=15)),
-    "name": (100, timedelta(minutes=1)),
-}
+# An address may try more names than one, and many addresses the same name.
+_FREE_PER_ADDRESS: Final = 30
+_FREE_PER_NAME: Final = 100
+# A stranger somewhere else can hold a name up only for a minute at a time.
+_LONGEST_PER_NAME: Final = timedelta(minutes=1)
 
 
 async def admit(database: Database, name: str, address: str) -> None:
@@ -32,8 +31,9 @@ async def admit(database: Database, name: str, address: str) -> None:
         locked = max((row.locked_until for row in known.values()), default=now)
         _refuse_before(locked, now)
         await people.purge_failures(uow, now - FORGET)
+        limits = await _limits(uow)
         for kind, key in keys.items():
-            free, longest = _LIMITS[kind]
+            free, longest = limits[kind]
             count = await people.count_failure(uow, key, now, now - FORGET)
             # Where several write at once, one that counted meanwhile may have locked it.
             _refuse_before(await people.locked_until(uow, key), now)
@@ -56,6 +56,18 @@ async def unlock(uow: Uow, name: str) -> None:
     """Let a person try again at once, from wherever nobody else is locked out."""
     await people.forget_failures(uow, [_keys(name, "")["name"]])
     await people.forget_failures_of(uow, f"both:{_digest(name)}")
+
+
+async def _limits(uow: Uow) -> dict[str, tuple[int, timedelta]]:
+    """Return how many attempts are free, and for how long at most the next one has to wait."""
+    free = await platform_settings.get(uow, settings.LOCKOUT_ATTEMPTS)
+    minutes = await platform_settings.get(uow, settings.LOCKOUT_LONGEST)
+    longest = timedelta(minutes=minutes)
+    return {
+        "both": (free, longest),
+        "address": (max(free, _FREE_PER_ADDRESS), longest),
+        "name": (_FREE_PER_NAME, min(longest, _LONGEST_PER_NAME)),
+    }
 
 
 def _refuse_before(locked: datetime, now: datetime) -> None:

@@ -4,17 +4,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from stead.core import authz
+from stead.core import authz, platform_settings
 from stead.core.authz import Action, Actor, Cause, ForbiddenError, NotFoundError, Role
 from stead.core.db import Uow
-from stead.identity import projects, rules
+from stead.identity import projects, rules, settings
 from stead.identity.errors import InvalidRequestError, LastOwnerError, LinkUsedError
 from stead.identity.models import InvitationRow
 from stead.identity.repository import people, projects as repository
 from stead.kit import clock, ids
 
-DEFAULT_DAYS: Final = 7
-LONGEST_DAYS: Final = 30
 NOTE_LIMIT: Final = 80
 
 
@@ -96,14 +94,22 @@ async def leave(uow: Uow, actor: Actor, project_id: str) -> None:
 
 
 async def invite(
-    uow: Uow, actor: Actor, project_id: str, role: Role, note: str = "", days: int = DEFAULT_DAYS
+    uow: Uow,
+    actor: Actor,
+    project_id: str,
+    role: Role,
+    note: str = "",
+    days: int | None = None,
 ) -> Invited:
     """Make a link that makes its holder a member, once, with a role up to the actor's own."""
     await projects.get_row(uow, actor, project_id, Action.MEMBER_MANAGE)
-    if not 1 <= days <= LONGEST_DAYS or len(note) > NOTE_LIMIT:
+    longest = await platform_settings.get(uow, settings.INVITATION_LONGEST)
+    if days is None:
+        days = min(longest, await platform_settings.get(uow, settings.INVITATION_DAYS))
+    if not 1 <= days <= longest or len(note) > NOTE_LIMIT:
         raise InvalidRequestError(
             "The invitation cannot be made like this",
-            fields={"days": f"Between 1 and {LONGEST_DAYS}"}
+            fields={"days": f"Between 1 and {longest}"}
             if len(note) <= NOTE_LIMIT
             else {"note": f"Use {NOTE_LIMIT} characters at most"},
         )

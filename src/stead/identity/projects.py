@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from stead.core import authz
+from stead.core import authz, platform_settings
 from stead.core.authz import Action, Actor, NotFoundError, Role
 from stead.core.db import Uow
-from stead.identity import rules
+from stead.identity import rules, settings
 from stead.identity.errors import (
     ArchivedError,
     InvalidRequestError,
@@ -63,7 +63,16 @@ async def create_project(
     uow.session.add(row)
     await uow.session.flush()
     await repository.set_role(uow, row.id, actor.user_id, Role.OWNER)
+    await limits.replace_limits(uow, row.id, await _first_limits(uow))
     return _project(row, Role.OWNER, holder.name)
+
+
+async def _first_limits(uow: Uow) -> dict[str, int]:
+    found = {
+        resource.value: await platform_settings.get(uow, setting)
+        for resource, setting in settings.PROJECT_LIMITS.items()
+    }
+    return {name: amount for name, amount in found.items() if amount is not None}
 
 
 async def list_projects(

@@ -22,6 +22,7 @@ from stead.identity.projects import (
 )
 from stead.identity.rules import Resource
 from stead.identity.sessions import csrf_token, end_session, issue_link, link_is_open, redeem_link
+from stead.identity.settings import SETTINGS
 from stead.identity.tokens import (
     Issued,
     Token,
@@ -34,6 +35,7 @@ from stead.identity.tokens import (
 
 __all__ = [
     "COOKIE",
+    "SETTINGS",
     "Authenticator",
     "Doors",
     "Issued",

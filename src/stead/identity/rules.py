@@ -9,7 +9,6 @@ from typing import Final
 
 from stead.core.policy import Role
 
-SHORTEST_PASSWORD: Final = 12
 LONGEST_PASSWORD: Final = 200
 _FEWEST_CHARACTERS: Final = 5
 _LOGIN: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
@@ -101,10 +100,10 @@ def is_login(name: str) -> bool:
     return _LOGIN.fullmatch(name) is not None
 
 
-def password_problem(password: str, name: str) -> str | None:
+def password_problem(password: str, name: str, shortest: int) -> str | None:
     """Return what is wrong with a new password, or None."""
-    if len(password) < SHORTEST_PASSWORD:
-        return f"Use {SHORTEST_PASSWORD} characters at least; several words are easy to remember"
+    if len(password) < shortest:
+        return f"Use {shortest} characters at least; several words are easy to remember"
     if len(password) > LONGEST_PASSWORD:
         return f"Use {LONGEST_PASSWORD} characters at most"
     if len(set(password.lower())) < _FEWEST_CHARACTERS:

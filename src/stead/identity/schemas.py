@@ -114,7 +114,7 @@ class InvitationIn(In):
 
     role: Role = Role.DEVELOPER
     note: Annotated[str, StringConstraints(max_length=80)] = ""
-    days: Annotated[int, Field(ge=1, le=30)] = 7
+    days: Annotated[int, Field(ge=1, le=365)] | None = None
 
 
 class InvitationOut(BaseModel):
@@ -200,7 +200,7 @@ class TokenIn(In):
     name: Name
     scopes: Annotated[list[ScopeName], Field(min_length=1, max_length=60)] = [Scope.DEPLOY.value]
     project: Name | None = None
-    days: Annotated[int, Field(ge=1, le=365)] = 90
+    days: Annotated[int, Field(ge=1, le=3650)] | None = None
 
 
 class TokenOut(BaseModel):
@@ -234,7 +234,7 @@ class SignInIn(In):
     code: Code = ""
     token_name: Name = "command line"  # noqa: S105  (what a token is called)
     scopes: Annotated[list[ScopeName], Field(min_length=1, max_length=60)] = [Scope.DEPLOY.value]
-    days: Annotated[int, Field(ge=1, le=365)] = 90
+    days: Annotated[int, Field(ge=1, le=3650)] | None = None
 
 
 class SessionOut(Versioned):

@@ -6,18 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from stead.core import trail
+from stead.core import platform_settings, trail
 from stead.core.authz import Actor, NotFoundError, UnauthenticatedError
 from stead.core.db import Uow
-from stead.identity import rules
+from stead.identity import rules, settings
 from stead.identity.models import SessionRow, SignInLinkRow
 from stead.identity.repository import credentials, people, projects
+from stead.identity.repository.credentials import Window
 from stead.kit import clock, ids
 
-LINK_LIFE: Final = timedelta(hours=1)
-RESET_LIFE: Final = timedelta(hours=24)
-SESSION_LIFE: Final = timedelta(hours=12)
-IDLE_LIFE: Final = timedelta(hours=2)
 PENDING_LIFE: Final = timedelta(minutes=5)
 SIGN_IN: Final = "sign_in"
 RESET: Final = "reset"
@@ -55,7 +52,9 @@ class Session:
 async def issue_link(uow: Uow, user_id: str, purpose: str = SIGN_IN) -> str:
     """Return a token that signs this person in, or lets them set a password, once."""
     token = ids.new_token("stl")
-    life = LINK_LIFE if purpose == SIGN_IN else RESET_LIFE
+    minutes = await platform_settings.get(uow, settings.LINK_LIFE)
+    hours = await platform_settings.get(uow, settings.RESET_LIFE)
+    life = timedelta(minutes=minutes) if purpose == SIGN_IN else timedelta(hours=hours)
     uow.session.add(
         SignInLinkRow(
             token_hash=ids.token_hash(token),
@@ -93,7 +92,7 @@ async def open_session(uow: Uow, user_id: str, client: Client, *, pending: bool 
     now = clock.utc_now()
     user = await people.find(uow, user_id)
     trail.note_actor(user_id, user.name if user is not None else "")
-    await credentials.purge(uow, now, now - IDLE_LIFE)
+    await credentials.purge(uow, await _window(uow, now))
     await projects.purge_invitations(uow, now)
     token = ids.new_token("sts")
     uow.session.add(
@@ -106,7 +105,7 @@ async def open_session(uow: Uow, user_id: str, client: Client, *, pending: bool 
             address=client.address[:_ADDRESS_LENGTH],
             created_at=now,
             seen_at=now,
-            expires_at=now + (PENDING_LIFE if pending else SESSION_LIFE),
+            expires_at=now + (PENDING_LIFE if pending else await longest(uow)),
         )
     )
     await uow.session.flush()
@@ -116,15 +115,22 @@ async def open_session(uow: Uow, user_id: str, client: Client, *, pending: bool 
 async def find_session(uow: Uow, token: str, *, pending: bool = False) -> SessionRow | None:
     """Return a session that is open, and that owes its second factor or does not."""
     now = clock.utc_now()
-    row = await credentials.find_session(uow, ids.token_hash(token), now, now - IDLE_LIFE)
+    window = await _window(uow, now)
+    row = await credentials.find_session(uow, ids.token_hash(token), window)
     return row if row is not None and row.pending is pending else None
 
 
 async def list_sessions(uow: Uow, actor: Actor) -> list[Session]:
     """Return the actor's open sessions, the one used last first."""
     now = clock.utc_now()
-    rows = await credentials.sessions_of(uow, actor.user_id, now, now - IDLE_LIFE)
+    rows = await credentials.sessions_of(uow, actor.user_id, await _window(uow, now))
     return [_session(row, actor.credential) for row in rows]
+
+
+async def longest(uow: Uow) -> timedelta:
+    """Return after what time a session ends, however busy it is."""
+    hours = await platform_settings.get(uow, settings.SESSION_LONGEST)
+    return timedelta(hours=hours)
 
 
 async def end_session(uow: Uow, token: str) -> None:
@@ -146,6 +152,12 @@ async def revoke_others(uow: Uow, actor: Actor) -> int:
 def csrf_token(session: str) -> str:
     """Return the token that forms of this session must carry."""
     return hmac.new(session.encode(), b"stead-csrf-v1", hashlib.sha256).hexdigest()
+
+
+async def _window(uow: Uow, now: datetime) -> Window:
+    minutes = await platform_settings.get(uow, settings.SESSION_IDLE)
+    idle = timedelta(minutes=minutes)
+    return Window(now, seen_after=now - idle, made_after=now - await longest(uow))
 
 
 def _session(row: SessionRow, current: str) -> Session:

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from stead.core import policy
+from stead.core import platform_settings, policy
 from stead.core.authz import Actor, NotFoundError
 from stead.core.db import Uow
 from stead.core.policy import Scope
+from stead.identity import settings
 from stead.identity.errors import InvalidRequestError, ScopeTooWideError
 from stead.identity.models import ApiTokenRow
 from stead.identity.repository import credentials
 from stead.kit import clock, ids
 
 NAME_LIMIT: Final = 80
-LONGEST_DAYS: Final = 365
 DEFAULT_DAYS: Final = 90
 DEFAULT_SCOPES: Final = (Scope.DEPLOY.value,)
 PREFIX_LENGTH: Final = 10
@@ -37,12 +37,12 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
-    """What a new token shall be good for."""
+    """What a new token shall be good for; without days, for as long as is usual here."""
 
     name: str
     scopes: tuple[str, ...] = DEFAULT_SCOPES
     project_id: str | None = None
-    days: int = DEFAULT_DAYS
+    days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,7 @@ async def issue(uow: Uow, actor: Actor, asked: TokenRequest) -> Issued:
     Raises InvalidRequestError, ScopeTooWideError and NotFoundError for foreign projects.
     """
     _check(asked)
+    days = await _days(uow, asked)
     project_id = asked.project_id or actor.only_project
     if project_id is not None and project_id not in actor.projects:
         raise NotFoundError("There is no such project, or it is not yours")
@@ -68,7 +69,7 @@ async def issue(uow: Uow, actor: Actor, asked: TokenRequest) -> Issued:
             "A token cannot make one that may do more than itself",
             fields={"scopes": f"Leave out: {', '.join(sorted(wanted - actor.scopes))}"},
         )
-    expires_at = clock.utc_now() + timedelta(days=asked.days)
+    expires_at = clock.utc_now() + timedelta(days=days)
     if actor.scopes is not None:
         expires_at = await _no_later(uow, actor.credential, expires_at)
     return await _insert(uow, actor.user_id, asked, project_id, expires_at)
@@ -76,8 +77,9 @@ async def issue(uow: Uow, actor: Actor, asked: TokenRequest) -> Issued:
 
 async def issue_for(uow: Uow, user_id: str, name: str) -> str:
     """Return a token that may do all that a person may; for whoever administers the server."""
-    asked = TokenRequest(name, (Scope.ADMIN.value,), days=LONGEST_DAYS)
-    expires_at = clock.utc_now() + timedelta(days=asked.days)
+    asked = TokenRequest(name, (Scope.ADMIN.value,))
+    days = await platform_settings.get(uow, settings.TOKEN_LONGEST)
+    expires_at = clock.utc_now() + timedelta(days=days)
     return (await _insert(uow, user_id, asked, None, expires_at)).secret
 
 
@@ -92,12 +94,20 @@ async def revoke_token(uow: Uow, actor: Actor, token_id: str) -> None:
         raise NotFoundError("There is no such token, or it is not yours")
 
 
+async def _days(uow: Uow, asked: TokenRequest) -> int:
+    longest = await platform_settings.get(uow, settings.TOKEN_LONGEST)
+    days = min(DEFAULT_DAYS, longest) if asked.days is None else asked.days
+    if not 1 <= days <= longest:
+        raise InvalidRequestError(
+            "The token cannot be made like this", fields={"days": f"Between 1 and {longest}"}
+        )
+    return days
+
+
 def _check(asked: TokenRequest) -> None:
     fields = {}
     if not asked.name.strip() or len(asked.name) > NAME_LIMIT:
         fields["name"] = f"Give it a name of up to {NAME_LIMIT} characters"
-    if not 1 <= asked.days <= LONGEST_DAYS:
-        fields["days"] = f"Between 1 and {LONGEST_DAYS}"
     unknown = _unknown(asked.scopes)
     if unknown or not asked.scopes:
         named = f"There is no scope {unknown[0]}. " if unknown else ""

@@ -8,8 +8,10 @@ from stead.network.service import (
     release_address,
     reserve_address,
 )
+from stead.network.settings import SETTINGS
 
 __all__ = [
+    "SETTINGS",
     "Address",
     "Network",
     "get_network",

@@ -1,7 +1,7 @@
 """Pure choices: the next free network, the next free address, an address's MAC."""
 
-from collections.abc import Container
-from ipaddress import IPv4Address, IPv4Network
+from collections.abc import Container, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import Final
 
 PREFIX: Final = 24
@@ -9,9 +9,19 @@ FIRST_HOST: Final = 10
 LAST_HOST: Final = 250
 
 
-def next_network(within: IPv4Network, used: Container[str]) -> IPv4Network | None:
-    """Return the first free /24 of the range."""
-    return next((net for net in within.subnets(new_prefix=PREFIX) if str(net) not in used), None)
+def next_network(
+    within: IPv4Network, used: Container[str], reserved: Sequence[IPv4Network | IPv6Network] = ()
+) -> IPv4Network | None:
+    """Return the first free /24 of the range that touches nothing reserved."""
+    kept = [one for one in reserved if isinstance(one, IPv4Network)]
+    return next(
+        (
+            net
+            for net in within.subnets(new_prefix=PREFIX)
+            if str(net) not in used and not any(net.overlaps(one) for one in kept)
+        ),
+        None,
+    )
 
 
 def next_address(network: IPv4Network, used: Container[str]) -> IPv4Address | None:

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
+from stead.core import platform_settings
 from stead.core.db import Uow
 from stead.infra import public as infra
 from stead.kit import clock, ids
-from stead.network import repository, rules
+from stead.network import repository, rules, settings
 from stead.network.errors import NoFreeAddressError, NoFreeNetworkError
 from stead.network.models import AddressRow, NetworkRow
 
@@ -71,7 +72,8 @@ async def list_networks(uow: Uow) -> list[Network]:
 async def _reserve_network(
     uow: Uow, within: IPv4Network, project_id: str, cluster_id: str
 ) -> NetworkRow:
-    cidr = rules.next_network(within, await repository.used_cidrs(uow))
+    reserved = await platform_settings.get(uow, settings.RESERVED)
+    cidr = rules.next_network(within, await repository.used_cidrs(uow), reserved)
     if cidr is None:
         raise NoFreeNetworkError(f"The range {within} has no free network left")
     network_id = ids.new_id()

@@ -11,9 +11,11 @@ from stead.operations.recovery import (
 from stead.operations.repository import count_by_state
 from stead.operations.schemas import EventOut, OperationOut, StepOut
 from stead.operations.service import Plans, cancel, follow, get_, history, list_
+from stead.operations.settings import SETTINGS
 from stead.operations.views import Subject, Subjects
 
 __all__ = [
+    "SETTINGS",
     "Choice",
     "DecisionOut",
     "EventOut",

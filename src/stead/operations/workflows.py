@@ -3,12 +3,13 @@
 from datetime import timedelta
 from typing import Final
 
-from stead.core import durable
+from stead.core import durable, platform_settings
 from stead.core.db import Database, Uow
 from stead.core.durable import Plan, Step, StepContext, Submission
 from stead.core.durable.requests import NIGHTLY
 from stead.core.durable.schedule import Schedule
 from stead.kit import clock, cron
+from stead.operations import settings
 
 PLATFORM: Final = ""
 NIGHT: Final = "17 3 * * *"
@@ -34,10 +35,11 @@ def purge_plan(database: Database) -> Plan:
     )
 
 
-def purge_schedule(plan: Plan, days: int) -> Schedule:
+def purge_schedule(plan: Plan) -> Schedule:
     """Return the schedule that asks for it each night."""
 
     async def submit(uow: Uow, key: str) -> str:
+        days = await platform_settings.get(uow, settings.KEEP_DAYS)
         asked = Submission(
             project_id=PLATFORM,
             subject="platform:operations",

@@ -29,3 +29,17 @@ class BusyPlatformError(SteadError):
 
     kind = Kind.CONFLICT
     code = "copy.platform_in_use"
+
+
+class SettingInvalidError(SteadError):
+    """A platform setting cannot have this value."""
+
+    kind = Kind.INVALID
+    code = "setting.invalid"
+
+
+class SettingElsewhereError(SteadError):
+    """A setting of the process, which is changed where the process is started."""
+
+    kind = Kind.UNSUPPORTED
+    code = "setting.process"

@@ -73,7 +73,7 @@ async def test_a_tick_whose_submission_fails_comes_again(database: Database):
 
 async def test_the_nightly_purge_is_an_operation_like_any_other(database: Database):
     plan = workflows.purge_plan(database)
-    nightly_purge = workflows.purge_schedule(plan, 30)
+    nightly_purge = workflows.purge_schedule(plan)
     await schedule.submit_due(database, nightly_purge, MIDNIGHT)
     assert await schedule.submit_due(database, nightly_purge, MIDNIGHT + timedelta(days=1))
     async with working(database, plan):

@@ -85,6 +85,18 @@ SAMPLES = {
     ("POST", "/api/v1/servers"): Sample(_new_server, write=True),
     ("POST", "/api/v1/servers/{server_id}/token"): Sample(write=True),
     ("DELETE", "/api/v1/servers/{server_id}"): Sample(write=True),
+    ("GET", "/api/v1/settings"): Sample(own=True, platform=True),
+    ("GET", "/api/v1/settings/{setting_id}"): Sample(platform=True),
+    ("PUT", "/api/v1/settings/{setting_id}"): Sample(
+        _says(value=60, version=0), write=True, platform=True
+    ),
+    ("POST", "/api/v1/settings/{setting_id}/reset"): Sample(
+        _says(version=0), write=True, platform=True
+    ),
+    ("POST", "/api/v1/settings/{setting_id}/undo"): Sample(
+        _says(to=0, version=0), write=True, platform=True
+    ),
+    ("GET", "/api/v1/settings/{setting_id}/history"): Sample(platform=True),
     ("GET", "/api/v1/me"): Sample(own=True),
     ("GET", "/api/v1/tokens"): Sample(own=True),
     ("POST", "/api/v1/tokens"): Sample(lambda _made: {"name": "x"}, own=True),
@@ -215,6 +227,7 @@ async def made(platform: Platform, owner: Actor) -> Made:
         "server_id": server.json()["id"],
         "machine_id": server.json()["id"],
         "guest_id": "web",
+        "setting_id": "session.idle_minutes",
         "app": "redis",
         "project_name": "main",
     }

@@ -12,6 +12,8 @@ from stead.identity.models import SessionRow, SignInLinkRow
 from stead.identity.sessions import Client
 from stead.kit import clock
 
+IDLE = timedelta(hours=2)
+
 
 async def sign_in(platform: Platform, person: Actor, address: str = "") -> tuple[str, Actor]:
     async with platform.database.write() as uow:
@@ -62,12 +64,12 @@ async def test_a_session_that_nobody_uses_ends_and_one_that_is_used_goes_on(
     platform: Platform, ada: Actor
 ):
     token, _ = await sign_in(platform, ada)
-    await age(platform, seen_at=sessions.IDLE_LIFE - timedelta(minutes=10))
+    await age(platform, seen_at=IDLE - timedelta(minutes=10))
     assert await identity.recognise_session(platform.database, token) is not None
     async with platform.database.read() as uow:
         row = (await uow.session.scalars(select(SessionRow))).one()
     assert clock.utc_now() - row.seen_at < timedelta(minutes=1)
-    await age(platform, seen_at=sessions.IDLE_LIFE)
+    await age(platform, seen_at=IDLE)
     assert await identity.recognise_session(platform.database, token) is None
 
 

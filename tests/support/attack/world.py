@@ -93,6 +93,7 @@ async def populate(platform: Platform, project: str, elsewhere: str = "") -> Wor
             "cluster_id": cluster_id,
             "guest_id": guest,
             "guest": guest,
+            "setting_id": "session.idle_minutes",
             "project": project,
             "project_id": project_id,
             "deployment_id": accepted.deployment_id,

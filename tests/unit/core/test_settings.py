@@ -54,3 +54,24 @@ def test_mistakes_are_named(
 
 def test_a_port_of_443_is_left_out_of_the_address():
     assert settings.load().server.console_url == "https://console.stead.localhost"
+
+
+def test_where_a_setting_comes_from_is_known(clean: Path, monkeypatch: pytest.MonkeyPatch):
+    clean.write_text('[server]\ndomain = "file.test"\nhttps_port = 8443\n')
+    monkeypatch.setenv("STEAD_SERVER_DOMAIN", "variable.test")
+    loaded = settings.load()
+    names = ("server.domain", "server.https_port", "server.console_port")
+    assert [loaded.source(name) for name in names] == ["environment", "file", "default"]
+    assert loaded.file == clean
+
+
+@pytest.mark.parametrize("variable", [False, True])
+def test_what_became_a_platform_setting_says_so(
+    clean: Path, monkeypatch: pytest.MonkeyPatch, *, variable: bool
+):
+    if variable:
+        monkeypatch.setenv("STEAD_SERVER_KEEP_OPERATIONS_DAYS", "30")
+    else:
+        clean.write_text("[server]\nkeep_operations_days = 30\n")
+    with pytest.raises(SettingsError, match=r"stead config set operations\.keep_days"):
+        settings.load()

@@ -34,11 +34,11 @@ def test_names_that_people_may_not_have(name: str):
     ],
 )
 def test_a_weak_password_hears_what_is_wrong(password: str, words: str):
-    assert words in (rules.password_problem(password, "Ada") or "")
+    assert words in (rules.password_problem(password, "Ada", 12) or "")
 
 
 def test_several_words_will_do():
-    assert rules.password_problem("correct horse battery", "ada") is None
+    assert rules.password_problem("correct horse battery", "ada", 12) is None
 
 
 def test_roles_are_a_ladder():

@@ -7,7 +7,7 @@ network (``outbound.allowed``); see ``Outbound``, which ``core.http.provided`` h
     if answer.status >= 300: ...
 """
 
-from stead.core.outbound.client import Answer, Limits, Outbound, Streamed
+from stead.core.outbound.client import Answer, Limits, Outbound, Policy, Streamed, governed
 from stead.core.outbound.errors import (
     OutboundRefusedError,
     OutboundTimeoutError,
@@ -23,5 +23,7 @@ __all__ = [
     "OutboundTimeoutError",
     "OutboundTooLargeError",
     "OutboundUnreachableError",
+    "Policy",
     "Streamed",
+    "governed",
 ]

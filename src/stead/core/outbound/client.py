@@ -15,6 +15,9 @@ import httpcore
 import httpx
 
 from stead import __version__
+from stead.core import platform_settings
+from stead.core.db import Database
+from stead.core.outbound import settings
 from stead.core.outbound.addresses import Network
 from stead.core.outbound.dialling import Dialler, Doorkeeper, look_up
 from stead.core.outbound.errors import (
@@ -83,8 +86,29 @@ class _Call:
     content: bytes
 
 
-async def _nothing_allowed() -> Sequence[Network]:
-    return ()
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What holds for all calls: networks besides the internet, and the usual limits."""
+
+    allowed: Sequence[Network] = ()
+    limits: Limits = field(default_factory=Limits)
+
+
+async def _strict() -> Policy:
+    return Policy()
+
+
+def governed(database: Database) -> "Outbound":
+    """Return the client that obeys the platform settings of this moment."""
+
+    async def policy() -> Policy:
+        async with database.read() as uow:
+            allowed = await platform_settings.get(uow, settings.ALLOWED)
+            seconds = await platform_settings.get(uow, settings.SECONDS)
+            kilobytes = await platform_settings.get(uow, settings.ANSWER_KB)
+        return Policy(allowed, Limits(seconds, kilobytes * 1024))
+
+    return Outbound(policy)
 
 
 def _doorkeeper() -> Doorkeeper:
@@ -93,13 +117,12 @@ def _doorkeeper() -> Doorkeeper:
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
-    """Calls servers on the internet; ``allowed`` tells which other networks an admin opened.
+    """Calls servers on the internet, and in networks that an admin opened.
 
     ``tls`` verifies certificates; the system's authorities are trusted unless told otherwise.
     """
 
-    allowed: Callable[[], Awaitable[Sequence[Network]]] = _nothing_allowed
-    limits: Limits = field(default_factory=Limits)
+    policy: Callable[[], Awaitable[Policy]] = _strict
     tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
     doorkeeper: Doorkeeper = field(default_factory=_doorkeeper)
 
@@ -111,7 +134,7 @@ class Outbound:
         parsed = _parse(url)
         port = parsed.port or _PORTS[parsed.scheme]
         host = parsed.raw_host.decode("ascii")
-        await self.doorkeeper.addresses(host, port, await self.allowed())
+        await self.doorkeeper.addresses(host, port, (await self.policy()).allowed)
 
     async def fetch(
         self,
@@ -127,9 +150,8 @@ class Outbound:
         Raises the errors of this package. Whether a request that failed with one that is
         retryable has arrived is not known.
         """
-        given = limits or self.limits
         async with self.stream(
-            method, url, content=content, headers=headers, limits=given
+            method, url, content=content, headers=headers, limits=limits
         ) as answer:
             body = b"".join([chunk async for chunk in answer.chunks])
         return Answer(answer.status, answer.headers, body, answer.url)
@@ -145,11 +167,12 @@ class Outbound:
         limits: Limits | None = None,
     ) -> AsyncIterator[Streamed]:
         """Send a request and read its answer inside the block, all within the limits."""
-        given = limits or self.limits
+        policy = await self.policy()
+        given = limits or policy.limits
         call = _call(method, url, headers or {}, content)
         try:
             async with asyncio.timeout(given.seconds):
-                dialler = Dialler(self.doorkeeper, await self.allowed())
+                dialler = Dialler(self.doorkeeper, policy.allowed)
                 async with (
                     httpcore.AsyncConnectionPool(
                         self.tls, max_keepalive_connections=0, network_backend=dialler

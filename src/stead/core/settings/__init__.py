@@ -2,6 +2,8 @@
 
 import os
 import tomllib
+from collections.abc import Mapping
+from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -12,12 +14,15 @@ from pydantic import (
     ConfigDict,
     Field,
     IPvAnyNetwork,
+    PrivateAttr,
     ValidationError,
 )
 
 DEFAULT_PATH = Path("/etc/stead/stead.toml")
 
 
+# What became a platform setting, so that only one place decides.
+MOVED: Final = {("server", "keep_operations_days"): "operations.keep_days"}
 _PROJECT_PREFIX: Final = 24
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -56,7 +61,6 @@ class ServerSettings(Group):
     agent_address: IPv4Address | None = None
     https_port: Port = 443
     json_logs: bool = False
-    keep_operations_days: Annotated[int, Field(ge=1, le=3650)] = 90
     packages: tuple[Path, ...] = ()
     edges: tuple[IPvAnyNetwork, ...] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 
@@ -154,8 +158,19 @@ class AuditSettings(Group):
     syslog: str = ""
 
 
+class Source(StrEnum):
+    """Where a setting's value comes from."""
+
+    DEFAULT = "default"
+    FILE = "file"
+    ENVIRONMENT = "environment"
+
+
 class Settings(Group):
-    """Everything a process is told at start."""
+    """Everything a process is told at start, and who told it."""
+
+    _file: Path = PrivateAttr(default=DEFAULT_PATH)
+    _sources: dict[str, Source] = PrivateAttr(default_factory=dict)
 
     server: ServerSettings = ServerSettings()
     engine: EngineSettings = EngineSettings()
@@ -164,6 +179,20 @@ class Settings(Group):
     network: NetworkSettings = NetworkSettings()
     edge: EdgeSettings = EdgeSettings()
     audit: AuditSettings = AuditSettings()
+
+    @property
+    def file(self) -> Path:
+        """Return the file that was read, or would have been if it were there."""
+        return self._file
+
+    def source(self, name: str) -> Source:
+        """Return where ``group.name`` comes from."""
+        return self._sources.get(name, Source.DEFAULT)
+
+    def told_by(self, file: Path, sources: Mapping[str, Source]) -> "Settings":
+        """Note where these settings come from; for ``load``."""
+        self._file, self._sources = file, dict(sources)
+        return self
 
 
 def load(path: Path | None = None) -> Settings:
@@ -176,15 +205,39 @@ def load(path: Path | None = None) -> Settings:
         data = tomllib.loads(chosen.read_text(encoding="utf-8")) if chosen.exists() else {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{chosen}: {error}") from error
+    _refuse_moved(chosen, data)
+    sources = {}
     for group, model in Settings.model_fields.items():
         for name in type(model.default).model_fields:
-            value = os.environ.get(f"STEAD_{group}_{name}".upper())
+            value = os.environ.get(variable(group, name))
             table = data.setdefault(group, {})
-            if value is not None and isinstance(table, dict):
+            if not isinstance(table, dict):
+                continue
+            if name in table:
+                sources[f"{group}.{name}"] = Source.FILE
+            if value is not None:
                 table[name] = value
+                sources[f"{group}.{name}"] = Source.ENVIRONMENT
     try:
-        return Settings.model_validate(data)
+        return Settings.model_validate(data).told_by(chosen, sources)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise SettingsError(f"{chosen}: {where}: {first['msg']}") from error
+
+
+def variable(group: str, name: str) -> str:
+    """Return the variable of the environment that sets this."""
+    return f"STEAD_{group}_{name}".upper()
+
+
+def _refuse_moved(path: Path, data: dict[str, object]) -> None:
+    """Say where a setting is now that was told to the process once."""
+    for (group, name), now in MOVED.items():
+        table = data.get(group)
+        named = variable(group, name)
+        if (isinstance(table, dict) and name in table) or named in os.environ:
+            raise SettingsError(
+                f"{path}: {group}.{name} is set for the whole platform now: take it out here"
+                f" (or {named} out of the environment) and run: stead config set {now} VALUE"
+            )

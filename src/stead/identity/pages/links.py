@@ -2,12 +2,13 @@
 
 from fastapi import Response
 
+from stead.core import platform_settings
 from stead.core.authz import Action, action, public
 from stead.core.errors import SteadError
-from stead.identity import accounts, cookies, members, rules, sessions
+from stead.identity import accounts, members, rules, sessions, settings
 from stead.identity.errors import LinkUsedError
 from stead.identity.pages.desk import DeskDep, Hall, HallDep, Trouble, go, router, trouble
-from stead.identity.pages.sign_in import SECONDS
+from stead.identity.pages.sign_in import signed_in
 from stead.kit.secrets import Secret
 
 GONE = 410
@@ -58,9 +59,7 @@ async def join(token: str, hall: HallDep) -> Response:
         return await _invitation_page(hall, token, wrong, name)
     async with hall.database.write() as uow:
         session = await sessions.open_session(uow, user_id, hall.client)
-    response = go(f"/projects/{invitation.project_id}")
-    cookies.put_session(response, session, SECONDS)
-    return response
+    return await signed_in(hall, session, f"/projects/{invitation.project_id}")
 
 
 @router.post("/invitations/accept")
@@ -75,6 +74,7 @@ async def accept(desk: DeskDep) -> Response:
 async def _reset_page(hall: Hall, token: str, wrong: Trouble) -> Response:
     async with hall.database.read() as uow:
         person = await accounts.find_reset(uow, token)
+        shortest = await platform_settings.get(uow, settings.PASSWORD_SHORTEST)
     status = GONE if person is None else wrong.status
     return hall.page(
         "reset.html",
@@ -82,13 +82,14 @@ async def _reset_page(hall: Hall, token: str, wrong: Trouble) -> Response:
         token=token,
         person=person,
         trouble=wrong,
-        shortest=rules.SHORTEST_PASSWORD,
+        shortest=shortest,
     )
 
 
 async def _invitation_page(hall: Hall, token: str, wrong: Trouble, name: str = "") -> Response:
     async with hall.database.read() as uow:
         invitation = await members.find_invitation(uow, token)
+        shortest = await platform_settings.get(uow, settings.PASSWORD_SHORTEST)
     status = GONE if invitation is None else wrong.status
     return hall.page(
         "invitation.html",
@@ -98,5 +99,5 @@ async def _invitation_page(hall: Hall, token: str, wrong: Trouble, name: str = "
         trouble=wrong,
         name=name,
         login_help=rules.LOGIN_HELP,
-        shortest=rules.SHORTEST_PASSWORD,
+        shortest=shortest,
     )

@@ -2,9 +2,10 @@
 
 from fastapi import Response
 
+from stead.core import platform_settings
 from stead.core.authz import Action, NotFoundError, action
 from stead.core.errors import SteadError
-from stead.identity import accounts, profile, rules, second_factor, sessions
+from stead.identity import accounts, profile, second_factor, sessions, settings
 from stead.identity.pages.desk import Desk, DeskDep, Trouble, go, router, trouble
 from stead.identity.pages.links import REPEAT
 from stead.kit.secrets import Secret
@@ -135,13 +136,14 @@ async def end_session(session_id: str, desk: DeskDep) -> Response:
 async def _page(desk: Desk, wrong: Trouble, done: str = "") -> Response:
     async with desk.database.read() as uow:
         me = await profile.get_profile(uow, desk.actor)
+        shortest = await platform_settings.get(uow, settings.PASSWORD_SHORTEST)
     return desk.page(
         "profile.html",
         status=wrong.status,
         me=me,
         trouble=wrong,
         done=done,
-        shortest=rules.SHORTEST_PASSWORD,
+        shortest=shortest,
     )
 
 

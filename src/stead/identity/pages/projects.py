@@ -2,10 +2,10 @@
 
 from fastapi import Response
 
-from stead.core import authz
+from stead.core import authz, platform_settings
 from stead.core.authz import Action, Role, action
 from stead.core.errors import SteadError
-from stead.identity import limits, members, projects, rules
+from stead.identity import limits, members, projects, rules, settings
 from stead.identity.errors import InvalidRequestError
 from stead.identity.pages.desk import Desk, DeskDep, Trouble, go, router, trouble
 from stead.identity.rules import Resource
@@ -18,6 +18,7 @@ ROLES = (
     Choice(Role.OWNER, "Owner", "Also appoints owners and archives the project"),
 )
 DAYS = (1, 7, 30)
+_OFFERED = frozenset(str(one) for one in range(1, 366))
 
 
 @router.get("/projects")
@@ -94,7 +95,7 @@ async def set_limits(project_id: str, desk: DeskDep) -> Response:
 @action(Action.MEMBER_MANAGE)
 async def invite(project_id: str, desk: DeskDep) -> Response:
     given = await desk.given()
-    days = int(given["days"]) if given.get("days") in {str(one) for one in DAYS} else 0
+    days = int(given["days"]) if given.get("days") in _OFFERED else 0
     try:
         async with desk.database.write() as uow:
             role, note = _role(given), given.get("note", "").strip()
@@ -177,6 +178,8 @@ async def _page(desk: Desk, project_id: str, wrong: Trouble, link: str = "") -> 
             if "MEMBER_MANAGE" in may
             else []
         )
+        longest = await platform_settings.get(uow, settings.INVITATION_LONGEST)
+        days = min(longest, await platform_settings.get(uow, settings.INVITATION_DAYS))
     highest = Role.OWNER if desk.actor.admin else project.role or Role.VIEWER
     return desk.page(
         "project.html",
@@ -189,7 +192,11 @@ async def _page(desk: Desk, project_id: str, wrong: Trouble, link: str = "") -> 
         may=may,
         roles=[one for one in ROLES if rules.at_least(highest, Role(one.value))],
         role_labels={one.value: one.label for one in ROLES},
-        days=[Choice(str(one), "1 day" if one == 1 else f"{one} days") for one in DAYS],
+        days=[
+            Choice(str(one), "1 day" if one == 1 else f"{one} days")
+            for one in sorted({days, *(one for one in DAYS if one <= longest)})
+        ],
+        usual=str(days),
         link=link,
         trouble=wrong,
     )

@@ -11,7 +11,6 @@ from stead.identity.signing_in import Attempt
 from stead.kit.secrets import Secret
 from stead.ui.models import Problem
 
-SECONDS = int(sessions.SESSION_LIFE.total_seconds())
 TITLE = "You are not signed in"
 
 
@@ -31,9 +30,11 @@ async def sign_in(hall: HallDep) -> Response:
         opened = await signing_in.sign_in(hall.database, hall.doors, attempt)
     except SteadError as error:
         return _form(hall, _sorry(error), name)
-    response = go("/sign-in/code" if opened.pending else "/")
-    life = sessions.PENDING_LIFE if opened.pending else sessions.SESSION_LIFE
-    cookies.put_session(response, opened.session, int(life.total_seconds()))
+    if not opened.pending:
+        return await signed_in(hall, opened.session)
+    response = go("/sign-in/code")
+    seconds = int(sessions.PENDING_LIFE.total_seconds())
+    cookies.put_session(response, opened.session, seconds)
     return response
 
 
@@ -60,9 +61,7 @@ async def give_code(hall: HallDep) -> Response:
     except SteadError as error:
         wrong = _sorry(error)
         return hall.page("code.html", status=wrong.status, trouble=wrong)
-    response = go("/")
-    cookies.put_session(response, session, SECONDS)
-    return response
+    return await signed_in(hall, session)
 
 
 @router.get("/sign-in/{token}")
@@ -81,8 +80,15 @@ async def redeem_link(token: str, hall: HallDep) -> Response:
             session = await sessions.redeem_link(uow, token, hall.client)
     except UnauthenticatedError:
         return _link_page(hall, token, is_open=False)
-    response = go("/")
-    cookies.put_session(response, session, SECONDS)
+    return await signed_in(hall, session)
+
+
+async def signed_in(hall: Hall, session: str, to: str = "/") -> Response:
+    """Give the browser its session and send it on."""
+    async with hall.database.read() as uow:
+        life = await sessions.longest(uow)
+    response = go(to)
+    cookies.put_session(response, session, int(life.total_seconds()))
     return response
 
 

@@ -4,10 +4,11 @@ from dataclasses import dataclass, fields, replace
 
 from fastapi import Response
 
+from stead.core import platform_settings
 from stead.core.authz import Action, action
 from stead.core.errors import SteadError
 from stead.core.policy import Scope
-from stead.identity import projects, tokens
+from stead.identity import projects, settings, tokens
 from stead.identity.pages.desk import Desk, DeskDep, Trouble, go, router, trouble
 from stead.ui.models import Choice
 
@@ -29,6 +30,7 @@ class Form:
     days: str = str(tokens.DEFAULT_DAYS)
 
 
+_OFFERED = frozenset(str(one) for one in range(1, 3651))
 FIELDS = tuple(one.name for one in fields(Form))
 
 
@@ -43,7 +45,7 @@ async def show_tokens(desk: DeskDep) -> Response:
 async def create_token(desk: DeskDep) -> Response:
     given = await desk.given()
     form = replace(Form(), **{one: given[one].strip() for one in FIELDS if one in given})
-    days = int(form.days) if form.days in {str(one) for one in DAYS} else 0
+    days = int(form.days) if form.days in _OFFERED else 0
     try:
         async with desk.database.write() as uow:
             project_id = (
@@ -68,6 +70,7 @@ async def _page(desk: Desk, form: Form, wrong: Trouble, made: str | None = None)
     async with desk.database.read() as uow:
         known = await tokens.list_tokens(uow, desk.actor)
         mine = await projects.list_projects(uow, desk.actor, archived=True)
+        longest = await platform_settings.get(uow, settings.TOKEN_LONGEST)
     return desk.page(
         "tokens.html",
         status=wrong.status,
@@ -76,8 +79,17 @@ async def _page(desk: Desk, form: Form, wrong: Trouble, made: str | None = None)
         form=form,
         trouble=wrong,
         scopes=SCOPES,
-        days=[Choice(str(one), f"{one} days" if one != DAYS[-1] else "A year") for one in DAYS],
+        days=[Choice(str(one), _days(one)) for one in _choices(longest)],
         projects=[Choice(one.name, one.name) for one in mine if not one.archived],
         names={one.id: one.name for one in mine},
         name_limit=tokens.NAME_LIMIT,
     )
+
+
+def _choices(longest: int) -> list[int]:
+    """Return the usual lives within the longest, and that one if it is shorter than all."""
+    return [one for one in DAYS if one <= longest] or [longest]
+
+
+def _days(number: int) -> str:
+    return "A year" if number == DAYS[-1] else f"{number} days"

@@ -1,11 +1,21 @@
 """SQL about sessions, links and API tokens."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import CursorResult, Result, delete, select, update
 
 from stead.core.db import Uow, platform_wide
 from stead.identity.models import ApiTokenRow, SessionRow, SignInLinkRow
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What makes a session open now: its end, its last use and its beginning."""
+
+    now: datetime
+    seen_after: datetime
+    made_after: datetime
 
 
 async def use_link(uow: Uow, token_hash: str, purpose: str, now: datetime) -> str | None:
@@ -35,26 +45,25 @@ async def find_open_link(
     return row
 
 
-async def find_session(
-    uow: Uow, token_hash: str, now: datetime, seen_after: datetime
-) -> SessionRow | None:
+async def find_session(uow: Uow, token_hash: str, window: Window) -> SessionRow | None:
     """Return a session that is neither too old nor left alone for too long."""
     row = await uow.session.get(SessionRow, token_hash)
-    if row is None or row.expires_at <= now or row.seen_at <= seen_after:
+    if row is None or row.expires_at <= window.now:
+        return None
+    if row.seen_at <= window.seen_after or row.created_at <= window.made_after:
         return None
     return row
 
 
-async def sessions_of(
-    uow: Uow, user_id: str, now: datetime, seen_after: datetime
-) -> list[SessionRow]:
+async def sessions_of(uow: Uow, user_id: str, window: Window) -> list[SessionRow]:
     rows = await uow.session.scalars(
         select(SessionRow)
         .where(
             SessionRow.user_id == user_id,
             SessionRow.pending.is_(False),
-            SessionRow.expires_at > now,
-            SessionRow.seen_at > seen_after,
+            SessionRow.expires_at > window.now,
+            SessionRow.seen_at > window.seen_after,
+            SessionRow.created_at > window.made_after,
         )
         .order_by(SessionRow.seen_at.desc(), SessionRow.id)
     )
@@ -94,14 +103,16 @@ async def end_links(uow: Uow, user_id: str, now: datetime) -> None:
     )
 
 
-async def purge(uow: Uow, now: datetime, seen_before: datetime) -> None:
+async def purge(uow: Uow, window: Window) -> None:
     """Delete the sessions and links that nothing can be done with any more."""
     await uow.session.execute(
         delete(SessionRow).where(
-            (SessionRow.expires_at <= now) | (SessionRow.seen_at <= seen_before)
+            (SessionRow.expires_at <= window.now)
+            | (SessionRow.seen_at <= window.seen_after)
+            | (SessionRow.created_at <= window.made_after)
         )
     )
-    await uow.session.execute(delete(SignInLinkRow).where(SignInLinkRow.expires_at <= now))
+    await uow.session.execute(delete(SignInLinkRow).where(SignInLinkRow.expires_at <= window.now))
 
 
 @platform_wide("the token is the proof, and it names its project")

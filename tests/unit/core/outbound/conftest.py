@@ -7,7 +7,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from stead.core.outbound import Limits, Outbound
+from stead.core.outbound import Limits, Outbound, Policy
 from stead.core.outbound.addresses import Address, Network
 from stead.core.outbound.dialling import Doorkeeper
 
@@ -92,10 +92,10 @@ def opened() -> Opened:
     ) -> Outbound:
         networks: tuple[Network, ...] = tuple(ip_network(one) for one in allowed)
 
-        async def tell() -> Sequence[Network]:
-            return networks
+        async def policy() -> Policy:
+            return Policy(networks, Limits(**limits))  # type: ignore[arg-type]  # numbers
 
         doorkeeper = Doorkeeper(names or Names([HERE]), is_own=lambda _: False)
-        return Outbound(tell, Limits(**limits), doorkeeper=doorkeeper)  # type: ignore[arg-type]  # numbers
+        return Outbound(policy, doorkeeper=doorkeeper)
 
     return make
