@@ -31,9 +31,8 @@ from stead.entrypoints.local import run, settings as chosen_settings
 from stead.entrypoints.plant import Ground, Plant, lay_ground
 from stead.entrypoints.serve import serve
 from stead.identity import public as identity
-from stead.infra import public as infra, workflows as infra_workflows
+from stead.infra import handover, public as infra
 from stead.infra.company import Company
-from stead.infra.connecting import Connecting
 from stead.infra.fleet import Fleet
 from stead.operations import public as operations, workflows as operation_workflows
 from stead.platform import public as platform, workflows as platform_workflows
@@ -72,7 +71,7 @@ async def assemble(
     adopt, forget = adoption.adopt_plan(tools), adoption.forget_plan(tools)
     look = platform_workflows.look_plan(base.database, engine)
     fleet = Fleet(base.database, base.vault, {cluster_id: engine})
-    tests = Connecting(base.vault, infra_workflows.check_plan(fleet))
+    tests = handover.tools(fleet)
     services = Provided()
     doors = identity.local_doors(base.database, base.vault)
     own = (base.database, base.vault, base.heads, blobs, packages, settings, doors)
@@ -94,7 +93,7 @@ async def assemble(
     services.add(platform.Platform(look))
     services.add(governed(base.database))
     purge = operation_workflows.purge_plan(base.database)
-    plans = (deploy, remove, adopt, forget, look, tests.check_plan, purge)
+    plans = (deploy, remove, adopt, forget, look, *tests.plans, purge)
     services.add(operations.Plans.of(plans))
     owner = f"{socket.gethostname()}:{os.getpid()}"
     worker = Worker(base.database, plans, owner=owner, checkpoint=checkpoint)

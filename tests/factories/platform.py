@@ -29,8 +29,7 @@ from stead.identity import public as identity
 from stead.identity.models import ApiTokenRow, MembershipRow, ProjectRow, UserRow
 from stead.identity.passwords import Passwords
 from stead.identity.projects import ensure_organisation
-from stead.infra import public as infra, workflows as infra_workflows
-from stead.infra.connecting import Connecting
+from stead.infra import handover, public as infra
 from stead.infra.fleet import Fleet
 from stead.kit import clock, ids
 from stead.operations.public import Plans
@@ -169,7 +168,7 @@ async def make_platform(database: Database, folder: Path) -> Platform:
     services.add(Plans.of([deployments.deploy_plan, deployments.remove_plan]))
     fleet = Fleet(database, safe)
     services.add(fleet)
-    services.add(Connecting(safe, infra_workflows.check_plan(fleet)))
+    services.add(handover.tools(fleet))
     services.add(PlatformPlans(look_plan(database, Mock())))
     heads = audit.Heads(folder / "audit.heads")
     audit.attach(database, heads)

@@ -33,6 +33,8 @@ class Field:
     default: str = ""
     # Clusters that agree in these are one and the same.
     identity: bool = False
+    # What is replaced when credentials are; secret ones always are.
+    credential: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,10 @@ class Connection:
     def secrets(self) -> frozenset[str]:
         """Return the names of the options that are never shown."""
         return frozenset(field.name for field in self.fields if field.secret)
+
+    def credentials(self) -> frozenset[str]:
+        """Return the names of the options that say who we are."""
+        return frozenset(field.name for field in self.fields if field.secret or field.credential)
 
     def identity(self, options: Mapping[str, str]) -> tuple[str, ...]:
         """Return what tells clusters of this engine apart; empty when nothing does."""

@@ -40,6 +40,13 @@ class Connecting:
 
     vault: Vault
     check_plan: Plan
+    rotate_plan: Plan
+    takeover_plan: Plan
+
+    @property
+    def plans(self) -> tuple[Plan, ...]:
+        """Return what the worker has to know."""
+        return self.check_plan, self.rotate_plan, self.takeover_plan
 
 
 def engines(actor: Actor) -> list[EngineOut]:
@@ -57,7 +64,7 @@ async def probe(actor: Actor, engine: str, options: Mapping[str, str]) -> ProbeO
 async def target(uow: Uow, actor: Actor, name_or_id: str) -> tuple[str, dict[str, str], str]:
     """Return engine, address and trusted fingerprint of a cluster, to look at it again."""
     authz.enter(actor, Action.PLATFORM_MANAGE)
-    row = await _connected(uow, name_or_id)
+    row = await connected(uow, name_or_id)
     return row.engine, dict(row.options), row.fingerprint or ""
 
 
@@ -115,7 +122,7 @@ async def check(uow: Uow, actor: Actor, connecting: Connecting, name_or_id: str)
 async def confirm(uow: Uow, actor: Actor, name_or_id: str, fingerprint: str) -> ClusterRow:
     """Trust the certificate with this fingerprint from now on; twice is fine."""
     authz.enter(actor, Action.PLATFORM_MANAGE)
-    row = await _connected(uow, name_or_id)
+    row = await connected(uow, name_or_id)
     pin = _confirmed(connections.of(row.engine), fingerprint)
     if row.fingerprint != pin:
         row.fingerprint, row.revision = pin, row.revision + 1
@@ -127,14 +134,19 @@ async def confirm(uow: Uow, actor: Actor, name_or_id: str, fingerprint: str) -> 
 
 async def submit_check(uow: Uow, actor: Actor, connecting: Connecting, row: ClusterRow) -> str:
     """Queue the test of a cluster."""
+    return await submit(uow, actor, connecting.check_plan, row, f"Test the cluster {row.name}")
+
+
+async def submit(uow: Uow, actor: Actor, plan: Plan, row: ClusterRow, title: str) -> str:
+    """Queue an operation on a cluster."""
     asked = Submission(
         project_id=NOBODY,
         subject=f"cluster:{row.id}",
-        title=f"Test the cluster {row.name}",
+        title=title,
         requested_by=actor.name,
         params={"cluster_id": row.id},
     )
-    return await durable.submit(uow, connecting.check_plan, asked)
+    return await durable.submit(uow, plan, asked)
 
 
 async def _probe(connection: Connection, options: Mapping[str, str]) -> ProbeOut:
@@ -156,7 +168,8 @@ async def _probe(connection: Connection, options: Mapping[str, str]) -> ProbeOut
     )
 
 
-async def _connected(uow: Uow, name_or_id: str) -> ClusterRow:
+async def connected(uow: Uow, name_or_id: str) -> ClusterRow:
+    """Return a cluster that people connected. Raises NotFound and Embedded."""
     row = await clusters.find(uow, name_or_id)
     if row.mode == Mode.EMBEDDED:
         raise EmbeddedError(

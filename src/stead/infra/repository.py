@@ -25,6 +25,13 @@ async def look_up(uow: Uow, cluster_id: str) -> ClusterRow | None:
     return await uow.session.get(ClusterRow, cluster_id)
 
 
+async def delete_cluster(uow: Uow, cluster_id: str) -> None:
+    """Delete a cluster with all that is known of it and its guests."""
+    for table in (ClusterEventRow, SightingRow, ClaimRow, SurveyRow):
+        await uow.session.execute(delete(table).where(table.cluster_id == cluster_id))
+    await uow.session.execute(delete(ClusterRow).where(ClusterRow.id == cluster_id))
+
+
 async def survey(uow: Uow, cluster_id: str) -> SurveyRow | None:
     return await uow.session.get(SurveyRow, cluster_id)
 

@@ -277,3 +277,11 @@ class TestOut(BaseModel):
     """The operation that tests a cluster."""
 
     operation_id: str
+
+
+class CredentialsIn(BaseModel):
+    """New credentials, by the names of the engine's options."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    options: dict[str, str] = Field(max_length=40, examples=[{"secret": "made-by-attack"}])

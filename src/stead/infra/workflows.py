@@ -17,7 +17,8 @@ from stead.infra import repository, surveys
 from stead.infra.fleet import Fleet
 from stead.infra.models import ClusterRow
 
-_Do: TypeAlias = Callable[[StepContext], Coroutine[Any, Any, dict[str, Json] | None]]
+Do: TypeAlias = Callable[[StepContext], Coroutine[Any, Any, dict[str, Json] | None]]
+Undo: TypeAlias = Callable[[StepContext], Coroutine[Any, Any, None]]
 _TITLES: Final = {
     Topic.VERSION: "Check its version",
     Topic.RIGHTS: "Check each privilege",
@@ -34,25 +35,33 @@ def check_plan(fleet: Fleet) -> Plan:
         kind="cluster.check",
         version=1,
         steps=(
-            _step("certificate", "Compare its certificate", _compare(fleet)),
-            _step("credentials", "Be known to it", _greet(fleet)),
-            *(_step(topic, _TITLES[topic], _examine(fleet, topic)) for topic in Topic),
-            _step("record", "Write down what was found", _record(fleet.database)),
+            *looks(fleet),
+            step("record", "Write down what was found", _record(fleet.database)),
         ),
         repeatable=True,
     )
 
 
-def _step(name: str, title: str, do: _Do) -> Step:
-    return Step(name, title, do, attempts=2, limit_seconds=_LIMIT_SECONDS)
+def looks(fleet: Fleet) -> tuple[Step, ...]:
+    """Return the steps that look at everything and change nothing."""
+    return (
+        step("certificate", "Compare its certificate", _compare(fleet)),
+        step("credentials", "Be known to it", _greet(fleet)),
+        *(step(topic, _TITLES[topic], _examine(fleet, topic)) for topic in Topic),
+    )
 
 
-def _compare(fleet: Fleet) -> _Do:
+def step(name: str, title: str, do: Do, undo: Undo | None = None) -> Step:
+    """Return a step that asks an engine."""
+    return Step(name, title, do, undo, attempts=2, limit_seconds=_LIMIT_SECONDS)
+
+
+def _compare(fleet: Fleet) -> Do:
     async def compare(context: StepContext) -> None:
         row = await _row(fleet.database, context)
         connection = connections.of(row.engine)
         if not row.fingerprint:
-            await _say(
+            await say(
                 context, "It is not reached over a network, or the settings say whom to trust"
             )
             return
@@ -60,46 +69,49 @@ def _compare(fleet: Fleet) -> _Do:
         found = await trust.shown(host, port)
         if found.fingerprint != row.fingerprint:
             raise errors.CertificateChangedError(row.name, row.fingerprint, found.fingerprint)
-        await _say(context, f"{host}:{port} shows the confirmed certificate {found.fingerprint}")
+        await say(context, f"{host}:{port} shows the confirmed certificate {found.fingerprint}")
 
     return compare
 
 
-def _greet(fleet: Fleet) -> _Do:
+def _greet(fleet: Fleet) -> Do:
     async def greet(context: StepContext) -> dict[str, Json]:
         health = await (await _engine(fleet, context)).health()
         nodes = ", ".join(health.nodes) or "no node"
-        await _say(context, f"It knows us: {health.engine} {health.version} on {nodes}")
+        await say(context, f"It knows us: {health.engine} {health.version} on {nodes}")
         return {"version": health.version}
 
     return greet
 
 
-def _examine(fleet: Fleet, topic: Topic) -> _Do:
+def _examine(fleet: Fleet, topic: Topic) -> Do:
     async def examine(context: StepContext) -> dict[str, Json]:
         engine = await _engine(fleet, context)
         found = await engine.examine(topic) if isinstance(engine, Examines) else ()
         if not found:
-            await _say(context, "This engine has nothing to say about it")
+            await say(context, "This engine has nothing to say about it")
         for one in found:
-            await _say(context, _words(one), bad=not one.ok)
+            await say(context, _words(one), bad=not one.ok)
         return {"checked": [_plain(one) for one in found]}
 
     return examine
 
 
-def _record(database: Database) -> _Do:
+def _record(database: Database) -> Do:
     async def record(context: StepContext) -> dict[str, Json]:
-        checks = [
-            one for topic in Topic for one in _rows(context.results.get(topic, {}).get("checked"))
-        ]
+        checks = checked(context)
         async with database.write() as uow:
             await surveys.note_checks(uow, context.text("cluster_id"), checks)
         missing = sum(1 for one in checks if not one["ok"])
-        await _say(context, f"{len(checks)} things looked at, {missing} of them amiss")
+        await say(context, f"{len(checks)} things looked at, {missing} of them amiss")
         return {"checked": len(checks), "amiss": missing}
 
     return record
+
+
+def checked(context: StepContext) -> list[dict[str, Json]]:
+    """Return what the steps before this one looked at."""
+    return [one for topic in Topic for one in _rows(context.results.get(topic, {}).get("checked"))]
 
 
 async def _row(database: Database, context: StepContext) -> ClusterRow:
@@ -111,7 +123,8 @@ async def _engine(fleet: Fleet, context: StepContext) -> EngineDriver:
     return await fleet.eye(context.text("cluster_id"))
 
 
-async def _say(context: StepContext, text: str, *, bad: bool = False) -> None:
+async def say(context: StepContext, text: str, *, bad: bool = False) -> None:
+    """Tell whoever follows the operation."""
     await context.emit("log", {"stream": "stderr" if bad else "stdout", "text": text})
 
 

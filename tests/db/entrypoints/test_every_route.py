@@ -71,6 +71,13 @@ SAMPLES = {
     ("POST", "/api/v1/clusters/{cluster_id}/certificate"): Sample(
         _says(fingerprint="AB" * 32), write=True, platform=True, fails=409
     ),
+    ("POST", "/api/v1/clusters/{cluster_id}/credentials"): Sample(
+        _says(options={"secret": "x"}), write=True, platform=True, fails=409
+    ),
+    ("POST", "/api/v1/clusters/{cluster_id}/takeover"): Sample(
+        write=True, platform=True, fails=409
+    ),
+    ("DELETE", "/api/v1/clusters/{cluster_id}"): Sample(write=True, platform=True, fails=409),
     ("POST", "/api/v1/clusters/{cluster_id}/check"): Sample(write=True, platform=True),
     ("GET", "/api/v1/clusters/{cluster_id}"): Sample(platform=True),
     ("GET", "/api/v1/clusters/{cluster_id}/guests"): Sample(platform=True),

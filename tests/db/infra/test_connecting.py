@@ -13,8 +13,10 @@ from tests.proxmox.double import Double
 from tests.support.proxmox import cluster
 
 from stead.core.durable import Worker
+from stead.infra import public as infra
 from stead.infra.company import Company
 from stead.infra.connecting import Connecting
+from stead.infra.errors import ReadOnlyError
 from stead.infra.fleet import Fleet
 from stead.infra.watchers import Pace
 
@@ -50,7 +52,7 @@ async def at_work(platform: Platform) -> AsyncIterator[None]:
     """Run worker and watchers, as the server does."""
     tools = platform.services.get(Connecting)
     fleet = platform.services.get(Fleet)
-    worker = Worker(platform.database, [tools.check_plan], owner="test")
+    worker = Worker(platform.database, tools.plans, owner="test")
     tasks = {
         asyncio.create_task(worker.run(alone=True)),
         asyncio.create_task(Company(fleet, "test", QUICK).run(alone=True)),
@@ -225,6 +227,75 @@ async def test_one_cluster_is_connected_once(api: httpx.AsyncClient, double: Dou
     for again in (request(double), request(double, "other")):
         answer = await api.post(BASE, json=again)
         assert answer.json()["code"] == "infra.cluster_exists"
+
+
+async def test_new_credentials_are_tried_before_the_old_ones_are_dropped(
+    platform: Platform, api: httpx.AsyncClient, double: Double
+):
+    async with at_work(platform):
+        await api.post(BASE, json=request(double))
+        await until(api, "house", state="ok")
+        wrong = {"options": {"secret": "11111111-2222-3333-4444-555555555555"}}
+        asked = await api.post(f"{BASE}/house/credentials", json=wrong)
+        failed = await ended(api, asked.json()["operation_id"])
+        assert failed["state"] == "failed"
+        assert (await shown(api))["state"] == "ok"
+        weak, _, secret = presets.token(double.world, "ctl@pve", "weak", privsep=1).partition("=")
+        body = {"options": {"token": weak, "secret": secret}}
+        asked = await api.post(f"{BASE}/house/credentials", json=body)
+        assert "VM.Audit" in str((await ended(api, asked.json()["operation_id"]))["error"])
+        good, _, secret = presets.token(double.world, "ctl@pve", "next").partition("=")
+        body = {"options": {"token": good, "secret": secret}}
+        asked = await api.post(f"{BASE}/house/credentials", json=body)
+        assert (await ended(api, asked.json()["operation_id"]))["state"] == "succeeded"
+        del double.world.access.users["ctl@pve"].tokens["api"]
+        assert (await shown(api))["options"]["token"] == good
+        await surveyed(api)
+        await until(api, "house", state="ok")
+
+
+async def test_taking_over_needs_a_test_that_finds_everything(
+    platform: Platform, api: httpx.AsyncClient, double: Double
+):
+    double.world.access.roles[presets.ROLE] -= {"VM.Clone"}
+    fleet = platform.services.get(Fleet)
+    async with at_work(platform):
+        made = (await api.post(BASE, json=request(double))).json()["cluster"]
+        asked = await api.post(f"{BASE}/house/takeover")
+        refused = await ended(api, asked.json()["operation_id"])
+        assert (refused["state"], refused["error"]["step"]) == ("failed", "enough")
+        assert "VM.Clone on /vms/" in refused["error"]["message"]
+        with pytest.raises(ReadOnlyError):
+            await fleet.engine(made["id"])
+        double.world.access.roles[presets.ROLE] |= {"VM.Clone"}
+        asked = await api.post(f"{BASE}/house/takeover")
+        assert (await ended(api, asked.json()["operation_id"]))["state"] == "succeeded"
+        assert (await shown(api))["mode"] == "managed"
+        assert await (await fleet.engine(made["id"])).find("nobody") is None
+    assert {method for method, _, _ in double.calls} == {"GET"}
+
+
+async def test_disconnecting_leaves_guests_alone_and_keeps_no_secret(
+    platform: Platform, api: httpx.AsyncClient, double: Double
+):
+    async with at_work(platform):
+        made = (await api.post(BASE, json=request(double))).json()["cluster"]
+        await surveyed(api)
+        async with platform.database.write() as uow:
+            await infra.claim(uow, made["id"], "shop", owner="of-shop", key="key-shop")
+        refused = await api.delete(f"{BASE}/house")
+        assert refused.json()["code"] == "infra.still_in_use"
+        assert (await api.delete(f"{BASE}/house", params={"forget": True})).status_code == 204
+        assert (await api.get(f"{BASE}/house")).status_code == 404
+        assert (await api.delete(f"{BASE}/house")).status_code == 404
+        async with platform.database.read() as uow:
+            assert await platform.vault.all_of(uow, made["id"]) == {}
+        asked = len(double.calls)
+        assert (await api.post(BASE, json=request(double))).status_code == 202
+        await until(api, "house", state="ok")
+        assert len(double.calls) > asked
+    assert {method for method, _, _ in double.calls} == {"GET"}
+    assert {guest.vmid for guest in double.world.guests.values()} >= {101, 102}
 
 
 async def test_another_certificate_is_a_state_until_somebody_confirms_it(

@@ -2,16 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 
 from stead.core.authz import Action, action
 from stead.core.http import ActorDep, DatabaseDep, provided
-from stead.infra import clusters, connecting
+from stead.infra import changing, clusters, connecting
 from stead.infra.connecting import Connecting
 from stead.infra.schemas import (
     CertificateIn,
     ClusterOut,
     ConnectedOut,
+    CredentialsIn,
     EngineOut,
     NewClusterIn,
     ProbeIn,
@@ -76,3 +77,42 @@ async def check_cluster(
     """Test a cluster: reach, certificate, credentials, version, each privilege, and more."""
     async with database.write() as uow:
         return TestOut(operation_id=await connecting.check(uow, actor, tools, cluster_id))
+
+
+@router.post("/{cluster_id}/credentials", status_code=202)
+@action(Action.PLATFORM_MANAGE)
+async def rotate_credentials(
+    cluster_id: str,
+    body: CredentialsIn,
+    actor: ActorDep,
+    database: DatabaseDep,
+    tools: ConnectingDep,
+) -> TestOut:
+    """Replace credentials; the old ones are used until the new ones were found to work."""
+    async with database.write() as uow:
+        found = await changing.rotate(uow, actor, tools, cluster_id, body.options)
+        return TestOut(operation_id=found)
+
+
+@router.post("/{cluster_id}/takeover", status_code=202)
+@action(Action.PLATFORM_MANAGE)
+async def take_over(
+    cluster_id: str, actor: ActorDep, database: DatabaseDep, tools: ConnectingDep
+) -> TestOut:
+    """Let Stead manage guests of its own there, after a test of everything that takes."""
+    async with database.write() as uow:
+        return TestOut(operation_id=await changing.take_over(uow, actor, tools, cluster_id))
+
+
+@router.delete("/{cluster_id}", status_code=204)
+@action(Action.PLATFORM_MANAGE)
+async def disconnect_cluster(
+    cluster_id: str,
+    actor: ActorDep,
+    database: DatabaseDep,
+    tools: ConnectingDep,
+    forget: Annotated[bool, Query()] = False,
+) -> None:
+    """Drop a cluster's record and credentials. Its guests, ours too, run on there."""
+    async with database.write() as uow:
+        await changing.disconnect(uow, actor, tools.vault, cluster_id, forget=forget)
