@@ -97,6 +97,42 @@ def certificate(name: Cluster, *, yes: Yes = False) -> None:
     say(f"{name} is trusted with its new certificate")
 
 
+@cluster.command()
+def rotate(name: Cluster, *, option: Options = []) -> None:  # noqa: B006  (typer copies it)
+    """Replace credentials. The old ones are used until the new ones were found to work."""
+    api = client()
+    given = _given(option)
+    if not given:
+        found = api.get(path_of(name))
+        fields = _engine(api.get(_ENGINES), found["engine"])["fields"]
+        given = {one["name"]: secret(one["label"]) for one in fields if one["secret"]}
+    made = api.post(f"{path_of(name)}/credentials", {"options": given})
+    follow(api, made["operation_id"])
+
+
+@cluster.command()
+def takeover(name: Cluster, *, yes: Yes = False) -> None:
+    """Let Stead manage guests of its own there, after a test of everything that takes."""
+    sure(f"May Stead make and change guests of its own on {name}?", yes=yes)
+    api = client()
+    follow(api, api.post(f"{path_of(name)}/takeover")["operation_id"])
+
+
+@cluster.command()
+def disconnect(
+    name: Cluster,
+    *,
+    forget: Annotated[
+        bool, typer.Option("--forget-guests", help="Forget managed guests, too; they run on.")
+    ] = False,
+    yes: Yes = False,
+) -> None:
+    """Forget a cluster and its credentials. Nothing is changed there."""
+    sure(f"Forget the cluster {name} and its credentials?", yes=yes)
+    client().delete(f"{path_of(name)}?forget={'true' if forget else 'false'}")
+    say(f"{name} is forgotten; its guests run on")
+
+
 def _compare(found: dict[str, Any], *, yes: bool) -> str:
     say(f"{found['host']}:{found['port']} shows the certificate")
     say(f"  fingerprint  {found['fingerprint']}")

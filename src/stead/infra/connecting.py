@@ -55,6 +55,14 @@ def engines(actor: Actor) -> list[EngineOut]:
     return [_engine(connections.of(name)) for name in connections.names()]
 
 
+def credentials(actor: Actor, engine: str) -> list[FieldOut]:
+    """Return what is asked for to replace the credentials of an engine's cluster."""
+    authz.enter(actor, Action.PLATFORM_READ)
+    connection = connections.of(engine)
+    known = connection.credentials()
+    return [one for one in _engine(connection).fields if one.name in known]
+
+
 async def probe(actor: Actor, engine: str, options: Mapping[str, str]) -> ProbeOut:
     """Look at the certificate that an address shows. Nothing of ours is sent there."""
     authz.enter(actor, Action.PLATFORM_MANAGE)

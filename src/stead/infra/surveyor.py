@@ -15,8 +15,6 @@ from stead.infra.watchers import Pace
 from stead.kit import clock
 
 _LIMIT_SECONDS: Final = 300
-# A survey may not keep an engine busy for more than a twentieth of the time.
-_SHARE: Final = 20
 logger = log.get(__name__)
 
 
@@ -41,7 +39,8 @@ class Surveyor:
             try:
                 if alone or await self._hold():
                     await self._survey(engine)
-                rest = max(self.pace.survey, (clock.monotonic() - began) * _SHARE)
+                took = clock.monotonic() - began
+                rest = max(self.pace.survey, took * self.pace.survey_rest)
             except (SteadError, TimeoutError) as error:
                 # Whether the cluster can be reached at all is the watcher's to say.
                 logger.info("survey.failed", cluster=self.cluster_id, reason=str(error))

@@ -60,6 +60,8 @@ class Pace:
     lease: float = 90
     survey: float = 60
     survey_again: float = 15
+    # A survey rests this many times as long as it took, so that no engine is kept busy by it.
+    survey_rest: float = 20
 
 
 class Watcher:

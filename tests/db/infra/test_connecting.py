@@ -1,31 +1,29 @@
 """Connecting a cluster that is not ours: a stand-in for Proxmox that counts what it is asked."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 import pytest
+from tests.db.infra.connected import (
+    BASE,
+    at_work,
+    ended,
+    opened,
+    request,
+    shown,
+    surveyed,
+    until,
+)
 from tests.factories.platform import Platform
 from tests.proxmox import presets
 from tests.proxmox.double import Double
 from tests.support.proxmox import cluster
 
-from stead.core.durable import Worker
 from stead.infra import public as infra
-from stead.infra.company import Company
-from stead.infra.connecting import Connecting
 from stead.infra.errors import ReadOnlyError
 from stead.infra.fleet import Fleet
-from stead.infra.watchers import Pace
 
-BASE = "/api/v1/clusters"
-QUICK = Pace(
-    look=0.05, describe=0.1, first_retry=0.05, last_retry=0.1, survey=0.1, survey_again=0.05
-)
-# A busy machine may need a while; nobody waits longer than it takes.
-PATIENCE = 60
 pytestmark = pytest.mark.timeout(120)
 
 
@@ -42,71 +40,8 @@ async def double() -> AsyncIterator[Double]:
 
 @pytest.fixture
 async def api(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
-    token = await platform.token(await platform.admin("Root"))
-    async with platform.api(token) as client:
+    async with opened(platform) as client:
         yield client
-
-
-@asynccontextmanager
-async def at_work(platform: Platform) -> AsyncIterator[None]:
-    """Run worker and watchers, as the server does."""
-    tools = platform.services.get(Connecting)
-    fleet = platform.services.get(Fleet)
-    worker = Worker(platform.database, tools.plans, owner="test")
-    tasks = {
-        asyncio.create_task(worker.run(alone=True)),
-        asyncio.create_task(Company(fleet, "test", QUICK).run(alone=True)),
-    }
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-
-
-def request(double: Double, name: str = "house", token: str = "") -> dict[str, Any]:
-    user, _, secret = (token or double.control_plane).partition("=")
-    options = {"url": double.url, "token": user, "secret": secret, "storage": "local-btrfs"}
-    return {
-        "name": name,
-        "engine": "proxmox",
-        "options": options,
-        "fingerprint": double.fingerprint,
-    }
-
-
-async def shown(api: httpx.AsyncClient, name: str = "house") -> dict[str, Any]:
-    found: dict[str, Any] = (await api.get(f"{BASE}/{name}")).json()
-    return found
-
-
-async def until(api: httpx.AsyncClient, name: str, **wanted: object) -> dict[str, Any]:
-    """Wait until a cluster is shown like that."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            found = await shown(api, name)
-            if all(found[key] == value for key, value in wanted.items()):
-                return found
-            await asyncio.sleep(0.05)
-
-
-async def surveyed(api: httpx.AsyncClient, name: str = "house") -> dict[str, Any]:
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            found = await shown(api, name)
-            if found["surveyed_at"] and found["looked_at"]:
-                return found
-            await asyncio.sleep(0.05)
-
-
-async def ended(api: httpx.AsyncClient, operation_id: str) -> dict[str, Any]:
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            found: dict[str, Any] = (await api.get(f"/api/v1/operations/{operation_id}")).json()
-            if found["finished_at"]:
-                return found
-            await asyncio.sleep(0.05)
 
 
 async def test_the_certificate_is_shown_before_anything_is_sent(

@@ -10,7 +10,7 @@ from stead.core import authz
 from stead.core.authz import Action, Actor, action
 from stead.core.errors import HTTP_STATUS, Kind, SteadError
 from stead.core.http import ActorDep, DatabaseDep
-from stead.infra import clusters, connecting
+from stead.infra import changing, clusters, connecting
 from stead.infra.pages.desk import ConnectingDep, ConsoleDep, router
 from stead.infra.schemas import EngineOut, NewClusterIn, ProbeOut
 from stead.ui.console import Console, form_texts
@@ -118,6 +118,50 @@ async def confirm_certificate(
         row = await connecting.confirm(uow, actor, cluster_id, fingerprint)
         cluster_id = row.id
     return RedirectResponse(f"/clusters/{cluster_id}", status_code=303)
+
+
+@router.post("/{cluster_id}/credentials")
+@action(Action.PLATFORM_MANAGE)
+async def rotate(
+    cluster_id: str,
+    request: Request,
+    actor: ActorDep,
+    database: DatabaseDep,
+    tools: ConnectingDep,
+) -> Response:
+    """Replace credentials and follow how the new ones are tried."""
+    options = _options(await form_texts(request))
+    given = {name: text for name, text in options.items() if text.strip()}
+    async with database.write() as uow:
+        operation_id = await changing.rotate(uow, actor, tools, cluster_id, given)
+    return RedirectResponse(f"/operations/{operation_id}", status_code=303)
+
+
+@router.post("/{cluster_id}/takeover")
+@action(Action.PLATFORM_MANAGE)
+async def take_over(
+    cluster_id: str, actor: ActorDep, database: DatabaseDep, tools: ConnectingDep
+) -> Response:
+    """Take a cluster over and follow its preflight."""
+    async with database.write() as uow:
+        operation_id = await changing.take_over(uow, actor, tools, cluster_id)
+    return RedirectResponse(f"/operations/{operation_id}", status_code=303)
+
+
+@router.post("/{cluster_id}/disconnect")
+@action(Action.PLATFORM_MANAGE)
+async def disconnect(
+    cluster_id: str,
+    request: Request,
+    actor: ActorDep,
+    database: DatabaseDep,
+    tools: ConnectingDep,
+) -> Response:
+    """Drop a cluster's record; its guests run on there."""
+    forget = (await form_texts(request)).get("forget") == "true"
+    async with database.write() as uow:
+        await changing.disconnect(uow, actor, tools.vault, cluster_id, forget=forget)
+    return RedirectResponse("/clusters", status_code=303)
 
 
 def _first(

@@ -9,9 +9,9 @@ from fastapi.responses import RedirectResponse
 from stead.core import authz
 from stead.core.authz import Action, action
 from stead.core.http import ActorDep, DatabaseDep
-from stead.infra import clusters, views
+from stead.infra import clusters, connecting, views
 from stead.infra.pages.desk import ConsoleDep, router
-from stead.infra.rules import SHOWN
+from stead.infra.rules import SHOWN, Mode
 from stead.infra.schemas import MaintenanceIn
 from stead.ui.console import form_texts
 
@@ -44,6 +44,7 @@ async def show_cluster(
 ) -> Response:
     async with database.read() as uow:
         found = await clusters.get_(uow, actor, cluster_id)
+    entered = found.mode is not Mode.EMBEDDED
     return console.page(
         request,
         "infra/show.html",
@@ -52,6 +53,7 @@ async def show_cluster(
         badge=views.state(found),
         trouble=views.trouble(found),
         findings=[(one, views.severity(one)) for one in found.findings],
+        credentials=connecting.credentials(actor, found.engine) if entered else [],
         checks=[(one, views.there(one)) for one in found.checks],
         capabilities=[(one, views.verdict(one)) for one in found.capabilities],
         standings=views.standings(found.guests),

@@ -36,19 +36,19 @@ _LIMITS: Final = {
 
 async def record(engine: Engine, pool: str) -> Capabilities:
     """Return the record for a storage, the default one if none is named. Raises NotFound."""
-    old = await too_old(engine)
-    storage, kind = await _storage(engine, pool or engine.site.storage)
+    unfit = await too_old(engine)
+    storage, kind, without = await _chosen(engine, pool)
     missing, filters = await asyncio.gather(
         access.check(engine.client, engine.site, storage), _filters(engine)
     )
     entries = [
         *_FIXED,
-        _judge(Ability.CONTAINERS, missing, old),
-        _judge(Ability.DISK_LIMIT, (), ""),
+        _judge(Ability.CONTAINERS, missing, unfit or without),
+        _judge(Ability.DISK_LIMIT, (), without),
         filters
         if not access.lacking(missing, access.FENCE)
         else _judge(Ability.ADDRESS_FILTER, missing, ""),
-        _judge(Ability.SNAPSHOTS, missing, _frozen(storage, kind)),
+        _judge(Ability.SNAPSHOTS, missing, without or _frozen(storage, kind)),
         _judge(Ability.RESIZE, missing, ""),
         _judge(Ability.CLONE, missing, ""),
         _judge(Ability.IMAGES, missing, ""),
@@ -84,6 +84,16 @@ def _frozen(storage: str, kind: str) -> str:
     if kind in _SNAPSHOTS:
         return ""
     return f"The storage {storage} is of kind {kind}, which cannot take snapshots of containers"
+
+
+async def _chosen(engine: Engine, pool: str) -> tuple[str, str, str]:
+    """Return the storage, its kind, and why there is none; for a named one that is a failure."""
+    try:
+        return (*await _storage(engine, pool or engine.site.storage), "")
+    except (errors.NotFoundError, errors.ConflictError) as error:
+        if pool:
+            raise
+        return engine.site.storage, "", error.message
 
 
 async def _storage(engine: Engine, wanted: str) -> tuple[str, str]:
