@@ -214,6 +214,12 @@ async def test_an_app_is_described_in_full(inside: Site):
     assert "Redis on port 6379" in page
 
 
+async def test_an_app_that_nobody_could_prove_is_never_called_tested(inside: Site):
+    page = (await inside.browser.get("/catalog/nextcloud/about")).text
+    assert "Not proven: the machine that proves this catalog" in page
+    assert "Tested" not in page
+
+
 async def test_the_catalog_shows_one_category_at_a_time(inside: Site):
     page = (await inside.browser.get("/catalog?category=databases")).text
     assert 'href="/catalog/redis"' in page

@@ -36,6 +36,14 @@ async def test_an_app_tells_what_it_opens_and_needs(platform: Platform, token: s
     assert found["systems"] == "Debian 12 or newer"
 
 
+async def test_an_app_that_nobody_could_prove_says_why(platform: Platform, token: str):
+    async with platform.api(token) as api:
+        apps = {app["id"]: app for app in (await api.get("/api/v1/catalog")).json()}
+    assert "cannot reach" in apps["nextcloud"]["unproven"]
+    assert apps["nextcloud"]["tested"] is None
+    assert apps["nginx"]["unproven"] is None
+
+
 async def test_the_schema_is_the_published_one(platform: Platform, token: str):
     async with platform.api(token) as api:
         served = (await api.get("/api/v1/catalog/schema")).json()
