@@ -8,5 +8,5 @@ rm -rf /etc/systemd/system/jupyterlab.service /opt/jupyterlab /opt/jupyterlab.ne
 systemctl daemon-reload
 remove_account jupyter
 progress 50 "Removing packages"
-remove_packages python3-venv
+remove_packages python3-pip-whl
 progress 100 "Done"
