@@ -30,6 +30,7 @@ from stead.entrypoints.api import agent_app
 from stead.entrypoints.local import run, settings as chosen_settings
 from stead.entrypoints.plant import Ground, Plant, lay_ground
 from stead.entrypoints.serve import serve
+from stead.fleet import plans as fleets
 from stead.identity import public as identity
 from stead.infra import handover, public as infra
 from stead.infra.company import Company
@@ -93,7 +94,8 @@ async def assemble(
     services.add(platform.Platform(look))
     services.add(governed(base.database))
     purge = operation_workflows.purge_plan(base.database)
-    plans = (deploy, remove, adopt, forget, look, *tests.plans, purge)
+    ours = (deploy, remove, adopt, forget, look, *tests.plans, purge)
+    plans = (*ours, *fleets.add(services).plans)
     services.add(operations.Plans.of(plans))
     owner = f"{socket.gethostname()}:{os.getpid()}"
     worker = Worker(base.database, plans, owner=owner, checkpoint=checkpoint)

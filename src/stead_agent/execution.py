@@ -12,10 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from stead_agent import cgroups, inputs, log, packages, process, store
+from stead_agent import (
+    cgroups,
+    facts,
+    inputs,
+    log,
+    packages,
+    placing,
+    process,
+    store,
+    tasks,
+)
 from stead_agent.clock import Pauses, ServerClock
 from stead_agent.desk import Ending, JobFolder
-from stead_agent.job import Order, RefusedError
+from stead_agent.job import PACKAGE, Order, RefusedError
 from stead_agent.output import Assembler, Spool
 from stead_agent.redaction import Redactor
 from stead_agent.transport import Line, UnreachableError
@@ -73,16 +83,9 @@ class Tools:
 
 def execute(tools: Tools, folder: JobFolder, order: Order, orders: Orders, spool: Spool) -> Ending:
     """Run the job and return how it ended; what a job or a guest can cause is not raised."""
-    patience = _Patience(tools.stopping, orders)
+    run = _run_package if order.kind == PACKAGE else _run_task
     try:
-        package = patience.get(lambda: _prepare(tools, folder, order))
-        secrets = patience.get(lambda: _fetch_secrets(tools.line, folder, order, orders))
-        variables, redactor = _variables(package, order, secrets)
-        script = _start(folder, order, variables)
-        out = Assembler(spool, "stdout", redactor)
-        err = Assembler(spool, "stderr", redactor)
-        script.release(out, err, lambda code: orders.put("exit", code))
-        return _watch(script, orders, order.timeout, tools.grace)
+        return run(tools, folder, order, orders, spool)
     except RefusedError as error:
         return Ending("refused", None, str(error))
     except OrderedError:
@@ -91,6 +94,78 @@ def execute(tools: Tools, folder: JobFolder, order: Order, orders: Orders, spool
         return Ending("failed", None, f"The control plane did not hand out the files: {error}.")
     except OSError as error:
         return Ending("failed", None, f"The script could not be started: {error.strerror}.")
+
+
+def _run_package(
+    tools: Tools, folder: JobFolder, order: Order, orders: Orders, spool: Spool
+) -> Ending:
+    patience = _Patience(tools.stopping, orders)
+    package = patience.get(lambda: _prepare(tools, folder, order))
+    secrets = patience.get(lambda: _fetch_secrets(tools.line, folder, order, orders))
+    variables, redactor = _variables(package, order, secrets)
+    script = _start(folder, folder.package, [f"./{order.script}"], variables)
+    out = Assembler(spool, "stdout", redactor)
+    err = Assembler(spool, "stderr", redactor)
+    script.release(out, err, lambda code: orders.put("exit", code))
+    return _watch(script, orders, order.timeout, tools.grace)
+
+
+def _run_task(
+    tools: Tools, folder: JobFolder, order: Order, orders: Orders, spool: Spool
+) -> Ending:
+    """Do what a kind of job does that runs no package."""
+    wrong = tasks.problems(order.kind, order.inputs)
+    if wrong:
+        listed = " ".join(f"{name[:64]}: {wrong[name]}" for name in sorted(wrong)[:10])
+        raise RefusedError(f"The job cannot be done. {listed}")
+    if order.kind == "file":
+        return _put_file(tools, folder, order, orders, spool)
+    if order.secrets:
+        raise RefusedError("A job of this kind takes no secrets.")
+    if order.kind == "facts":
+        for name, value in facts.collect().items():
+            spool.append("stdout", f"{name}: {value}")
+        return Ending("done", 0)
+    return _run_command(tools, folder, order, orders, spool)
+
+
+def _put_file(
+    tools: Tools, folder: JobFolder, order: Order, orders: Orders, spool: Spool
+) -> Ending:
+    patience = _Patience(tools.stopping, orders)
+    content = patience.get(lambda: _fetch_secrets(tools.line, folder, order, orders))
+    values = tasks.completed(order.kind, order.inputs)
+    try:
+        spool.append("stdout", placing.place(values, content.get("content")))
+    except OSError as error:
+        return Ending("failed", None, f"The file cannot be put there: {error.strerror}.")
+    return Ending("done", 0)
+
+
+def _run_command(
+    tools: Tools, folder: JobFolder, order: Order, orders: Orders, spool: Spool
+) -> Ending:
+    if order.kind == "log" and order.inputs.get("file"):
+        _require_log(str(order.inputs["file"]))
+    command = tasks.command(order.kind, order.inputs)
+    script = _start(folder, folder.path, command, {})
+    plain = Redactor(())
+    out, err = Assembler(spool, "stdout", plain), Assembler(spool, "stderr", plain)
+    script.release(out, err, lambda code: orders.put("exit", code))
+    ending = _watch(script, orders, order.timeout, tools.grace)
+    code = ending.exit_code
+    if ending.outcome != "failed" or code is None:
+        return ending
+    if tasks.is_answer(order.kind, order.inputs, code):
+        return Ending("done", code)
+    return Ending("failed", code, f"{command[0]} failed (exit code {code}).")
+
+
+def _require_log(name: str) -> None:
+    """Refuse a file that is no plain one below the folder of logs, wherever links lead."""
+    path = Path(name)
+    if not path.is_file() or tasks.LOGS.resolve() not in path.resolve().parents:
+        raise RefusedError(f"{name[:200]} is not a file below {tasks.LOGS}.")
 
 
 class _Patience:
@@ -152,10 +227,12 @@ def _variables(
     return variables, Redactor(variables[name.upper()] for name in hidden | set(secrets))
 
 
-def _start(folder: JobFolder, order: Order, variables: dict[str, str]) -> process.Script:
+def _start(
+    folder: JobFolder, place: Path, command: list[str], variables: dict[str, str]
+) -> process.Script:
     ticket = folder.ticket
     group = f"stead-{ticket.job}-{ticket.attempt}"
-    script = process.Script(folder.package, order.script, variables, group)
+    script = process.Script(place, command, variables, group)
     try:
         store.write(folder.process, script.session.record())
     except OSError:
@@ -163,7 +240,7 @@ def _start(folder: JobFolder, order: Order, variables: dict[str, str]) -> proces
         raise
     if script.session.group is None:
         log.event("cgroup.none", job=ticket.job)
-    log.event("script.started", job=ticket.job, attempt=ticket.attempt, script=order.script)
+    log.event("script.started", job=ticket.job, attempt=ticket.attempt, script=command[0])
     return script
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 SCRIPTS = ("install.sh", "check.sh", "uninstall.sh")
 TIMEOUT_LIMIT = 24 * 3600
+PACKAGE = "package"
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _NONCE = re.compile(r"[A-Za-z0-9_-]{8,128}")
@@ -49,6 +50,7 @@ class Order:
     inputs: dict[str, object]
     secrets: tuple[str, ...]
     timeout: int
+    kind: str = PACKAGE
 
     def __repr__(self) -> str:
         """Leave the inputs out of tracebacks and logs."""
@@ -101,17 +103,19 @@ def parse_epoch(raw: Mapping[str, object]) -> int:
 
 def parse_order(raw: Mapping[str, object]) -> Order:
     """Return what to do; raise RefusedError for what is missing or malformed."""
+    if raw.get("kind", PACKAGE) != PACKAGE:
+        return _parse_task(raw)
     package = raw.get("package")
     package = package if isinstance(package, dict) else {}
-    digest, script, timeout = package.get("digest"), raw.get("script"), raw.get("timeout")
+    digest, script, timeout = (
+        package.get("digest"),
+        raw.get("script"),
+        _timeout(raw.get("timeout")),
+    )
     if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
         raise RefusedError("The job does not name the digest of its package.")
     if not isinstance(script, str) or script not in SCRIPTS:
         raise RefusedError("The job names a script that no package may have.")
-    if isinstance(timeout, bool) or not isinstance(timeout, int):
-        raise RefusedError("The job has no timeout.")
-    if not 1 <= timeout <= TIMEOUT_LIMIT:
-        raise RefusedError(f"The job's timeout is not between 1 and {TIMEOUT_LIMIT} seconds.")
     return Order(
         package_id=str(package.get("id")),
         package_version=str(package.get("version")),
@@ -121,6 +125,28 @@ def parse_order(raw: Mapping[str, object]) -> Order:
         secrets=_secrets(raw.get("secrets")),
         timeout=timeout,
     )
+
+
+def _parse_task(raw: Mapping[str, object]) -> Order:
+    """Return a job that runs no package's script; what it may do is decided by its kind."""
+    return Order(
+        package_id="",
+        package_version="",
+        digest="",
+        script="",
+        inputs=_inputs(raw.get("arguments")),
+        secrets=_secrets(raw.get("secrets")),
+        timeout=_timeout(raw.get("timeout")),
+        kind=str(raw.get("kind"))[:40],
+    )
+
+
+def _timeout(raw: object) -> int:
+    if isinstance(raw, bool) or not isinstance(raw, int):
+        raise RefusedError("The job has no timeout.")
+    if not 1 <= raw <= TIMEOUT_LIMIT:
+        raise RefusedError(f"The job's timeout is not between 1 and {TIMEOUT_LIMIT} seconds.")
+    return raw
 
 
 def _inputs(raw: object) -> dict[str, object]:

@@ -14,7 +14,7 @@ from stead_agent import cgroups, sessions
 from stead_agent.output import Assembler
 
 # The script starts when its session is on record: an agent that dies in between leaves nothing.
-_GATE = 'read -r go || exit 125; exec "$0" </dev/null'
+_GATE = 'read -r go || exit 125; exec "$@" </dev/null'
 _CHUNK = 64 * 1024
 _FIXED = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -29,9 +29,11 @@ DRAIN_SECONDS = 1.0
 class Script:
     """A script that waits to be released; its end is told to `on_exit` with the exit code."""
 
-    def __init__(self, folder: Path, name: str, variables: Mapping[str, str], group: str) -> None:
+    def __init__(
+        self, folder: Path, command: list[str], variables: Mapping[str, str], group: str
+    ) -> None:
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", _GATE, f"./{name}"],
+            ["/bin/sh", "-c", _GATE, "stead-agent", *command],
             cwd=folder,
             env={**variables, **_FIXED},
             stdin=subprocess.PIPE,

@@ -25,6 +25,7 @@ from stead.deployments import adoption, workflows
 from stead.deployments.adoption import Adoption
 from stead.deployments.public import Deployments
 from stead.entrypoints.api import agent_app, control_app
+from stead.fleet import plans as fleets
 from stead.identity import public as identity
 from stead.identity.models import ApiTokenRow, MembershipRow, ProjectRow, UserRow
 from stead.identity.passwords import Passwords
@@ -170,6 +171,7 @@ async def make_platform(database: Database, folder: Path) -> Platform:
     services.add(fleet)
     services.add(handover.tools(fleet))
     services.add(PlatformPlans(look_plan(database, Mock())))
+    services.add(fleets.assemble(database, safe, known))
     heads = audit.Heads(folder / "audit.heads")
     audit.attach(database, heads)
     doors = identity.local_doors(database, safe, Passwords(QUICK))

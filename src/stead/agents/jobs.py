@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +21,7 @@ from stead.kit.secrets import Secret
 
 LEASE_SECONDS: Final = 40.0
 ACCEPT_SECONDS: Final = 120.0
+PACKAGE: Final = "package"
 _OTHER_EPOCH: Final = "The platform was restored from a copy; work from before it ended"
 
 
@@ -39,6 +41,23 @@ class JobRequest:
     secret_owner: str
     secret_names: tuple[str, ...]
     limit_seconds: int
+    requested_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRequest:
+    """What a workflow wants an agent to do besides running a package's script."""
+
+    key: str
+    instance_id: str
+    operation_id: str
+    step: str
+    kind: str
+    arguments: Mapping[str, str | int | bool]
+    limit_seconds: int
+    requested_by: str = ""
+    secret_owner: str = ""
+    secret_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +102,46 @@ async def ensure_job(uow: Uow, request: JobRequest) -> str:
             secret_owner=request.secret_owner,
             secret_names=list(request.secret_names),
             limit_seconds=request.limit_seconds,
-            state="queued",
-            attempt=0,
-            failures=0,
-            epoch=await epoch.current(uow),
-            created_at=clock.utc_now(),
+            requested_by=request.requested_by,
         )
-        uow.session.add(row)
-        await uow.session.flush()
+        await _queue(uow, row)
     uow.wake(queue_topic(request.instance_id))
     return row.id
+
+
+async def ensure_task(uow: Uow, request: TaskRequest) -> str:
+    """Queue a job that runs no package, unless one of this key exists; return its id."""
+    row = await repository.find_job_by_key(uow, request.key)
+    if row is None:
+        row = JobRow(
+            id=ids.new_id(),
+            key=request.key,
+            instance_id=request.instance_id,
+            operation_id=request.operation_id,
+            step=request.step,
+            package_id="",
+            package_version="",
+            package_digest="",
+            script="",
+            inputs={},
+            kind=request.kind,
+            arguments=dict(request.arguments),
+            secret_owner=request.secret_owner,
+            secret_names=list(request.secret_names),
+            limit_seconds=request.limit_seconds,
+            requested_by=request.requested_by,
+        )
+        await _queue(uow, row)
+    uow.wake(queue_topic(request.instance_id))
+    return row.id
+
+
+async def _queue(uow: Uow, row: JobRow) -> None:
+    row.state, row.attempt, row.failures = "queued", 0, 0
+    row.epoch = await epoch.current(uow)
+    row.created_at = clock.utc_now()
+    uow.session.add(row)
+    await uow.session.flush()
 
 
 async def find_result(uow: Uow, job_id: str) -> JobResult | None:
@@ -150,21 +199,23 @@ async def claim(
             "nonce": row.nonce,
             "expires": int(now + ACCEPT_SECONDS),
             "epoch": row.epoch,
-            "package": {
-                "id": row.package_id,
-                "version": row.package_version,
-                "digest": row.package_digest,
-            },
-            "script": row.script,
-            "inputs": row.inputs,
             "secrets": row.secret_names,
             "timeout": row.limit_seconds,
+            **_work(row),
         }
     )
     key = await service.key_of(uow, vault, agent_id)
     return ClaimOut(
         server_time=now, payload=payload, signature=rules.sign(key, rules.JOB, payload)
     )
+
+
+def _work(row: JobRow) -> dict[str, object]:
+    """Return the part of the payload that says what to do."""
+    if row.kind != PACKAGE:
+        return {"kind": row.kind, "arguments": row.arguments}
+    package = {"id": row.package_id, "version": row.package_version, "digest": row.package_digest}
+    return {"package": package, "script": row.script, "inputs": row.inputs}
 
 
 async def secrets_for(
@@ -232,7 +283,7 @@ async def _settle(uow: Uow, row: JobRow, result: ResultPayload) -> None:
         _end(uow, row, "cancelled", result.exit_code, result.reason)
     elif result.outcome == "interrupted":
         _requeue(uow, row)
-    elif result.outcome == "failed" and result.exit_code == rules.INSTALL_FAILED:
+    elif rules.may_try_again(row.kind, result.outcome, result.exit_code):
         row.failures += 1
         pause = rules.retry_pause(row.failures)
         if pause is None:

@@ -4,25 +4,32 @@ from stead.agents.distribution import Program, program
 from stead.agents.jobs import (
     JobRequest,
     JobResult,
+    TaskRequest,
     cancel_job,
     ensure_job,
+    ensure_task,
     find_result,
     result_topic,
 )
 from stead.agents.service import is_enrolled, issue_enrolment, revoke, topic
-from stead.agents.sightings import Health, Sighting, list_sightings
+from stead.agents.sightings import Health, JobView, Sighting, describe, list_jobs, list_sightings
 
 __all__ = [
     "Health",
     "JobRequest",
     "JobResult",
+    "JobView",
     "Program",
     "Sighting",
+    "TaskRequest",
     "cancel_job",
+    "describe",
     "ensure_job",
+    "ensure_task",
     "find_result",
     "is_enrolled",
     "issue_enrolment",
+    "list_jobs",
     "list_sightings",
     "program",
     "result_topic",

@@ -50,6 +50,18 @@ async def open_jobs(uow: Uow, instance_ids: Collection[str]) -> list[JobRow]:
     return rows
 
 
+async def latest_jobs(
+    uow: Uow, instance_ids: Collection[str], requested_by: str | None, limit: int
+) -> list[JobRow]:
+    rows: list[JobRow] = []
+    for some in _batches(instance_ids):
+        query = select(JobRow).where(JobRow.instance_id.in_(some))
+        if requested_by is not None:
+            query = query.where(JobRow.requested_by == requested_by)
+        rows += await uow.session.scalars(query.order_by(JobRow.id.desc()).limit(limit))
+    return sorted(rows, key=lambda row: row.id, reverse=True)[:limit]
+
+
 def _batches(ids: Collection[str]) -> list[list[str]]:
     """Return the ids in parts that a statement may carry."""
     every = list(ids)

@@ -36,6 +36,11 @@ def is_signed(key: bytes, label: str, text: str, signature: str) -> bool:
     return hmac.compare_digest(sign(key, label, text).encode(), signature.encode())
 
 
+def may_try_again(kind: str, outcome: str, exit_code: int | None) -> bool:
+    """Tell whether this is an installation that failed in a passing way."""
+    return kind == "package" and outcome == "failed" and exit_code == INSTALL_FAILED
+
+
 def retry_pause(failures: int) -> float | None:
     """Return the seconds before an installation is tried again, or None to give up."""
     return 10.0 * 2 ** (failures - 1) if failures < MAX_FAILURES else None

@@ -49,6 +49,50 @@ class Sighting:
     waiting: int
 
 
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A job as people see it: no inputs, no output."""
+
+    id: str
+    instance_id: str
+    operation_id: str
+    what: str
+    kind: str
+    state: str
+    outcome: str | None
+    exit_code: int | None
+    reason: str
+    requested_by: str
+    attempt: int
+    created_at: datetime
+    finished_at: datetime | None
+
+
+async def list_jobs(
+    uow: Uow, instance_ids: Collection[str], requested_by: str | None, limit: int
+) -> list[JobView]:
+    """Return the latest jobs of these instances and servers, newest first."""
+    rows = await repository.latest_jobs(uow, instance_ids, requested_by, limit)
+    return [
+        JobView(
+            id=row.id,
+            instance_id=row.instance_id,
+            operation_id=row.operation_id,
+            what=describe_job(row),
+            kind=row.kind,
+            state=row.state,
+            outcome=row.outcome,
+            exit_code=row.exit_code,
+            reason=row.reason,
+            requested_by=row.requested_by,
+            attempt=row.attempt,
+            created_at=row.created_at,
+            finished_at=row.finished_at,
+        )
+        for row in rows
+    ]
+
+
 async def list_sightings(uow: Uow, instance_ids: Collection[str]) -> dict[str, Sighting]:
     """Return the agents of these instances and servers; those that have none are left out."""
     jobs: defaultdict[str, list[JobRow]] = defaultdict(list)
@@ -78,4 +122,23 @@ def _sighting(row: AgentRow, jobs: list[JobRow], now: datetime) -> Sighting:
 
 
 def _work(row: JobRow) -> Work:
-    return Work(row.id, row.operation_id, f"{row.script} of {row.package_id}", row.created_at)
+    return Work(row.id, row.operation_id, describe_job(row), row.created_at)
+
+
+def describe_job(row: JobRow) -> str:
+    """Return what a job does, in a few words."""
+    if row.kind == "package":
+        return f"{row.script} of {row.package_id}"
+    return describe(row.kind, row.arguments)
+
+
+def describe(kind: str, arguments: Mapping[str, object]) -> str:
+    """Return what a job other than an installer does, in a few words."""
+    words = [str(arguments[name]) for name in _TELLING if arguments.get(name)]
+    if kind == "updates":
+        words = ["install"] if str(arguments.get("apply")).lower() == "true" else ["list"]
+    return " ".join(words if kind == "command" else [kind, *words])
+
+
+# The arguments that say what a job is about.
+_TELLING: Final = ("command", "action", "service", "file", "target", "host", "folder")

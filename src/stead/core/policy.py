@@ -67,6 +67,8 @@ class Action(StrEnum):
     MEMBER_READ = "member.read"
     MEMBER_MANAGE = "member.manage"
     MEMBER_LEAVE = "member.leave"
+    JOB_RUN = "job.run"
+    JOB_ADMINISTER = "job.administer"
     LIMIT_SET = "limit.set"
     ORGANISATION_READ = "organisation.read"
     ORGANISATION_MANAGE = "organisation.manage"
@@ -131,6 +133,8 @@ POLICY: Final[Mapping[Action, Rule]] = {
     Action.PROJECT_CREATE: _platform(Scope.ADMIN, PlatformRole.ADMIN),
     Action.PROJECT_UPDATE: _member(Role.MAINTAINER, Scope.ADMIN, PlatformRole.ADMIN),
     Action.PROJECT_ARCHIVE: _member(Role.OWNER, Scope.ADMIN, PlatformRole.ADMIN),
+    Action.JOB_RUN: _member(Role.DEVELOPER, Scope.DEPLOY),
+    Action.JOB_ADMINISTER: _member(Role.MAINTAINER, Scope.DEPLOY),
     Action.MEMBER_READ: _member(Role.VIEWER, Scope.READ, *_SEES),
     Action.MEMBER_MANAGE: _member(Role.MAINTAINER, Scope.ADMIN, PlatformRole.ADMIN),
     Action.MEMBER_LEAVE: _member(Role.VIEWER, Scope.ADMIN),

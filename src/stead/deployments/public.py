@@ -1,6 +1,7 @@
 """The deployments domain's door."""
 
 from stead.deployments.errors import BusyError, InvalidRequestError
+from stead.deployments.packages import Installed, find_package_on
 from stead.deployments.schemas import AcceptedOut, DeploymentIn, DeploymentOut, OutputOut
 from stead.deployments.service import (
     Deployments,
@@ -21,10 +22,12 @@ __all__ = [
     "DeploymentIn",
     "DeploymentOut",
     "Deployments",
+    "Installed",
     "InvalidRequestError",
     "OutputOut",
     "create",
     "find_by_instance",
+    "find_package_on",
     "find_project_id",
     "get_",
     "list_",

@@ -300,6 +300,7 @@ class Flow:
                     secret_owner=row.id,
                     secret_names=tuple(sorted(secrets)),
                     limit_seconds=limit,
+                    requested_by=row.requested_by,
                 ),
             )
 

@@ -18,6 +18,7 @@ from stead.entrypoints import (
     connect_commands,
     fleet_commands,
     project_commands,
+    work_commands,
 )
 from stead.entrypoints.client import Client, CommandError
 from stead.entrypoints.config import Login
@@ -53,6 +54,8 @@ app.add_typer(project_commands.member, name="member")
 app.add_typer(project_commands.organisation, name="organisation")
 app.add_typer(connect_commands.cluster, name="cluster")
 app.add_typer(fleet_commands.server, name="server")
+app.add_typer(work_commands.job, name="job")
+app.add_typer(work_commands.bulk, name="bulk")
 app.command("agents")(fleet_commands.agents)
 app.add_typer(config_commands.config, name="config")
 app.add_typer(account_commands.token, name="token")

@@ -117,8 +117,8 @@ class _Agent:
 
     async def work(self, job: Mapping[str, Any]) -> None:
         """Say what would run, and that it went well."""
-        package, attempt = job["package"], job["attempt"]
-        said = f"Simulated: {job['script']} of {package['id']} {package['version']} did not run"
+        attempt = job["attempt"]
+        said = f"Simulated: {_what(job)} did not run"
         line = {"seq": 1, "stream": "agent", "at": 0, "text": said}
         await self.ask(f"jobs/{job['job']}/log", {"attempt": attempt, "lines": [line]})
         ticket = {name: job[name] for name in ("job", "attempt", "nonce")}
@@ -127,3 +127,10 @@ class _Agent:
         )
         signed = {"payload": payload, "signature": signing.result_signature(self.key, payload)}
         await self.ask(f"jobs/{job['job']}/result", signed)
+
+
+def _what(job: Mapping[str, Any]) -> str:
+    if "kind" in job:
+        return f"a job of the kind {job['kind']}"
+    package = job["package"]
+    return f"{job['script']} of {package['id']} {package['version']}"

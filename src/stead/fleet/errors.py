@@ -22,3 +22,10 @@ class InvalidError(SteadError):
 
     kind = Kind.INVALID
     code = "fleet.invalid"
+
+
+class BusyError(SteadError):
+    """An operation on this has not ended."""
+
+    kind = Kind.CONFLICT
+    code = "fleet.busy"

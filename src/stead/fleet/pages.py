@@ -1,59 +1,28 @@
 """Pages of the fleet: the list of agents, and how a server joins."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Response
 from fastapi.responses import RedirectResponse
 
 from stead.core import authz
-from stead.core.authz import Action, Actor, action
-from stead.core.db import Database
+from stead.core.authz import Action, action
 from stead.core.errors import Kind, SteadError
-from stead.core.http import ActorDep, DatabaseDep, provided
-from stead.core.settings import Settings
+from stead.core.http import provided
 from stead.core.vault import Vault
-from stead.fleet import servers, service, views
-from stead.fleet.schemas import EnrolmentOut, MachineKind, ServerIn
+from stead.fleet import servers, service, views, work_pages
+from stead.fleet.desk import Desk, DeskDep, show_machine
+from stead.fleet.schemas import EnrolmentOut, ServerIn
 from stead.identity import public as identity
-from stead.ui.console import Console, form_texts
+from stead.ui.console import form_texts
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 REFRESH_SECONDS: Final = 5
 NAME_LENGTH: Final = 40
 _CORRECTABLE: Final = frozenset({Kind.INVALID, Kind.CONFLICT, Kind.UNSUPPORTED})
 router = APIRouter()
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What every page here works with."""
-
-    request: Request
-    actor: Actor
-    database: Database
-    console: Console
-    settings: Settings
-
-    def page(self, template: str, *, status: int = 200, **values: object) -> Response:
-        """Render a page for whoever asked."""
-        return self.console.page(
-            self.request, template, viewer=self.actor, status=status, **values
-        )
-
-
-def _desk(
-    request: Request,
-    actor: ActorDep,
-    database: DatabaseDep,
-    console: Annotated[Console, Depends(provided(Console))],
-    settings: Annotated[Settings, Depends(provided(Settings))],
-) -> Desk:
-    return Desk(request, actor, database, console, settings)
-
-
-DeskDep = Annotated[Desk, Depends(_desk)]
+router.include_router(work_pages.router)
 
 
 @router.get("/agents")
@@ -65,16 +34,7 @@ async def show_agents(desk: DeskDep) -> Response:
 @router.get("/agents/{machine_id}")
 @action(Action.AGENT_READ)
 async def show_agent(machine_id: str, desk: DeskDep) -> Response:
-    async with desk.database.read() as uow:
-        found = await service.get_(uow, desk.actor, machine_id)
-    manages = authz.allows(desk.actor, Action.SERVER_MANAGE, found.project_id)
-    return desk.page(
-        "fleet/show.html",
-        one=found,
-        badge=views.health(found),
-        manages=manages and found.kind is MachineKind.SERVER,
-        refresh=REFRESH_SECONDS,
-    )
+    return await show_machine(desk, machine_id)
 
 
 @router.post("/servers")

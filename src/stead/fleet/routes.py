@@ -8,24 +8,36 @@ from stead.core.authz import Action, action
 from stead.core.http import ActorDep, DatabaseDep, provided
 from stead.core.settings import Settings
 from stead.core.vault import Vault
-from stead.fleet import servers, service
-from stead.fleet.schemas import EnrolmentOut, MachineOut, ServerIn
+from stead.fleet import bulk, installs, servers, service, tasks
+from stead.fleet.schemas import (
+    BeganOut,
+    BulkDetailOut,
+    BulkIn,
+    BulkOut,
+    CommandOut,
+    EnrolmentOut,
+    FileIn,
+    InstallationOut,
+    JobOut,
+    MachineOut,
+    PackageIn,
+    ServerIn,
+    TaskIn,
+)
+from stead.fleet.tasks import Fleet
 
 router = APIRouter(prefix="/api/v1", tags=["fleet"])
 SettingsDep = Annotated[Settings, Depends(provided(Settings))]
+FleetDep = Annotated[Fleet, Depends(provided(Fleet))]
 VaultDep = Annotated[Vault, Depends(provided(Vault))]
 
 
 @router.get("/agents")
 @action(Action.AGENT_READ)
-async def list_agents(
-    actor: ActorDep,
-    database: DatabaseDep,
-    project: Annotated[str | None, Query(max_length=40)] = None,
-) -> list[MachineOut]:
+async def list_agents(actor: ActorDep, database: DatabaseDep) -> list[MachineOut]:
     """List instances and servers with their agents: version, last seen, load, running job."""
     async with database.read() as uow:
-        return await service.list_(uow, actor, project)
+        return await service.list_(uow, actor)
 
 
 @router.get("/agents/{machine_id}")
@@ -34,6 +46,141 @@ async def get_agent(machine_id: str, actor: ActorDep, database: DatabaseDep) -> 
     """Describe one of them, by the id of its instance or server."""
     async with database.read() as uow:
         return await service.get_(uow, actor, machine_id)
+
+
+@router.get("/agents/{machine_id}/packages")
+@action(Action.AGENT_READ)
+async def list_packages(
+    machine_id: str, actor: ActorDep, database: DatabaseDep
+) -> list[InstallationOut]:
+    """List the packages on a machine, those of its deployment too."""
+    async with database.read() as uow:
+        return await installs.list_(uow, actor, machine_id)
+
+
+@router.post("/agents/{machine_id}/packages", status_code=202)
+@action(Action.JOB_RUN)
+async def install_package(
+    machine_id: str,
+    body: PackageIn,
+    response: Response,
+    actor: ActorDep,
+    database: DatabaseDep,
+    fleet: FleetDep,
+) -> BeganOut:
+    """Install a package on a machine that is there already; again changes its inputs."""
+    async with database.write() as uow:
+        began = await installs.install(uow, actor, fleet, machine_id, body)
+    return _located(response, began)
+
+
+@router.delete("/agents/{machine_id}/packages/{app}", status_code=202)
+@action(Action.JOB_RUN)
+async def uninstall_package(
+    machine_id: str,
+    app: str,
+    response: Response,
+    actor: ActorDep,
+    database: DatabaseDep,
+    fleet: FleetDep,
+) -> BeganOut:
+    """Run a package's own removal and forget it."""
+    async with database.write() as uow:
+        began = await installs.uninstall(uow, actor, fleet, machine_id, app)
+    return _located(response, began)
+
+
+@router.post("/agents/{machine_id}/jobs", status_code=202)
+@action(Action.JOB_RUN)
+async def start_job(
+    machine_id: str,
+    body: TaskIn,
+    response: Response,
+    actor: ActorDep,
+    database: DatabaseDep,
+    fleet: FleetDep,
+) -> BeganOut:
+    """Have the agent do a job; its output is in the operation at ``Location``."""
+    async with database.write() as uow:
+        began = await tasks.start(uow, actor, fleet, machine_id, body)
+    return _located(response, began)
+
+
+@router.post("/agents/{machine_id}/files", status_code=202)
+@action(Action.JOB_ADMINISTER)
+async def push_file(
+    machine_id: str,
+    body: FileIn,
+    response: Response,
+    actor: ActorDep,
+    database: DatabaseDep,
+    fleet: FleetDep,
+) -> BeganOut:
+    """Put a file on a machine, whole or not at all, with its owner and mode."""
+    async with database.write() as uow:
+        began = await tasks.start(uow, actor, fleet, machine_id, body.task())
+    return _located(response, began)
+
+
+@router.get("/jobs")
+@action(Action.AGENT_READ)
+async def list_jobs(
+    actor: ActorDep,
+    database: DatabaseDep,
+    machine: Annotated[str | None, Query(max_length=40)] = None,
+    user: Annotated[str | None, Query(max_length=80)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> list[JobOut]:
+    """List the latest jobs, of a machine (by name or id) or a person."""
+    async with database.read() as uow:
+        return await service.list_jobs(uow, actor, machine, user, limit)
+
+
+@router.get("/commands")
+@action(Action.AGENT_READ)
+async def list_commands(_actor: ActorDep) -> list[CommandOut]:
+    """List the commands that may be run on machines, with what they ask for."""
+    return tasks.list_commands()
+
+
+@router.get("/bulk")
+@action(Action.AGENT_READ)
+async def list_bulk(actor: ActorDep, database: DatabaseDep) -> list[BulkOut]:
+    """List the latest work on many machines."""
+    async with database.read() as uow:
+        return await bulk.list_(uow, actor)
+
+
+@router.post("/bulk", status_code=202)
+@action(Action.JOB_RUN)
+async def start_bulk(
+    body: BulkIn, response: Response, actor: ActorDep, database: DatabaseDep, fleet: FleetDep
+) -> BulkOut:
+    """Do a job or install a package on many machines: canaries first, then some at once."""
+    async with database.write() as uow:
+        made = await bulk.start(uow, actor, fleet, body)
+    response.headers["Location"] = f"/api/v1/operations/{made.operation_id}"
+    return made
+
+
+@router.get("/bulk/{bulk_id}")
+@action(Action.AGENT_READ)
+async def get_bulk(bulk_id: str, actor: ActorDep, database: DatabaseDep) -> BulkDetailOut:
+    """Describe work on many machines, with how each of them stands."""
+    async with database.read() as uow:
+        return await bulk.get_(uow, actor, bulk_id)
+
+
+@router.post("/bulk/{bulk_id}/retry", status_code=202)
+@action(Action.JOB_RUN)
+async def retry_bulk(
+    bulk_id: str, response: Response, actor: ActorDep, database: DatabaseDep, fleet: FleetDep
+) -> BulkOut:
+    """Begin anew with the machines that are not done."""
+    async with database.write() as uow:
+        made = await bulk.retry(uow, actor, fleet, bulk_id)
+    response.headers["Location"] = f"/api/v1/operations/{made.operation_id}"
+    return made
 
 
 @router.post("/servers", status_code=201)
@@ -74,3 +221,8 @@ async def remove_server(
     """Forget a server and refuse its agent. What runs on the machine goes on."""
     async with database.write() as uow:
         await servers.remove(uow, actor, vault, server_id)
+
+
+def _located(response: Response, began: BeganOut) -> BeganOut:
+    response.headers["Location"] = f"/api/v1/operations/{began.operation_id}"
+    return began

@@ -4,10 +4,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 from stead.core.answers import ShownOnce
 
+# Base64 of what an agent takes.
+CONTENT = 4 * 128 * 1024
 Name = Annotated[str, StringConstraints(max_length=40)]
 
 
@@ -66,3 +68,158 @@ class EnrolmentOut(ShownOnce):
     token: str | None
     checksum: str
     pin: str
+
+
+class TaskIn(BaseModel):
+    """A job other than an installer. ``content`` is a file's content in base64."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"kind": "service", "arguments": {"action": "restart", "service": "nginx"}}
+            ]
+        },
+    )
+
+    kind: Annotated[str, StringConstraints(max_length=20)]
+    arguments: Annotated[dict[str, JsonValue], Field(max_length=20)] = {}
+    content: Annotated[str, StringConstraints(max_length=CONTENT)] | None = None
+
+
+class FileIn(BaseModel):
+    """A file to put on a machine; ``content`` is base64 of at most 256 KiB."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"target": "/etc/motd", "content": "SGVsbG8K"}]},
+    )
+
+    target: Annotated[str, StringConstraints(max_length=1000)]
+    owner: Name = "root"
+    group: Name = "root"
+    mode: Annotated[str, StringConstraints(max_length=4)] = "0644"
+    content: Annotated[str, StringConstraints(max_length=CONTENT)]
+
+    def task(self) -> TaskIn:
+        """Return the job that this is."""
+        arguments: dict[str, JsonValue] = {
+            "target": self.target,
+            "owner": self.owner,
+            "group": self.group,
+            "mode": self.mode,
+        }
+        return TaskIn(kind="file", arguments=arguments, content=self.content)
+
+
+class PackageIn(BaseModel):
+    """A package to put on a machine that is there already."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"app": "nginx", "inputs": {}}]}
+    )
+
+    app: Name
+    inputs: Annotated[dict[str, JsonValue], Field(max_length=100)] = {}
+
+
+class BeganOut(BaseModel):
+    """The operation that was started."""
+
+    operation_id: str
+
+
+class InstallationOut(BaseModel):
+    """A package on a machine. What a deployment installed is listed with its id."""
+
+    id: str
+    app: str
+    version: str
+    digest: str
+    state: str
+    operation_id: str
+    requested_by: str
+    created_at: datetime
+    deployment: bool
+
+
+class CommandOut(BaseModel):
+    """A command that may be run on machines, and what it asks for."""
+
+    name: str
+    title: str
+    least: str
+    parameters: list[dict[str, JsonValue]]
+
+
+class BulkIn(BaseModel):
+    """Work on many machines of one project, by name or id: a job, or a package.
+
+    The canaries go first, and all others wait until they have ended well.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"machines": ["nas"], "task": {"kind": "facts"}}]},
+    )
+
+    machines: Annotated[list[Name], Field(min_length=1, max_length=1000)]
+    project: Name | None = None
+    task: TaskIn | None = None
+    install: PackageIn | None = None
+    concurrency: Annotated[int, Field(ge=1, le=10)] = 5
+    canaries: Annotated[int, Field(ge=0, le=100)] = 1
+    accepted_failures: Annotated[int, Field(ge=0, le=100)] = Field(
+        default=20, description="percent of all that may fail before the rest is not begun"
+    )
+
+
+class TargetOut(BaseModel):
+    """One machine of work on many."""
+
+    machine_id: str
+    name: str
+    state: str
+    operation_id: str | None
+    reason: str
+
+
+class BulkOut(BaseModel):
+    """Work on many machines."""
+
+    id: str
+    title: str
+    project_id: str
+    operation_id: str
+    state: str
+    concurrency: int
+    canaries: int
+    accepted_failures: int
+    counts: dict[str, int]
+    requested_by: str
+    created_at: datetime
+
+
+class BulkDetailOut(BulkOut):
+    """Work on many machines, with each of them."""
+
+    targets: list[TargetOut]
+
+
+class JobOut(BaseModel):
+    """A job that an agent had, has or will have."""
+
+    id: str
+    machine_id: str
+    machine: str
+    operation_id: str
+    what: str
+    kind: str
+    state: str
+    outcome: str | None
+    exit_code: int | None
+    reason: str
+    requested_by: str
+    attempt: int
+    created_at: datetime
+    finished_at: datetime | None

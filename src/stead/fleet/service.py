@@ -8,7 +8,7 @@ from stead.core import authz
 from stead.core.authz import Action, Actor
 from stead.core.db import Uow
 from stead.fleet import repository
-from stead.fleet.schemas import MachineKind, MachineOut, WorkOut
+from stead.fleet.schemas import JobOut, MachineKind, MachineOut, WorkOut
 from stead.identity import public as identity
 from stead.instances import public as instances
 
@@ -24,14 +24,10 @@ class Machine:
     address: str | None
 
 
-async def list_(uow: Uow, actor: Actor, project: str | None = None) -> list[MachineOut]:
+async def list_(uow: Uow, actor: Actor) -> list[MachineOut]:
     """Return what the actor may see of the fleet, by name."""
     allowed = authz.where_allowed(actor, Action.AGENT_READ)
-    if project is not None:
-        chosen = await identity.project_id(uow, actor, project)
-        authz.require(actor, Action.AGENT_READ, chosen, "project")
-        allowed = frozenset({chosen})
-    machines = await _machines(uow, allowed)
+    machines = await list_machines(uow, allowed)
     seen = await agents.list_sightings(uow, [one.id for one in machines])
     names = {one.id: one.name for one in await identity.list_projects(uow, actor, archived=True)}
     return [_out(one, seen.get(one.id), names) for one in machines]
@@ -43,6 +39,34 @@ async def get_(uow: Uow, actor: Actor, machine_id: str) -> MachineOut:
     seen = await agents.list_sightings(uow, [machine.id])
     project = await identity.find_project_name(uow, machine.project_id)
     return _out(machine, seen.get(machine.id), {machine.project_id: project})
+
+
+async def list_jobs(
+    uow: Uow, actor: Actor, machine: str | None, user: str | None, limit: int
+) -> list[JobOut]:
+    """Return the latest jobs that the actor may see, of a machine or a person."""
+    known = await list_machines(uow, authz.where_allowed(actor, Action.AGENT_READ))
+    chosen = {one.id: one.name for one in known if machine in (None, one.id, one.name)}
+    found = await agents.list_jobs(uow, list(chosen), user, limit)
+    return [
+        JobOut(
+            id=one.id,
+            machine_id=one.instance_id,
+            machine=chosen[one.instance_id],
+            operation_id=one.operation_id,
+            what=one.what,
+            kind=one.kind,
+            state=one.state,
+            outcome=one.outcome,
+            exit_code=one.exit_code,
+            reason=one.reason,
+            requested_by=one.requested_by,
+            attempt=one.attempt,
+            created_at=one.created_at,
+            finished_at=one.finished_at,
+        )
+        for one in found
+    ]
 
 
 async def get_machine(uow: Uow, actor: Actor, machine_id: str, asked: Action) -> Machine:
@@ -63,7 +87,8 @@ async def find_machine(uow: Uow, machine_id: str) -> Machine | None:
     return _of_instance(instance) if instance is not None else None
 
 
-async def _machines(uow: Uow, allowed: frozenset[str] | None) -> list[Machine]:
+async def list_machines(uow: Uow, allowed: frozenset[str] | None) -> list[Machine]:
+    """Return the machines of these projects, or of all, by name."""
     servers = [
         Machine(row.id, row.name, MachineKind.SERVER, row.project_id, None)
         for row in await repository.list_servers(uow, allowed)

@@ -18,6 +18,7 @@ from stead.core.http import Provided
 from stead.core.settings import ServerSettings, Settings
 from stead.deployments.public import Deployments
 from stead.entrypoints.api import control_app
+from stead.fleet import plans as fleets
 from stead.identity import public as identity
 from stead.identity.passwords import Passwords
 from stead.infra import public as infra
@@ -93,6 +94,7 @@ async def site(database: Database, tmp_path: Path) -> AsyncIterator[Site]:
             remove_plan=Plan("deployment.remove", 1, steps, cancellable=False),
         )
     )
+    services.add(fleets.assemble(database, safe, packages))
     async with database.write() as uow:
         admin_id = await identity.ensure_admin(uow, "admin", "main")
         await infra.ensure_local_cluster(uow, "incus")

@@ -45,6 +45,11 @@ def _new_server(made: Made) -> object:
     return {"name": "another", "project": made["project_name"]}
 
 
+def _new_bulk(made: Made) -> object:
+    machines = [made["machine_id"]]
+    return {"machines": machines, "task": {"kind": "facts"}, "project": made["project_name"]}
+
+
 PASSWORD = "correct horse battery"
 
 
@@ -89,6 +94,19 @@ SAMPLES = {
     ),
     ("GET", "/api/v1/agents"): Sample(own=True),
     ("GET", "/api/v1/agents/{machine_id}"): Sample(),
+    ("GET", "/api/v1/agents/{machine_id}/packages"): Sample(),
+    ("POST", "/api/v1/agents/{machine_id}/packages"): Sample(_says(app="redis"), write=True),
+    ("DELETE", "/api/v1/agents/{machine_id}/packages/{app}"): Sample(write=True, fails=404),
+    ("POST", "/api/v1/agents/{machine_id}/jobs"): Sample(_says(kind="facts"), write=True),
+    ("POST", "/api/v1/agents/{machine_id}/files"): Sample(
+        _says(target="/etc/motd", content="eA=="), write=True
+    ),
+    ("GET", "/api/v1/jobs"): Sample(own=True),
+    ("GET", "/api/v1/commands"): Sample(own=True),
+    ("GET", "/api/v1/bulk"): Sample(own=True),
+    ("POST", "/api/v1/bulk"): Sample(_new_bulk, write=True),
+    ("GET", "/api/v1/bulk/{bulk_id}"): Sample(),
+    ("POST", "/api/v1/bulk/{bulk_id}/retry"): Sample(write=True),
     ("POST", "/api/v1/servers"): Sample(_new_server, write=True),
     ("POST", "/api/v1/servers/{server_id}/token"): Sample(write=True),
     ("DELETE", "/api/v1/servers/{server_id}"): Sample(write=True),
@@ -221,6 +239,8 @@ async def made(platform: Platform, owner: Actor) -> Made:
         path = f"/api/v1/projects/{project}/invitations"
         invitation = await api.post(path, json={"role": "viewer"})
         server = await api.post("/api/v1/servers", json={"name": "nas"})
+        asked = {"machines": ["nas"], "task": {"kind": "facts"}}
+        many = await api.post("/api/v1/bulk", json=asked)
     return {
         "project_id": project,
         "user_id": bob.user_id,
@@ -231,6 +251,7 @@ async def made(platform: Platform, owner: Actor) -> Made:
         "operation_id": accepted.operation_id,
         "token_id": token_id,
         "cluster_id": cluster_id,
+        "bulk_id": many.json()["id"],
         "server_id": server.json()["id"],
         "machine_id": server.json()["id"],
         "guest_id": "web",

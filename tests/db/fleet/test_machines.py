@@ -69,7 +69,7 @@ async def test_instances_are_listed_too(platform: Platform, owner: Actor):
         asked = DeploymentIn(app="redis", name="cache")
         await deployments.create(uow, owner, platform.deployments, asked)
     async with await api(platform, owner) as http:
-        (row,) = (await http.get("/api/v1/agents?project=main")).json()
+        (row,) = (await http.get("/api/v1/agents")).json()
     assert (row["name"], row["kind"], row["health"]) == ("cache", "instance", "never")
     assert row["address"]
 

@@ -123,6 +123,12 @@ class ControlPlane:
             self.changed.notify_all()
         return job
 
+    def give_task(self, job: str, kind: str, content: str = "", **arguments: Any) -> str:
+        """Queue a job that runs no package."""
+        wishes = {"kind": kind, "arguments": arguments, "timeout": 30}
+        secrets = {"content": content} if content else {}
+        return self.give(job, b"", secrets=secrets, **wishes)
+
     def offer_raw(self, offer: dict[str, Any]) -> None:
         with self.changed:
             self.raw_offers.append(offer)

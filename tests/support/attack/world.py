@@ -9,8 +9,10 @@ from stead.core.authz import Actor, PlatformRole, Role
 from stead.core.settings import Settings
 from stead.deployments import public as deployments
 from stead.deployments.public import DeploymentIn
-from stead.fleet import servers
+from stead.fleet import bulk, servers
 from stead.fleet.public import ServerIn
+from stead.fleet.schemas import BulkIn, TaskIn
+from stead.fleet.tasks import Fleet
 from stead.identity import public as identity
 from stead.identity.members import invite
 from stead.identity.models import UserRow
@@ -76,6 +78,10 @@ async def populate(platform: Platform, project: str, elsewhere: str = "") -> Wor
         machine = await servers.add(
             uow, owner, settings, ServerIn(name=f"server-{project}", project=project)
         )
+        fleet = platform.services.get(Fleet)
+        many = await bulk.start(
+            uow, owner, fleet, BulkIn(machines=[machine.id], task=TaskIn(kind="facts"))
+        )
         guest = f"guest-near-{project}"
         await infra.claim(uow, cluster_id, guest, owner=ids.new_id(), key="attack")
         uow.session.add(_changed(cluster_id, guest))
@@ -99,6 +105,8 @@ async def populate(platform: Platform, project: str, elsewhere: str = "") -> Wor
             "deployment_id": accepted.deployment_id,
             "operation_id": accepted.operation_id,
             "server_id": machine.id,
+            "bulk_id": many.id,
+            "machines": machine.id,
             "machine_id": machine.id,
             "token_id": token.id,
             "token": ids.new_token("stl"),

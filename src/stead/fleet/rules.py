@@ -1,0 +1,42 @@
+"""Pure rules of the fleet: who may ask for which job, and when work on many has to stop."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+from stead.core.authz import Action
+from stead_agent import tasks
+
+LIMITS: Final[Mapping[str, int]] = {"updates": 3600, "command": 300}
+LIMIT_SECONDS: Final = 120
+_SENSITIVE: Final = frozenset({"file"})
+
+
+class TargetState(StrEnum):
+    """Where one machine stands in work on many."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+def action_for(kind: str, arguments: Mapping[str, object]) -> Action:
+    """Return what somebody has to be allowed for a job."""
+    if kind in _SENSITIVE:
+        return Action.JOB_ADMINISTER
+    command = tasks.COMMANDS.get(str(arguments.get("command"))) if kind == "command" else None
+    if command is not None and command.least == "maintainer":
+        return Action.JOB_ADMINISTER
+    return Action.JOB_RUN
+
+
+def limit_seconds(kind: str) -> int:
+    """Return how long a job may take."""
+    return LIMITS.get(kind, LIMIT_SECONDS)
+
+
+def too_many(failed: int, total: int, percent: int) -> bool:
+    """Tell whether more of all have failed than is accepted."""
+    return failed * 100 > total * percent
