@@ -55,7 +55,17 @@ migration: .venv/installed ## Draft the next migration: make migration NAME=doma
 
 .PHONY: lock
 lock: ## Resolve requirements/*.in again into hashed files
-	for group in runtime edge build dev; do \
+	for group in runtime edge build dev audit; do \
 	  uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 \
 	    --exclude-newer 7d --no-emit-find-links --no-emit-index-url \
 	    requirements/$$group.in -o requirements/$$group.txt; done
+
+# The auditor brings many packages of its own, so it lives apart.
+.venv/audit/ready: requirements/audit.txt | .venv/ready
+	python3 -m venv .venv/audit
+	.venv/audit/bin/pip install -q --require-hashes -r requirements/audit.txt
+	touch $@
+
+.PHONY: audit
+audit: .venv/installed .venv/audit/ready ## Known vulnerabilities of what is locked (error 1: found, 3: not asked)
+	$(PY) -m tools.audit
