@@ -1,4 +1,4 @@
-"""Writes the reference pages that follow from the code: process settings and error codes.
+"""Writes the reference pages that follow from the code: settings of both kinds, error codes.
 
 ``--check`` fails when a page is not what it would write.
 """
@@ -14,6 +14,8 @@ import stead
 from stead.core.errors import HTTP_STATUS, SteadError
 from stead.core.settings import DEFAULT_PATH, Settings
 from stead.entrypoints.client import EXIT_CODES, FAILED
+from stead.platform.settings import DECLARED
+from stead.platform.shown import words
 
 WORDS = {
     "str": "text",
@@ -50,6 +52,25 @@ def settings_page() -> str:
     return "\n".join(parts)
 
 
+def platform_settings_page() -> str:
+    """Return every platform setting with what it accepts and its default."""
+    parts = [
+        "# Platform settings\n",
+        NOTE,
+        "What admins change while everything runs: in the console under Settings, with",
+        "`stead config set NAME VALUE`, or with `PUT /api/v1/settings/NAME`. A change holds at",
+        "once in every process, is audited, and can be taken back with `stead config undo`.",
+        "What a process is told at start is another kind: [process settings](settings.md).\n",
+        "| setting | accepts | default | what it does |",
+        "|---|---|---|---|",
+    ]
+    for name, one in DECLARED.items():
+        default = words(one.stored_default) or "nothing"
+        meaning = f"{one.title}. {one.help}".replace("|", "\\|")
+        parts.append(f"| `{name}` | {one.kind.words} | `{default}` | {meaning} |")
+    return "\n".join([*parts, ""])
+
+
 def errors_page() -> str:
     """Return every code of an expected failure with what becomes of it."""
     rows = sorted((one.code, one) for one in _errors())
@@ -70,7 +91,11 @@ def errors_page() -> str:
     return "\n".join([*parts, ""])
 
 
-PAGES = {"settings.md": settings_page, "errors.md": errors_page}
+PAGES = {
+    "settings.md": settings_page,
+    "platform-settings.md": platform_settings_page,
+    "errors.md": errors_page,
+}
 
 
 def main(arguments: list[str]) -> int:

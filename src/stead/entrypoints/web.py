@@ -26,7 +26,7 @@ from stead.identity import pages as identity_pages
 from stead.infra import pages as infra_pages
 from stead.operations import pages as operation_pages
 from stead.operations.public import Recoveries, Subjects
-from stead.platform import pages as platform_pages
+from stead.platform import pages as platform_pages, setting_pages
 from stead.ui.assets import Assets
 from stead.ui.console import CSRF_FIELD, Console
 from stead.ui.headers import SECURITY_HEADERS
@@ -37,6 +37,7 @@ PAGES: Final = {
     "deployments": deployment_pages,
     "operations": operation_pages,
     "platform": platform_pages,
+    "settings": setting_pages,
     "identity": identity_pages,
     "audit": audit_pages,
     "infra": infra_pages,
