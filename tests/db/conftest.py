@@ -5,7 +5,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from tests.factories import databases
+from tests.factories import applications, databases
 from tests.factories.platform import Platform, make_platform
 from tests.support import postgres
 
@@ -85,6 +85,8 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def platform(database: Database, tmp_path: Path) -> Platform:
+async def platform(database: Database, tmp_path: Path) -> AsyncIterator[Platform]:
     """Return a control plane without engine and worker."""
-    return await make_platform(database, tmp_path)
+    one = await make_platform(database, tmp_path)
+    yield one
+    applications.give_back(one.services)

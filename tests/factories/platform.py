@@ -10,6 +10,7 @@ import httpx
 from argon2 import PasswordHasher
 from sqlalchemy import update
 from starlette.types import ASGIApp
+from tests.factories import applications
 
 from stead.audit import public as audit
 from stead.catalog import public as catalog
@@ -24,7 +25,7 @@ from stead.core.vault import Vault
 from stead.deployments import adoption, workflows
 from stead.deployments.adoption import Adoption
 from stead.deployments.public import Deployments
-from stead.entrypoints.api import agent_app, control_app
+from stead.entrypoints.api import agent_app
 from stead.fleet import plans as fleets
 from stead.identity import public as identity
 from stead.identity.models import ApiTokenRow, MembershipRow, ProjectRow, UserRow
@@ -56,7 +57,7 @@ class Platform:
     @cached_property
     def control(self) -> ASGIApp:
         """Return console and API."""
-        return control_app(self.services)
+        return applications.lend(self.services)
 
     @cached_property
     def agents(self) -> ASGIApp:

@@ -53,8 +53,8 @@ _UNROUTED: Final = {
 _OTHERWISE: Final = ("request.malformed", "The request does not have the expected shape")
 
 
-def control_app(provided: Provided) -> ASGIApp:
-    """Return console and API; raises declarations.UndeclaredActionError."""
+def control_routes() -> FastAPI:
+    """Return what console and API answer to; raises declarations.UndeclaredActionError."""
     app = FastAPI(
         title="Stead",
         version=__version__,
@@ -63,12 +63,23 @@ def control_app(provided: Provided) -> ASGIApp:
         redoc_url=None,
         openapi_url="/api/openapi.json",
     )
-    app.state.provided = provided
     for router in ROUTERS:
         app.include_router(router)
-    web.add_pages(app, provided)
+    web.add_pages(app)
     _finish(app)
     document.describe(app)
+    return app
+
+
+def control_app(provided: Provided, routes: FastAPI | None = None) -> ASGIApp:
+    """Return console and API, with these services behind them.
+
+    ``routes`` may be some that served others before, and will do so no more; making them
+    takes far longer than all the rest.
+    """
+    app = routes or control_routes()
+    app.state.provided = provided
+    web.add_services(provided)
     figures = metrics.Metrics()
     provided.add(figures)
     once = Once(app, provided, declarations.versioned(app))

@@ -6,6 +6,7 @@ here, in one place: an error page, or the way to sign in.
 
 import hmac
 import json
+from functools import cache
 from typing import Annotated, Final
 
 from fastapi import Depends, FastAPI, Request
@@ -77,17 +78,27 @@ class _Answer(BaseModel):
     fields: dict[str, str] = {}
 
 
-def add_pages(app: FastAPI, services: Provided) -> None:
+def add_pages(app: FastAPI) -> None:
     """Add the pages of all domains; every form that is sent has to prove where it came from."""
-    folders = {name: module.TEMPLATES for name, module in PAGES.items()}
-    simulated = services.get(Settings).engine.simulated
-    services.add(Console(folders, Assets(), banner=_SIMULATED if simulated else ""))
-    services.add(Subjects({"deployment": deployment_pages.find_subject}))
-    services.add(Recoveries({"deployment": adoption.RECOVERY}))
     for module in PAGES.values():
         app.include_router(
             module.router, include_in_schema=False, dependencies=[Depends(check_form)]
         )
+
+
+def add_services(services: Provided) -> None:
+    """Add what the pages need besides the services of the domains."""
+    simulated = services.get(Settings).engine.simulated
+    services.add(_console(_SIMULATED if simulated else ""))
+    services.add(Subjects({"deployment": deployment_pages.find_subject}))
+    services.add(Recoveries({"deployment": adoption.RECOVERY}))
+
+
+@cache
+def _console(banner: str) -> Console:
+    """Return the templates, which are compiled once in a process."""
+    folders = {name: module.TEMPLATES for name, module in PAGES.items()}
+    return Console(folders, Assets(), banner=banner)
 
 
 async def check_form(

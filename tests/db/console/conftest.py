@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.factories import applications
 from tests.factories.platform import QUICK, built_in
 
 from stead.audit import public as audit
@@ -17,7 +18,6 @@ from stead.core.durable import Plan, Step, StepContext
 from stead.core.http import Provided
 from stead.core.settings import ServerSettings, Settings
 from stead.deployments.public import Deployments
-from stead.entrypoints.api import control_app
 from stead.fleet import plans as fleets
 from stead.identity import public as identity
 from stead.identity.passwords import Passwords
@@ -98,9 +98,10 @@ async def site(database: Database, tmp_path: Path) -> AsyncIterator[Site]:
     async with database.write() as uow:
         admin_id = await identity.ensure_admin(uow, "admin", "main")
         await infra.ensure_local_cluster(uow, "incus")
-    app = httpx.ASGITransport(control_app(services))
+    app = httpx.ASGITransport(applications.lend(services))
     async with httpx.AsyncClient(transport=app, base_url=ORIGIN, headers=BROWSER) as browser:
         yield Site(database, services, browser, admin_id)
+    applications.give_back(services)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ caller is turned away, because attacks on it would prove nothing.
 """
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
 
 import pytest
@@ -21,6 +21,7 @@ from tests.support.attack.attackers import (
     rightful,
     send,
 )
+from tests.support.attack.content import Content
 from tests.support.attack.filling import WORDS, Forms, fill
 from tests.support.attack.matrix import Matrix, comparable
 from tests.support.attack.surface import Target, served, targets
@@ -51,7 +52,7 @@ GROUPS = {
 
 
 @pytest.fixture
-async def matrix(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Matrix:
+async def matrix(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Matrix]:
     """Return a project to attack and one that attackers come from, of names of one length."""
     monkeypatch.setattr("pyotp.TOTP.generate_otp", lambda _self, _step: WORDS["code"])
     own = await populate(platform, "attacks")
@@ -64,7 +65,9 @@ async def matrix(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Matrix:
                 session = Credential(session=await platform.session(person))
                 answer = await send(platform, fill(target, {}, victim.ids), session)
                 forms.read(answer.text)
-    return Matrix(platform, victim, own, forms)
+    content = Content(platform.database)
+    yield Matrix(platform, victim, own, forms, content)
+    content.close()
 
 
 def everything(platform: Platform) -> list[Target]:

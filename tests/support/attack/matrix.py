@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import httpx
-from sqlalchemy import Connection
 from tests.factories.databases import rehearsed
 from tests.factories.platform import Platform
 from tests.support.attack.attackers import Attacker, Credential, Scene, Standing, send
+from tests.support.attack.content import Content
 from tests.support.attack.filling import (
     Attack,
     CannotFillError,
@@ -21,7 +21,6 @@ from tests.support.attack.surface import Target
 from tests.support.attack.world import PERSONAL, World, absent
 
 from stead.core.authz import PlatformRole, Role
-from stead.core.db import Base
 
 # Answer anybody with success, on purpose.
 OPEN: Final = frozenset(
@@ -35,9 +34,6 @@ OPEN: Final = frozenset(
         "/agent/v1/stead-agent.pyz",
     }
 )
-# What attacks may add to or touch, besides nothing at all.
-_TRACES: Final = frozenset({"audit_record", "audit_head", "sign_in_failure"})
-_TOUCHED: Final = frozenset({"last_used_at", "seen_at"})
 _VOLATILE: Final = frozenset({"date", "content-length", "x-request-id"})
 _FRESH: Final = re.compile(r"\b(web|csp)_[\w-]{20,}")
 
@@ -50,6 +46,7 @@ class Matrix:
     victim: World
     own: World
     forms: Forms
+    content: Content
     rehearsing: bool = False
 
     async def run(self, targets: Iterable[Target], attacker: Attacker) -> list[str]:
@@ -63,9 +60,9 @@ class Matrix:
                 key = attacker.key(one), worldly
                 if key not in known:
                     known[key] = await self._credential(attacker, one, worldly=worldly)
-        before = await content(self.platform)
+        before = await self.content.look()
         found = [wrong for one in reads for wrong in await self._one(one, attacker, known)]
-        if await content(self.platform) != before:
+        if await self.content.look() != before:
             found.append(f"{attacker} changed something by reading")
         # A write may cost its credential, so each gets a fresh one.
         return found + [wrong for one in writes for wrong in await self._one(one, attacker, {})]
@@ -121,9 +118,9 @@ class Matrix:
         self, attack: Attack, attacker: Attacker, standing: Standing, credential: Credential
     ) -> list[str]:
         stranger, writes = standing is Standing.STRANGER, attack.target.writes
-        before = await content(self.platform) if writes else {}
+        before = await self.content.look() if writes else {}
         answer = await self.send(attack, credential)
-        after = await content(self.platform) if writes else {}
+        after = await self.content.look() if writes else {}
         wrong = [
             *self._leaked(attack, answer, self._hidden_from(attacker)),
             *judged(attack.target, standing, answer),
@@ -192,24 +189,6 @@ def comparable(answer: httpx.Response, ids: dict[str, str]) -> tuple[Any, ...]:
         if name not in _VOLATILE
     )
     return answer.status_code, headers, _plain(answer.text, ids)
-
-
-async def content(platform: Platform) -> dict[str, list[tuple[Any, ...]]]:
-    """Return every row that attacks may not change."""
-    async with platform.database.engine.connect() as connection:
-        return await connection.run_sync(_rows)
-
-
-def _rows(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
-    found = {}
-    for table in Base.metadata.sorted_tables:
-        if table.name not in _TRACES:
-            names = [f'"{one.name}"' for one in table.columns if one.name not in _TOUCHED]
-            query = f'select {", ".join(names)} from "{table.name}"'  # noqa: S608  (our own tables)
-            rows = (tuple(row) for row in connection.exec_driver_sql(query))
-            # PostgreSQL tells a row that was touched in another place than before.
-            found[table.name] = sorted(rows, key=repr)
-    return found
 
 
 def _plain(text: str, ids: dict[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -53,9 +54,13 @@ def served(app: object) -> FastAPI:
 
 def targets(app: object) -> list[Target]:
     """Return everything that an application answers to."""
-    inner = served(app)
-    found = [target for route in iter_route_contexts(inner.routes) for target in _of(inner, route)]
-    return sorted(found, key=lambda one: (one.path, one.method))
+    return list(_targets(served(app)))
+
+
+@cache
+def _targets(app: FastAPI) -> tuple[Target, ...]:
+    found = [target for route in iter_route_contexts(app.routes) for target in _of(app, route)]
+    return tuple(sorted(found, key=lambda one: (one.path, one.method)))
 
 
 def _of(app: FastAPI, route: Any) -> Iterator[Target]:
