@@ -10,7 +10,7 @@ from stead.engines.capabilities import Ability, Capabilities, limited, no, yes
 from stead.engines.values import Guest, GuestSize, GuestState, Health
 from stead.infra import clusters, public as infra
 from stead.infra.inventory import Recorded
-from stead.infra.rules import SHOWN, Standing, Wanted
+from stead.infra.rules import SHOWN, Place, Standing, Wanted
 from stead.infra.schemas import ClusterDetailOut, GuestOut
 from stead.kit import clock
 
@@ -51,7 +51,7 @@ class Records:
     async def guests(self) -> dict[str, GuestOut]:
         """Return what is shown, by name."""
         async with self.database.read() as uow:
-            found = await clusters.list_guests(uow, ADMIN, "local", None, "", 500)
+            found = await clusters.list_guests(uow, ADMIN, "local", None, Place("", 500))
         return {one.name: one for one in found.items}
 
     async def standings(self) -> dict[str, Standing]:

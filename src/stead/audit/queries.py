@@ -1,9 +1,9 @@
 """What lists of the audit trail can be asked for, the same for API and page."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from stead.audit.repository import Filters
 
@@ -16,6 +16,8 @@ Text = Annotated[str, Field(max_length=200)]
 class Asked(BaseModel):
     """What to look for; empty ones do not matter."""
 
+    model_config = ConfigDict(extra="forbid")
+
     actor: Text = ""
     action: Text = ""
     project_id: Text = ""
@@ -26,16 +28,21 @@ class Asked(BaseModel):
     cursor: Annotated[
         str, Field(pattern=r"^[0-9]{0,10}$", description="`next` of the page before.")
     ] = ""
+    sort: Literal["-at", "at"] = "-at"
     limit: Annotated[int, Field(ge=1, le=MOST)] = PAGE
 
     @property
     def filters(self) -> Filters:
         """Return what the database is asked for."""
         texts = self.model_dump(include={"actor", "action", "project_id", "outcome", "subject"})
+        last = min(int(self.cursor), _LAST) if self.cursor else None
+        oldest_first = self.sort == "at"
         return Filters(
             since=_aware(self.since),
             until=_aware(self.until),
-            before=min(int(self.cursor), _LAST) if self.cursor else None,
+            before=None if oldest_first else last,
+            after=last if oldest_first else None,
+            oldest_first=oldest_first,
             **{name: text.replace("\0", "?") for name, text in texts.items()},
         )
 

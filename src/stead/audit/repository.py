@@ -26,6 +26,8 @@ class Filters:
     since: datetime | None = None
     until: datetime | None = None
     before: int | None = None
+    after: int | None = None
+    oldest_first: bool = False
 
 
 async def lock_head(uow: Uow) -> HeadRow:
@@ -57,7 +59,7 @@ async def find(uow: Uow, seq: int) -> RecordRow | None:
 
 @platform_wide("the chain is one, whoever the rows are about")
 async def newest(uow: Uow, filters: Filters, limit: int) -> list[RecordRow]:
-    """Return records that match, newest first."""
+    """Return records that match, newest first unless asked otherwise."""
     query = select(RecordRow)
     for column, wanted in (
         (RecordRow.actor, filters.actor),
@@ -74,7 +76,10 @@ async def newest(uow: Uow, filters: Filters, limit: int) -> list[RecordRow]:
         query = query.where(RecordRow.at < filters.until)
     if filters.before is not None:
         query = query.where(RecordRow.seq < filters.before)
-    rows = await uow.session.scalars(query.order_by(RecordRow.seq.desc()).limit(limit))
+    if filters.after is not None:
+        query = query.where(RecordRow.seq > filters.after)
+    order = RecordRow.seq if filters.oldest_first else RecordRow.seq.desc()
+    rows = await uow.session.scalars(query.order_by(order).limit(limit))
     return list(rows)
 
 

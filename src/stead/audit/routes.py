@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from stead.audit import service
@@ -17,11 +17,18 @@ router = APIRouter(prefix="/api/v1/audit", tags=["audit"])
 @router.get("")
 @action(Action.AUDIT_READ)
 async def list_records(
-    _actor: ActorDep, database: DatabaseDep, asked: Annotated[Asked, Query()]
+    _actor: ActorDep,
+    database: DatabaseDep,
+    asked: Annotated[Asked, Query()],
+    request: Request,
+    response: Response,
 ) -> RecordsOut:
     """Newest first; ``next`` is the cursor of the page that follows."""
     async with database.read() as uow:
         items, following = await service.list_(uow, asked.filters, asked.limit)
+    if following:
+        url = request.url.include_query_params(cursor=following)
+        response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
     return RecordsOut(items=items, next=following or None)
 
 

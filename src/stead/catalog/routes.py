@@ -11,6 +11,7 @@ from stead.catalog.loader import Catalog, Package
 from stead.catalog.schemas import Dependency, manifest_schema
 from stead.core.authz import Action, action
 from stead.core.http import ActorDep, provided
+from stead.core.paging import Page, paged
 
 router = APIRouter(prefix="/api/v1/catalog", tags=["catalog"])
 CatalogDep = Annotated[Catalog, Depends(provided(Catalog))]
@@ -71,13 +72,22 @@ class BrokenOut(BaseModel):
     problems: list[str]
 
 
+Apps = Annotated[Page, Depends(paged(AppOut, sorts=("name", "id")))]
+Broken = Annotated[Page, Depends(paged(BrokenOut, sorts=("folder",), key="folder"))]
+
+
 @router.get("")
 @action(Action.CATALOG_READ)
 async def list_apps(
-    _actor: ActorDep, catalog: CatalogDep, q: Words = "", category: Words = "", tag: Words = ""
+    _actor: ActorDep,
+    catalog: CatalogDep,
+    page: Apps,
+    q: Words = "",
+    category: Words = "",
+    tag: Words = "",
 ) -> list[AppOut]:
     found = views.found(catalog, q, category, tag)
-    return [AppOut.model_validate(_summary(package)) for package in found]
+    return page.of([AppOut.model_validate(_summary(package)) for package in found])
 
 
 @router.get("/schema")
@@ -88,13 +98,16 @@ async def get_schema(_actor: ActorDep) -> dict[str, object]:
 
 @router.get("/broken")
 @action(Action.CATALOG_READ)
-async def list_broken(actor: ActorDep, catalog: CatalogDep) -> list[BrokenOut]:
-    return [
-        BrokenOut(
-            folder=one.folder.name, problems=[str(p) for p in one.problems] if actor.admin else []
-        )
-        for one in catalog.broken
-    ]
+async def list_broken(actor: ActorDep, catalog: CatalogDep, page: Broken) -> list[BrokenOut]:
+    return page.of(
+        [
+            BrokenOut(
+                folder=one.folder.name,
+                problems=[str(p) for p in one.problems] if actor.admin else [],
+            )
+            for one in catalog.broken
+        ]
+    )
 
 
 @router.get("/{app}")

@@ -5,12 +5,14 @@ Response models declare it; whoever stands in front of the routes acts on it.
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Final, get_args
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar, Final, TypeVar, get_args
 
 from pydantic import BaseModel, JsonValue
 
 _LENGTH: Final = 32
+ASKS: Final = "__stead_only_asks__"
+Endpoint = TypeVar("Endpoint", bound=Callable[..., object])
 
 
 class ShownOnce(BaseModel):
@@ -26,6 +28,19 @@ class Versioned(BaseModel):
     """Something people change, with fields that change by themselves and are no new version."""
 
     volatile: ClassVar[frozenset[str]] = frozenset()
+
+
+def only_asks(_reason: str) -> Callable[[Endpoint], Endpoint]:
+    """Mark an endpoint that changes nothing here, though it is a POST, and say why it is one.
+
+    Sent again it asks again; no transaction waits for what it asks.
+    """
+
+    def mark(endpoint: Endpoint) -> Endpoint:
+        setattr(endpoint, ASKS, True)
+        return endpoint
+
+    return mark
 
 
 def without_secrets(model: object, body: JsonValue) -> JsonValue:

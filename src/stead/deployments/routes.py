@@ -6,21 +6,32 @@ from fastapi import APIRouter, Depends, Response
 
 from stead.core.authz import Action, action
 from stead.core.http import ActorDep, DatabaseDep, provided
+from stead.core.paging import Page, paged
 from stead.deployments import service
 from stead.deployments.schemas import AcceptedOut, DeploymentIn, DeploymentOut, RevealedOut
 from stead.deployments.service import Deployments
 
 router = APIRouter(prefix="/api/v1/deployments", tags=["deployments"])
+Listed = Annotated[
+    Page,
+    Depends(
+        paged(
+            DeploymentOut,
+            sorts=("name", "created_at"),
+            filters=("name", "app", "project_id", "state"),
+        )
+    ),
+]
 DeploymentsDep = Annotated[Deployments, Depends(provided(Deployments))]
 
 
 @router.get("")
 @action(Action.DEPLOYMENT_READ)
 async def list_deployments(
-    actor: ActorDep, database: DatabaseDep, deployments: DeploymentsDep
+    actor: ActorDep, database: DatabaseDep, deployments: DeploymentsDep, page: Listed
 ) -> list[DeploymentOut]:
     async with database.read() as uow:
-        return await service.list_(uow, actor, deployments)
+        return page.of(await service.list_(uow, actor, deployments))
 
 
 @router.post("", status_code=202)

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from stead.entrypoints.client import Client
-from stead.entrypoints.terminal import Json, Yes, client, pick, say, secret, sure, table
+from stead.entrypoints.listing import listing
+from stead.entrypoints.terminal import Json, Yes, client, pick, say, secret, sure
 
 token = typer.Typer(no_args_is_help=True, help="API tokens of your own.")
 session = typer.Typer(no_args_is_help=True, help="Browsers that are signed in as you.")
@@ -15,11 +16,10 @@ factor = typer.Typer(no_args_is_help=True, help="Your second factor.")
 
 
 @token.command("list")
-def list_tokens(*, as_json: Json = False) -> None:
+@listing("id", "name", "prefix", "scopes", "last_used_at", "expires_at")
+def list_tokens() -> str:
     """List your tokens."""
-    rows = client().get("/api/v1/tokens")
-    columns = ("id", "name", "prefix", "scopes", "last_used_at", "expires_at")
-    table(rows, columns, as_json=as_json)
+    return "/api/v1/tokens"
 
 
 @token.command("create")
@@ -42,16 +42,16 @@ def create_token(
 def revoke_token(token_id: Annotated[str, typer.Argument(help="Its id or name.")]) -> None:
     """End a token at once."""
     api = client()
-    found = pick(api.get("/api/v1/tokens"), token_id, "token")
+    found = pick(api.rows("/api/v1/tokens"), token_id, "token")
     api.delete(f"/api/v1/tokens/{found['id']}")
     say(f"{found['name']} no longer works")
 
 
 @session.command("list")
-def list_sessions(*, as_json: Json = False) -> None:
+@listing("id", "address", "seen_at", "expires_at", "browser")
+def list_sessions() -> str:
     """List the browsers that are signed in as you."""
-    rows = client().get("/api/v1/sessions")
-    table(rows, ("id", "address", "seen_at", "expires_at", "browser"), as_json=as_json)
+    return "/api/v1/sessions"
 
 
 @session.command("end")
@@ -70,11 +70,10 @@ def end_sessions(*, yes: Yes = False) -> None:
 
 
 @person.command("list")
-def list_people(*, as_json: Json = False) -> None:
+@listing("name", "admin", "auditor", "has_password", "second_factor", "disabled")
+def list_people() -> str:
     """List everybody who has an account."""
-    rows = client().get("/api/v1/people")
-    columns = ("name", "admin", "auditor", "has_password", "second_factor", "disabled")
-    table(rows, columns, as_json=as_json)
+    return "/api/v1/people"
 
 
 @person.command("create")
@@ -179,7 +178,7 @@ def switch_second_factor_off() -> None:
 
 
 def _person(api: Client, name: str) -> str:
-    return f"/api/v1/people/{pick(api.get('/api/v1/people'), name, 'person')['id']}"
+    return f"/api/v1/people/{pick(api.rows('/api/v1/people'), name, 'person')['id']}"
 
 
 def _say_codes(codes: list[str]) -> None:

@@ -82,7 +82,7 @@ def control_app(provided: Provided, routes: FastAPI | None = None) -> ASGIApp:
     web.add_services(provided)
     figures = metrics.Metrics()
     provided.add(figures)
-    once = Once(app, provided, declarations.versioned(app))
+    once = Once(app, provided)
     guarded = Traced(BodyLimit(SignIn(Lasting(once, provided), provided)), provided)
     return metrics.Measured(web.Browser(guarded, provided), figures)
 

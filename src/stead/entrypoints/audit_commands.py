@@ -5,26 +5,24 @@ from urllib.parse import urlencode
 
 import typer
 
-from stead.entrypoints.terminal import Json, client, say, table
+from stead.entrypoints.listing import listing
+from stead.entrypoints.terminal import client, say
 
 audit = typer.Typer(no_args_is_help=True, help="Look at what was changed, and by whom.")
 
 
 @audit.command("list")
+@listing("at", "actor", "action", "subject", "outcome", "address", usual_limit=50)
 def list_records(
     *,
     actor: Annotated[str, typer.Option(help="Only what this person did.")] = "",
     action: Annotated[str, typer.Option(help="Only this action.")] = "",
     outcome: Annotated[str, typer.Option(help="Only what ended like this.")] = "",
-    limit: Annotated[int, typer.Option(help="How many, newest first.")] = 50,
-    as_json: Json = False,
-) -> None:
+) -> str:
     """List what was changed, newest first; for auditors and admins."""
-    asked = {"actor": actor, "action": action, "outcome": outcome, "limit": str(limit)}
+    asked = {"actor": actor, "action": action, "outcome": outcome}
     query = urlencode({name: value for name, value in asked.items() if value})
-    rows = client().get(f"/api/v1/audit?{query}")["items"]
-    columns = ("at", "actor", "action", "subject", "outcome", "address")
-    table(rows, columns, as_json=as_json)
+    return f"/api/v1/audit?{query}" if query else "/api/v1/audit"
 
 
 @audit.command("export")

@@ -23,6 +23,8 @@ EXIT_CODES: Final = {400: 7, 401: 3, 403: 4, 404: 5, 409: 6, 412: 6, 422: 7, 429
 FAILED: Final = 1
 UNREACHABLE: Final = 8
 _REFUSED: Final = 400
+# As many as a page may have.
+PAGE: Final = 200
 # What the client waits before it asks again for an answer that it did not get.
 PAUSES: Final = (0.5, 1.0, 2.0, 4.0)
 LOST: Final = "client.lost"
@@ -67,6 +69,18 @@ class Client:
     def get(self, path: str) -> Any:  # noqa: ANN401  (JSON of whatever was asked for)
         """Read; raises CommandError with the server's own words."""
         return self._send("GET", path)
+
+    def rows(self, path: str, limit: int = 0) -> list[dict[str, Any]]:
+        """Read a list, page by page: all of it, or as much as ``limit`` says."""
+        found: list[dict[str, Any]] = []
+        following = httpx.URL(path).copy_merge_params({"limit": min(limit or PAGE, PAGE)})
+        while True:
+            answer = self._answer("GET", str(following))
+            page = answer.json()
+            found += page if isinstance(page, list) else page["items"]
+            if "next" not in answer.links or (limit and len(found) >= limit):
+                return found[: limit or None]
+            following = httpx.URL(answer.links["next"]["url"])
 
     def post(self, path: str, body: object = None) -> Any:  # noqa: ANN401  (JSON)
         """Ask for a change, which is made once even if the answer to it got lost on its way."""
@@ -125,11 +139,15 @@ class Client:
             yield from answer.iter_lines()
 
     def _send(self, method: str, path: str, **content: Any) -> Any:  # noqa: ANN401  (JSON)
+        answer = self._answer(method, path, **content)
+        return answer.json() if answer.content else None
+
+    def _answer(self, method: str, path: str, **content: Any) -> httpx.Response:  # noqa: ANN401  (httpx's)
         with _told():
             answer = self._http.request(method, path, **content)
         if answer.status_code >= _REFUSED:
             raise _refusal(answer)
-        return answer.json() if answer.content else None
+        return answer
 
 
 def _open(login: Login) -> httpx.Client:

@@ -6,7 +6,8 @@ from urllib.parse import quote, urlencode
 
 import typer
 
-from stead.entrypoints.terminal import Json, client, say, table, wrong
+from stead.entrypoints.listing import listing
+from stead.entrypoints.terminal import Json, client, say, wrong
 
 cluster = typer.Typer(
     no_args_is_help=True, help="Look at clusters and their guests; for auditors and admins."
@@ -14,21 +15,26 @@ cluster = typer.Typer(
 Cluster = Annotated[str, typer.Argument(metavar="CLUSTER", help="Its name or id.")]
 
 
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    maintenance = "yes" if row["maintenance"]["on"] else ""
+    return {**row, "guests": str(sum(row["guests"].values())), "maintenance": maintenance}
+
+
 @cluster.command("list")
-def list_(*, as_json: Json = False) -> None:
+@listing(
+    "name",
+    "engine",
+    "version",
+    "mode",
+    "state",
+    "guests",
+    "maintenance",
+    "looked_at",
+    shown=_shown,
+)
+def list_() -> str:
     """List the clusters and how they are."""
-    rows = client().get("/api/v1/clusters")
-    if not as_json:
-        rows = [
-            {
-                **row,
-                "guests": str(sum(row["guests"].values())),
-                "maintenance": "yes" if row["maintenance"]["on"] else "",
-            }
-            for row in rows
-        ]
-    columns = ("name", "engine", "version", "mode", "state", "guests", "maintenance", "looked_at")
-    table(rows, columns, as_json=as_json)
+    return "/api/v1/clusters"
 
 
 @cluster.command()
@@ -61,22 +67,16 @@ def show(name: Cluster = "local", *, as_json: Json = False) -> None:
 
 
 @cluster.command()
+@listing("name", "class", "state", "node", "addresses", "reason")
 def guests(
     name: Cluster = "local",
     *,
     standing: Annotated[
         str, typer.Option("--class", help="known, unknown, lost, changed or moved.")
     ] = "",
-    as_json: Json = False,
-) -> None:
+) -> str:
     """List what is on a cluster, ours and others."""
-    rows = _all_guests(name, standing)
-    shown = (
-        rows if as_json else [{**row, "addresses": ", ".join(row["addresses"])} for row in rows]
-    )
-    table(
-        shown, ("name", "class", "state", "node", "addresses", "reason", "risks"), as_json=as_json
-    )
+    return f"{path_of(name)}/guests" + (f"?{urlencode({'class': standing})}" if standing else "")
 
 
 @cluster.command()
@@ -100,18 +100,6 @@ def accept(name: Cluster, guest: str) -> None:
     """Take a guest that was changed or moved outside as it is now."""
     found = client().post(f"{path_of(name)}/guests/{quote(guest, safe='')}/accept")
     say(f"{found['name']} is {found['class']}")
-
-
-def _all_guests(name: str, standing: str) -> list[dict[str, Any]]:
-    api, found, after = client(), [], ""
-    while True:
-        asked = {"class": standing, "after": after, "limit": "500"}
-        query = urlencode({key: value for key, value in asked.items() if value})
-        page = api.get(f"{path_of(name)}/guests?{query}")
-        found += page["items"]
-        after = page["following"]
-        if not after:
-            return found
 
 
 def path_of(name: str) -> str:

@@ -23,13 +23,13 @@ from stead.entrypoints import (
 from stead.entrypoints.client import Client, CommandError
 from stead.entrypoints.config import Login
 from stead.entrypoints.follow import follow, follow_undo
+from stead.entrypoints.listing import listing
 from stead.entrypoints.terminal import (
     USAGE,
     Json,
     client as _client,
     say as _say,
     secret,
-    table as _table,
     wrong as _wrong,
 )
 
@@ -96,22 +96,24 @@ def login(
 
 
 @app.command()
+@listing(
+    "id",
+    "version",
+    "tested",
+    "summary",
+    shown=lambda row: {**row, "tested": _tested(row)},
+    nothing="No app matches; stead apps lists them all",
+)
 def apps(
     words: Annotated[list[str] | None, typer.Argument(help="What to look for.")] = None,
     *,
     category: Annotated[str, typer.Option(help="Only apps of this category.")] = "",
     tag: Annotated[str, typer.Option(help="Only apps with this tag.")] = "",
-    as_json: Json = False,
-) -> None:
+) -> str:
     """List the apps of the catalog, or look for some."""
     wanted = {"q": " ".join(words or []), "category": category, "tag": tag}
     query = urlencode({key: value for key, value in wanted.items() if value})
-    rows = _client().get(f"/api/v1/catalog?{query}" if query else "/api/v1/catalog")
-    shown = rows if as_json else [{**row, "tested": _tested(row)} for row in rows]
-    if not rows and any(wanted.values()) and not as_json:
-        _say("No app matches; stead apps lists them all")
-        return
-    _table(shown, ("id", "version", "tested", "summary"), as_json=as_json)
+    return f"/api/v1/catalog?{query}" if query else "/api/v1/catalog"
 
 
 @app.command("app")
@@ -183,13 +185,15 @@ def deploy(
     _print_ways(found)
 
 
+def _with_url(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "url": ", ".join(route["url"] for route in row["routes"])}
+
+
 @app.command("list")
-def list_(*, as_json: Json = False) -> None:
+@listing("name", "app", "version", "state", "url", shown=_with_url)
+def list_() -> str:
     """List the deployments of your projects."""
-    rows = _client().get("/api/v1/deployments")
-    for row in rows:
-        row["url"] = ", ".join(route["url"] for route in row["routes"])
-    _table(rows, ("name", "app", "version", "state", "url"), as_json=as_json)
+    return "/api/v1/deployments"
 
 
 @app.command()
@@ -233,19 +237,17 @@ def remove(
 
 
 @app.command()
+@listing("id", "title", "state", "created_at", usual_limit=50)
 def operations(
     *,
     state: Annotated[list[str] | None, typer.Option(help="Only these, such as failed.")] = None,
     kind: Annotated[str, typer.Option(help="Only these, such as deployment.deploy.")] = "",
     before: Annotated[str, typer.Option(help="Go on after the last id of a list.")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=200)] = 50,
-    as_json: Json = False,
-) -> None:
+) -> str:
     """List recent operations, newest first."""
-    query = [("state", one) for one in state or []] + [("limit", str(limit))]
+    query = [("state", one) for one in state or []]
     query += [(name, value) for name, value in (("kind", kind), ("before", before)) if value]
-    rows = _client().get(f"/api/v1/operations?{urlencode(query)}")
-    _table(rows, ("id", "title", "state", "created_at"), as_json=as_json)
+    return f"/api/v1/operations?{urlencode(query)}" if query else "/api/v1/operations"
 
 
 @app.command()
@@ -344,7 +346,7 @@ def _sign_in(client: Client, user: str) -> str:
 
 
 def _find(client: Client, name: str) -> dict[str, Any]:
-    rows: list[dict[str, Any]] = client.get("/api/v1/deployments")
+    rows = client.rows("/api/v1/deployments")
     found = [row for row in rows if name in (row["name"], row["id"])]
     if len(found) != 1:
         known = ", ".join(row["name"] for row in rows) or "none"

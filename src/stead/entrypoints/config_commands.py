@@ -28,7 +28,7 @@ def show(
     """List all settings with their source: default, file, environment or database."""
     rows = [
         row
-        for row in client().get("/api/v1/settings")
+        for row in client().rows("/api/v1/settings")
         if row["name"].startswith(beginning) and not (changed and row["source"] == "default")
     ]
     plain = [{**row, "value": _words(row["value"])} for row in rows]
@@ -90,7 +90,7 @@ def undo(
 @config.command()
 def history(name: Name, *, as_json: Json = False) -> None:
     """List the changes of a setting, newest first."""
-    rows = client().get(f"{_path(name)}/history")
+    rows = client().rows(f"{_path(name)}/history")
     if not as_json:
         rows = [
             {

@@ -25,7 +25,7 @@ _ENGINES: Final = "/api/v1/clusters/engines"
 @cluster.command()
 def engines(*, as_json: Json = False) -> None:
     """List the engines whose clusters can be connected, and what each asks for."""
-    rows = client().get(_ENGINES)
+    rows = client().rows(_ENGINES)
     if as_json:
         say(json.dumps(rows, indent=2))
         return
@@ -52,7 +52,7 @@ def connect(
 ) -> None:
     """Connect a cluster, to be looked at only. Whatever is not given is asked for."""
     api = client()
-    chosen = _engine(api.get(_ENGINES), engine)
+    chosen = _engine(api.rows(_ENGINES), engine)
     name = name or _ask("Name")
     given = _given(option)
     address = chosen["address"]

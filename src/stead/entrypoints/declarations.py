@@ -1,5 +1,6 @@
 """What every route declares, read from the application itself: for its start, tests and docs."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -8,8 +9,9 @@ from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from pydantic import BaseModel
+from starlette.routing import compile_path
 
-from stead.core import authz
+from stead.core import answers, authz
 from stead.core.authz import POLICY, Action, Relation
 from stead.core.http import require_actor
 
@@ -63,6 +65,12 @@ def versioned(app: FastAPI) -> frozenset[Endpoint]:
         for route in found
         if route.path in changed and "GET" in (route.methods or set()) and route.endpoint
     )
+
+
+def asking(app: FastAPI) -> list[re.Pattern[str]]:
+    """Return what the paths look like of what only asks, and so need not be done once."""
+    marked = [one for one in _ours(app) if getattr(one.endpoint, answers.ASKS, False)]
+    return [compile_path(route.path or "")[0] for route in marked]
 
 
 def _ours(app: FastAPI) -> Iterator[RouteContext]:

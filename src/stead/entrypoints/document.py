@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from stead.core.errors import HTTP_STATUS, Kind
+from stead.entrypoints import examples
 from stead.entrypoints.declarations import API, Declaration, list_declarations
 
 PROBLEM: Final = "Problem"
@@ -76,6 +77,7 @@ def _complete(document: dict[str, Any], declared: dict[tuple[str, str], Declarat
             )
             for status in _statuses():
                 operation["responses"][str(status)] = _answer(status)
+    examples.add_examples(document)
 
 
 def _headers(method: str, path: str, paths: dict[str, Any]) -> list[dict[str, Any]]:

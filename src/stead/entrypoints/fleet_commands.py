@@ -1,31 +1,28 @@
 """The client's verbs for the fleet: agents, and servers that join."""
 
-from typing import Annotated
+from typing import Annotated, Any
+from urllib.parse import urlencode
 
 import typer
 
 from stead.entrypoints.client import Client
-from stead.entrypoints.terminal import Json, Yes, client, pick, say, sure, table
+from stead.entrypoints.listing import listing
+from stead.entrypoints.terminal import Yes, client, pick, say, sure
 
 server = typer.Typer(no_args_is_help=True, help="Let servers without an engine join, and go.")
 Project = Annotated[str, typer.Option(help="The project, if you have several.")]
 
 
-def agents(*, project: Project = "", as_json: Json = False) -> None:
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    job = row["running"]["what"] if row["running"] else ""
+    return {**row, "agent": row["health"], "job": job, "last_seen": row["seen_at"]}
+
+
+@listing("name", "kind", "project", "agent", "version", "load", "job", "last_seen", shown=_shown)
+def agents(*, project: Project = "") -> str:
     """List instances and servers with their agents: version, load, job, last seen."""
-    rows = [row for row in client().get("/api/v1/agents") if project in ("", row["project"])]
-    if not as_json:
-        rows = [
-            {
-                **row,
-                "agent": row["health"],
-                "job": row["running"]["what"] if row["running"] else "",
-                "last_seen": row["seen_at"],
-            }
-            for row in rows
-        ]
-    columns = ("name", "kind", "project", "agent", "version", "load", "job", "last_seen")
-    table(rows, columns, as_json=as_json)
+    query = f"?{urlencode({'project': project})}" if project else ""
+    return f"/api/v1/agents{query}"
 
 
 @server.command("add")
@@ -53,7 +50,7 @@ def remove(name: str, *, yes: Yes = False) -> None:
 
 
 def _find(api: Client, name: str) -> dict[str, object]:
-    rows = [row for row in api.get("/api/v1/agents") if row["kind"] == "server"]
+    rows = [row for row in api.rows("/api/v1/agents") if row["kind"] == "server"]
     return pick(rows, name, "server")
 
 

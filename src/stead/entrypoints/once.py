@@ -9,11 +9,12 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
+from fastapi import FastAPI
 from pydantic import JsonValue
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from stead.core import answers, replays
 from stead.core.authz import Actor
@@ -21,7 +22,8 @@ from stead.core.db import ClashError, Database
 from stead.core.errors import Kind, SteadError
 from stead.core.http import Provided, problem
 from stead.core.replays import Answer, Asked
-from stead.entrypoints.declarations import API, CHANGES, Endpoint
+from stead.entrypoints import declarations
+from stead.entrypoints.declarations import API, CHANGES
 
 KEY_LENGTH: Final = 255
 REPLAYED: Final = "Idempotent-Replayed"
@@ -98,11 +100,12 @@ class _Taken:
 class Once:
     """Stands in front of the API's routes."""
 
-    def __init__(self, app: ASGIApp, provided: Provided, versioned: frozenset[Endpoint]) -> None:
+    def __init__(self, app: FastAPI, provided: Provided) -> None:
         self._app = app
         self._database = provided.get(Database)
         # What shows something that can be changed.
-        self._versioned = versioned
+        self._versioned = declarations.versioned(app)
+        self._asking = declarations.asking(app)
         self._running: set[tuple[str, str]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -142,7 +145,8 @@ class Once:
             body = await request.body()
             if _NUL.search(body):
                 raise _unreadable()
-            if key is None and tags is None:
+            asks = any(one.match(request.url.path) for one in self._asking)
+            if asks or (key is None and tags is None):
                 await self._app(request.scope, _given(body, request.receive), send)
                 return
             if key is not None:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from stead.entrypoints.client import Client
+from stead.entrypoints.listing import listing
 from stead.entrypoints.terminal import Json, Yes, client, pick, say, sure, table, wrong
 
 project = typer.Typer(no_args_is_help=True, help="Projects: what owns apps.")
@@ -16,14 +17,12 @@ NO_LIMIT: Final = "none"
 
 
 @project.command("list")
+@listing("name", "role", "organisation", "archived")
 def list_projects(
-    *,
-    archived: Annotated[bool, typer.Option(help="Those that are archived too.")] = False,
-    as_json: Json = False,
-) -> None:
+    *, archived: Annotated[bool, typer.Option(help="Those that are archived too.")] = False
+) -> str:
     """List the projects that you may see."""
-    rows = client().get(f"/api/v1/projects?archived={str(archived).lower()}")
-    table(rows, ("name", "role", "organisation", "archived"), as_json=as_json)
+    return f"/api/v1/projects?archived={str(archived).lower()}"
 
 
 @project.command("show")
@@ -87,11 +86,10 @@ def limit_project(
 
 
 @member.command("list")
-def list_members(*, of: InProject = "", as_json: Json = False) -> None:
+@listing("name", "role", "disabled")
+def list_members(*, of: InProject = "") -> str:
     """List the members of a project."""
-    api = client()
-    rows = api.get(f"{_path(api, of)}/members")
-    table(rows, ("name", "role", "disabled"), as_json=as_json)
+    return f"{_path(client(), of)}/members"
 
 
 @member.command("invite")
@@ -109,11 +107,10 @@ def invite(
 
 
 @member.command("invitations")
-def list_invitations(*, of: InProject = "", as_json: Json = False) -> None:
+@listing("id", "role", "note", "invited_by", "expires_at")
+def list_invitations(*, of: InProject = "") -> str:
     """List the invitations that are still open."""
-    api = client()
-    rows = api.get(f"{_path(api, of)}/invitations")
-    table(rows, ("id", "role", "note", "invited_by", "expires_at"), as_json=as_json)
+    return f"{_path(client(), of)}/invitations"
 
 
 @member.command("withdraw")
@@ -148,7 +145,7 @@ def remove_member(name: str, *, of: InProject = "", yes: Yes = False) -> None:
     sure(f"Remove {name}?", yes=yes)
     api = client()
     path = _path(api, of)
-    found = pick(api.get(f"{path}/members"), name, "member")
+    found = pick(api.rows(f"{path}/members"), name, "member")
     api.delete(f"{path}/members/{found['user_id']}")
     say(f"{name} is no longer a member")
 
@@ -163,10 +160,10 @@ def leave(*, of: InProject = "", yes: Yes = False) -> None:
 
 
 @organisation.command("list")
-def list_organisations(*, as_json: Json = False) -> None:
+@listing("name", "archived", "created_at")
+def list_organisations() -> str:
     """List the organisations."""
-    rows = client().get("/api/v1/organisations")
-    table(rows, ("name", "archived", "created_at"), as_json=as_json)
+    return "/api/v1/organisations"
 
 
 @organisation.command("create")
@@ -201,7 +198,7 @@ def restore_organisation(name: str) -> None:
 
 
 def _path(api: Client, name: str) -> str:
-    rows = api.get("/api/v1/projects?archived=true")
+    rows = api.rows("/api/v1/projects?archived=true")
     if not name:
         mine = [row for row in rows if row["role"] and not row["archived"]]
         if len(mine) != 1:
@@ -211,15 +208,15 @@ def _path(api: Client, name: str) -> str:
 
 
 def _organisation(api: Client, name: str) -> str:
-    found = pick(api.get("/api/v1/organisations"), name, "organisation")
+    found = pick(api.rows("/api/v1/organisations"), name, "organisation")
     return f"/api/v1/organisations/{found['id']}"
 
 
 def _person(api: Client, path: str, name: str) -> str:
     """Return the id of a member, or for a platform admin that of anybody."""
-    rows: list[dict[str, Any]] = api.get(f"{path}/members")
+    rows: list[dict[str, Any]] = api.rows(f"{path}/members")
     if name not in {row["name"] for row in rows} and api.get("/api/v1/me")["admin"]:
-        return str(pick(api.get("/api/v1/people"), name, "person")["id"])
+        return str(pick(api.rows("/api/v1/people"), name, "person")["id"])
     return str(pick(rows, name, "member")["user_id"])
 
 

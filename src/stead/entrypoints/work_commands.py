@@ -39,7 +39,7 @@ def list_jobs(
 @job.command("commands")
 def list_commands(*, as_json: Json = False) -> None:
     """List the commands that may be run."""
-    rows = client().get("/api/v1/commands")
+    rows = client().rows("/api/v1/commands")
     if not as_json:
         rows = [{**row, "asks_for": [one["name"] for one in row["parameters"]]} for row in rows]
     table(rows, ("name", "title", "asks_for", "least"), as_json=as_json)
@@ -81,7 +81,7 @@ def push(
 def packages(machine: Machine, *, as_json: Json = False) -> None:
     """List the packages on a machine."""
     api = client()
-    rows = api.get(f"{_path(api, machine)}/packages")
+    rows = api.rows(f"{_path(api, machine)}/packages")
     table(rows, ("app", "version", "state", "requested_by", "created_at"), as_json=as_json)
 
 
@@ -104,7 +104,7 @@ def uninstall(machine: Machine, app: str, *, watch: Watch = True) -> None:
 @bulk.command("list")
 def list_bulk(*, as_json: Json = False) -> None:
     """List the latest work on many machines."""
-    rows = client().get("/api/v1/bulk")
+    rows = client().rows("/api/v1/bulk")
     if not as_json:
         rows = [{**row, "machines": _counts(row)} for row in rows]
     table(rows, ("id", "title", "state", "machines", "created_at"), as_json=as_json)
@@ -175,7 +175,7 @@ def _tell(api: Client, began: dict[str, Any], *, watch: bool) -> None:
 
 
 def _path(api: Client, machine: str) -> str:
-    found = pick(api.get("/api/v1/agents"), machine, "machine")
+    found = pick(api.rows("/api/v1/agents"), machine, "machine")
     return f"/api/v1/agents/{found['id']}"
 
 

@@ -1,11 +1,12 @@
 """The fleet over HTTP."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Response
 
 from stead.core.authz import Action, action
 from stead.core.http import ActorDep, DatabaseDep, provided
+from stead.core.paging import Page, paged
 from stead.core.settings import Settings
 from stead.core.vault import Vault
 from stead.fleet import bulk, installs, servers, service, tasks
@@ -27,6 +28,44 @@ from stead.fleet.schemas import (
 from stead.fleet.tasks import Fleet
 
 router = APIRouter(prefix="/api/v1", tags=["fleet"])
+Machines = Annotated[
+    Page,
+    Depends(
+        paged(
+            MachineOut,
+            sorts=("name", "seen_at", "load"),
+            filters=("name", "kind", "health", "project"),
+        )
+    ),
+]
+Packages = Annotated[
+    Page, Depends(paged(InstallationOut, sorts=("app", "created_at"), filters=("app", "state")))
+]
+# Of the latest jobs, which are those that people look for.
+LATEST_JOBS: Final = 1000
+Jobs = Annotated[
+    Page,
+    Depends(
+        paged(
+            JobOut,
+            sorts=("created_at",),
+            default="-created_at",
+            filters=("state", "kind", "operation_id"),
+        )
+    ),
+]
+Commands = Annotated[Page, Depends(paged(CommandOut, sorts=("name",), key="name"))]
+Bulks = Annotated[
+    Page,
+    Depends(
+        paged(
+            BulkOut,
+            sorts=("created_at", "title"),
+            default="-created_at",
+            filters=("project_id", "state"),
+        )
+    ),
+]
 SettingsDep = Annotated[Settings, Depends(provided(Settings))]
 FleetDep = Annotated[Fleet, Depends(provided(Fleet))]
 VaultDep = Annotated[Vault, Depends(provided(Vault))]
@@ -34,10 +73,10 @@ VaultDep = Annotated[Vault, Depends(provided(Vault))]
 
 @router.get("/agents")
 @action(Action.AGENT_READ)
-async def list_agents(actor: ActorDep, database: DatabaseDep) -> list[MachineOut]:
+async def list_agents(actor: ActorDep, database: DatabaseDep, page: Machines) -> list[MachineOut]:
     """List instances and servers with their agents: version, last seen, load, running job."""
     async with database.read() as uow:
-        return await service.list_(uow, actor)
+        return page.of(await service.list_(uow, actor))
 
 
 @router.get("/agents/{machine_id}")
@@ -51,11 +90,11 @@ async def get_agent(machine_id: str, actor: ActorDep, database: DatabaseDep) -> 
 @router.get("/agents/{machine_id}/packages")
 @action(Action.AGENT_READ)
 async def list_packages(
-    machine_id: str, actor: ActorDep, database: DatabaseDep
+    machine_id: str, actor: ActorDep, database: DatabaseDep, page: Packages
 ) -> list[InstallationOut]:
     """List the packages on a machine, those of its deployment too."""
     async with database.read() as uow:
-        return await installs.list_(uow, actor, machine_id)
+        return page.of(await installs.list_(uow, actor, machine_id))
 
 
 @router.post("/agents/{machine_id}/packages", status_code=202)
@@ -127,28 +166,28 @@ async def push_file(
 async def list_jobs(
     actor: ActorDep,
     database: DatabaseDep,
+    page: Jobs,
     machine: Annotated[str | None, Query(max_length=40)] = None,
     user: Annotated[str | None, Query(max_length=80)] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> list[JobOut]:
     """List the latest jobs, of a machine (by name or id) or a person."""
     async with database.read() as uow:
-        return await service.list_jobs(uow, actor, machine, user, limit)
+        return page.of(await service.list_jobs(uow, actor, machine, user, LATEST_JOBS))
 
 
 @router.get("/commands")
 @action(Action.AGENT_READ)
-async def list_commands(_actor: ActorDep) -> list[CommandOut]:
+async def list_commands(_actor: ActorDep, page: Commands) -> list[CommandOut]:
     """List the commands that may be run on machines, with what they ask for."""
-    return tasks.list_commands()
+    return page.of(tasks.list_commands())
 
 
 @router.get("/bulk")
 @action(Action.AGENT_READ)
-async def list_bulk(actor: ActorDep, database: DatabaseDep) -> list[BulkOut]:
+async def list_bulk(actor: ActorDep, database: DatabaseDep, page: Bulks) -> list[BulkOut]:
     """List the latest work on many machines."""
     async with database.read() as uow:
-        return await bulk.list_(uow, actor)
+        return page.of(await bulk.list_(uow, actor))
 
 
 @router.post("/bulk", status_code=202)

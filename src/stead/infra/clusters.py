@@ -3,6 +3,7 @@
 Everything is read from the database. Only the watcher and workflows ask an engine.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -15,7 +16,7 @@ from stead.infra import inventory, news, repository
 from stead.infra.errors import NothingToAcceptError
 from stead.infra.models import ClaimRow, ClusterRow, SightingRow, SurveyRow
 from stead.infra.news import Item, Kind
-from stead.infra.rules import SHOWN, Mode, Standing
+from stead.infra.rules import SHOWN, Mode, Place, Standing
 from stead.infra.schemas import (
     AmountOut,
     CapabilityOut,
@@ -78,17 +79,17 @@ async def get_(uow: Uow, actor: Actor, name_or_id: str) -> ClusterDetailOut:
 
 
 async def list_guests(
-    uow: Uow, actor: Actor, name_or_id: str, standing: Standing | None, after: str, limit: int
+    uow: Uow, actor: Actor, name_or_id: str, standing: Standing | None, place: Place
 ) -> GuestsOut:
     """Return a page of guests by name; released ones are nobody's business any more."""
     authz.enter(actor, Action.PLATFORM_READ)
     row = await find(uow, name_or_id)
-    after = inventory.clean(after, 255)
-    found = await repository.page_of_guests(uow, row.id, standing or "", after, limit + 1)
-    items = [_guest(row, sighting, claim) for sighting, claim in found[:limit]]
+    asked = replace(place, after=inventory.clean(place.after, 255), limit=place.limit + 1)
+    found = await repository.page_of_guests(uow, row.id, standing or "", asked)
+    items = [_guest(row, sighting, claim) for sighting, claim in found[: place.limit]]
     return GuestsOut(
         items=items,
-        following=items[-1].name if len(found) > limit else "",
+        following=items[-1].name if len(found) > place.limit else "",
         counts=await _counts(uow, row.id),
     )
 

@@ -7,7 +7,7 @@ from sqlalchemy import delete, func, or_, select, update
 
 from stead.core.db import Uow
 from stead.infra.models import ClaimRow, ClusterEventRow, ClusterRow, SightingRow, SurveyRow
-from stead.infra.rules import Standing
+from stead.infra.rules import Place, Standing
 
 
 async def find_cluster_by_name(uow: Uow, name: str) -> ClusterRow | None:
@@ -127,7 +127,7 @@ async def sums(uow: Uow, cluster_id: str) -> dict[str, tuple[int, int, int]]:
 
 
 async def page_of_guests(
-    uow: Uow, cluster_id: str, standing: str, after: str, limit: int
+    uow: Uow, cluster_id: str, standing: str, place: Place
 ) -> list[tuple[SightingRow, ClaimRow | None]]:
     query = (
         select(SightingRow, ClaimRow)
@@ -138,12 +138,15 @@ async def page_of_guests(
         )
         .where(
             SightingRow.cluster_id == cluster_id,
-            SightingRow.native_name > after,
             SightingRow.standing != Standing.RELEASED,
         )
-        .order_by(SightingRow.native_name)
-        .limit(limit)
+        .order_by(SightingRow.native_name.desc() if place.descending else SightingRow.native_name)
+        .limit(place.limit)
     )
+    if place.after and place.descending:
+        query = query.where(SightingRow.native_name < place.after)
+    elif place.after:
+        query = query.where(SightingRow.native_name > place.after)
     if standing:
         query = query.where(SightingRow.standing == standing)
     return [(row[0], row[1]) for row in await uow.session.execute(query)]

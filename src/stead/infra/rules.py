@@ -125,3 +125,12 @@ def _text(value: "int | str | list[str] | None") -> str:
     if isinstance(value, list):
         return ", ".join(value) or "none"
     return str(value) if value not in {None, ""} else "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page of guests begins, how long it is, and in which direction."""
+
+    after: str
+    limit: int
+    descending: bool = False

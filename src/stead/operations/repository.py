@@ -16,8 +16,9 @@ async def find(uow: Uow, operation_id: str) -> OperationRow | None:
 async def list_(
     uow: Uow, project_ids: Collection[str] | None, wanted: Wanted
 ) -> list[OperationRow]:
-    """Return the newest operations of these projects, or of all when there is no selection."""
-    query = select(OperationRow).order_by(OperationRow.id.desc()).limit(wanted.limit)
+    """Return operations of these projects in order, or of all when there is no selection."""
+    order = OperationRow.id.desc() if wanted.newest_first else OperationRow.id
+    query = select(OperationRow).order_by(order).limit(wanted.limit)
     for column, value in (
         (OperationRow.kind, wanted.kind),
         (OperationRow.subject, wanted.subject),
@@ -28,6 +29,8 @@ async def list_(
         query = query.where(OperationRow.state.in_(wanted.states))
     if wanted.before:
         query = query.where(OperationRow.id < wanted.before)
+    if wanted.after:
+        query = query.where(OperationRow.id > wanted.after)
     if project_ids is not None:
         query = query.where(OperationRow.project_id.in_(project_ids))
     return list(await uow.session.scalars(query))

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import StreamingResponse
 
 from stead.core.authz import Action, action
@@ -11,6 +11,7 @@ from stead.core.bus import StoppingError
 from stead.core.db import Database
 from stead.core.durable import State
 from stead.core.http import ActorDep, DatabaseDep, Provided, provided
+from stead.core.paging import Page, paged
 from stead.operations import recovery, service
 from stead.operations.recovery import DecisionIn, DecisionOut, Recoveries
 from stead.operations.schemas import AgainIn, OperationOut, Wanted
@@ -22,15 +23,31 @@ PlansDep = Annotated[Plans, Depends(provided(Plans))]
 RecoveriesDep = Annotated[Recoveries, Depends(provided(Recoveries))]
 
 
+Operations = Annotated[
+    Page, Depends(paged(OperationOut, sorts=("created_at",), default="-created_at"))
+]
+
+
 def _wanted(
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    page: Operations,
     state: Annotated[list[State] | None, Query()] = None,
     kind: Annotated[str | None, Query(max_length=80)] = None,
     subject: Annotated[str | None, Query(max_length=120)] = None,
     project_id: Annotated[str | None, Query(max_length=26)] = None,
     before: Annotated[str, Query(max_length=26)] = "",
 ) -> Wanted:
-    return Wanted(limit, tuple(state or ()), kind, subject, project_id, before)
+    place = page.key_after() or ""
+    return Wanted(
+        # One more tells whether there is another page.
+        page.limit + 1,
+        tuple(state or ()),
+        kind,
+        subject,
+        project_id,
+        min(filter(None, (before, place)), default="") if page.descending else before,
+        "" if page.descending else place,
+        page.descending,
+    )
 
 
 @router.get("")
@@ -39,16 +56,11 @@ async def list_operations(
     actor: ActorDep,
     database: DatabaseDep,
     wanted: Annotated[Wanted, Depends(_wanted)],
-    request: Request,
-    response: Response,
+    page: Operations,
 ) -> list[OperationOut]:
     """Newest first; when there may be more, ``Link: rel="next"`` is the address of those."""
     async with database.read() as uow:
-        rows = await service.list_(uow, actor, wanted)
-    if len(rows) == wanted.limit:
-        following = request.url.include_query_params(before=rows[-1].id)
-        response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
-    return rows
+        return page.cut(await service.list_(uow, actor, wanted))
 
 
 @router.get("/{operation_id}")

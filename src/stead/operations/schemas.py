@@ -10,7 +10,7 @@ from stead.core.durable import EventRow, OperationRow, State, StepRow
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which operations somebody looks for; ``before`` is the last id of the page before."""
+    """Which operations somebody looks for: those made before, or after, the one of an id."""
 
     limit: int = 50
     states: tuple[str, ...] = ()
@@ -18,6 +18,8 @@ class Wanted:
     subject: str | None = None
     project: str | None = None
     before: str = ""
+    after: str = ""
+    newest_first: bool = True
 
 
 class AgainIn(BaseModel):

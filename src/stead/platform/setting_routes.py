@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends
 from stead.core import authz
 from stead.core.authz import Action, action
 from stead.core.http import ActorDep, DatabaseDep, provided
+from stead.core.paging import Page, paged
 from stead.core.settings import Settings
 from stead.platform import settings, shown
 from stead.platform.schemas import (
@@ -20,17 +21,27 @@ from stead.platform.schemas import (
 
 router = APIRouter(prefix="/api/v1/settings", tags=["settings"])
 ProcessDep = Annotated[Settings, Depends(provided(Settings))]
+Shown = Annotated[
+    Page,
+    Depends(
+        paged(SettingOut, sorts=("name", "group"), filters=("kind", "group", "source"), key="name")
+    ),
+]
+Changes = Annotated[
+    Page,
+    Depends(paged(SettingChangeOut, sorts=("version",), default="-version", key="version")),
+]
 
 
 @router.get("")
 @action(Action.PLATFORM_READ)
 async def list_settings(
-    actor: ActorDep, database: DatabaseDep, process: ProcessDep
+    actor: ActorDep, database: DatabaseDep, process: ProcessDep, page: Shown
 ) -> list[SettingOut]:
     """List every setting with its value and where that comes from; secrets are masked."""
     async with database.read() as uow:
         found = await settings.list_states(uow, actor)
-    return [*map(shown.platform_setting, found), *shown.process_settings(process)]
+    return page.of([*map(shown.platform_setting, found), *shown.process_settings(process)])
 
 
 @router.get("/{setting_id}")
@@ -82,8 +93,9 @@ async def undo_setting(
 @router.get("/{setting_id}/history")
 @action(Action.PLATFORM_READ)
 async def list_changes(
-    setting_id: str, actor: ActorDep, database: DatabaseDep
+    setting_id: str, actor: ActorDep, database: DatabaseDep, page: Changes
 ) -> list[SettingChangeOut]:
     """List the latest changes of a setting of the platform, newest first."""
     async with database.read() as uow:
-        return [shown.change(one) for one in await settings.history(uow, actor, setting_id)]
+        found = await settings.history(uow, actor, setting_id)
+    return page.of([shown.change(one) for one in found])

@@ -256,3 +256,16 @@ async def test_strangers_hear_nothing_of_versions(platform: Platform, owner: Act
     async with platform.api() as api:
         nobody = await api.patch(path, json={"name": "x"}, headers={"If-Match": '"x"'})
     assert nobody.status_code == 401
+
+
+async def test_no_transaction_waits_for_what_only_asks_elsewhere(
+    platform: Platform, owner: Actor, monkeypatch: pytest.MonkeyPatch
+):
+    def never(**_: object) -> None:
+        raise SystemError("a transaction was opened")
+
+    monkeypatch.setattr(platform.database, "whole", never)
+    async with platform.api(await platform.token(owner)) as api:
+        asked = await api.post("/api/v1/clusters/probe", json={}, headers=KEY)
+        other = await api.post("/api/v1/tokens", json={"name": "x"}, headers=KEY)
+    assert (asked.status_code, other.status_code) == (422, 500)

@@ -23,7 +23,7 @@ from stead.engines.errors import EngineError
 from stead.engines.port import ContainerEngine
 from stead.engines.values import GuestSpec, NetworkSpec
 from stead.infra import clusters, public as infra, repository
-from stead.infra.rules import Standing, Wanted
+from stead.infra.rules import Place, Standing, Wanted
 from stead.infra.schemas import ClusterDetailOut, GuestOut
 from stead.infra.watchers import Pace, Watcher
 
@@ -67,7 +67,7 @@ class Watched:
     async def guests(self) -> dict[str, GuestOut]:
         """Return what is shown of its guests."""
         async with self.database.read() as uow:
-            found = await clusters.list_guests(uow, ADMIN, infra.LOCAL, None, "", 500)
+            found = await clusters.list_guests(uow, ADMIN, infra.LOCAL, None, Place("", 500))
         return {one.name: one for one in found.items}
 
     async def shows(self, name: str, standing: Standing, state: str) -> GuestOut:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from stead.core.authz import Action, action
 from stead.core.http import ActorDep, DatabaseDep, provided
+from stead.core.paging import Page, paged
 from stead.identity import accounts, cookies, profile, projects, sessions
 from stead.identity.authenticators import Doors
 from stead.identity.schemas import (
@@ -21,6 +22,17 @@ from stead.identity.schemas import (
 from stead.kit.secrets import Secret
 
 router = APIRouter()
+Sessions = Annotated[
+    Page,
+    Depends(
+        paged(
+            SessionOut,
+            sorts=("seen_at", "created_at", "expires_at"),
+            default="-seen_at",
+            filters=("address",),
+        )
+    ),
+]
 DoorsDep = Annotated[Doors, Depends(provided(Doors))]
 
 
@@ -108,10 +120,12 @@ async def switch_second_factor_off(
 
 @router.get("/sessions")
 @action(Action.SESSION_READ)
-async def list_sessions(actor: ActorDep, database: DatabaseDep) -> list[SessionOut]:
+async def list_sessions(
+    actor: ActorDep, database: DatabaseDep, page: Sessions
+) -> list[SessionOut]:
     async with database.read() as uow:
         found = await sessions.list_sessions(uow, actor)
-    return [SessionOut.model_validate(one) for one in found]
+    return page.of([SessionOut.model_validate(one) for one in found])
 
 
 @router.delete("/sessions", status_code=204)

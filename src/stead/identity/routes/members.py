@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Response
 
 from stead.core.authz import Action, action
 from stead.core.http import ActorDep, DatabaseDep, provided
+from stead.core.paging import Page, paged
 from stead.core.settings import Settings
 from stead.identity import members
 from stead.identity.schemas import (
@@ -17,15 +18,28 @@ from stead.identity.schemas import (
 )
 
 router = APIRouter(prefix="/projects/{project_id}")
+Invitations = Annotated[
+    Page, Depends(paged(InvitationOut, sorts=("expires_at",), filters=("role", "invited_by")))
+]
+Members = Annotated[
+    Page,
+    Depends(
+        paged(
+            MemberOut, sorts=("name", "role"), filters=("name", "role", "disabled"), key="user_id"
+        )
+    ),
+]
 SettingsDep = Annotated[Settings, Depends(provided(Settings))]
 
 
 @router.get("/members")
 @action(Action.MEMBER_READ)
-async def list_members(project_id: str, actor: ActorDep, database: DatabaseDep) -> list[MemberOut]:
+async def list_members(
+    project_id: str, actor: ActorDep, database: DatabaseDep, page: Members
+) -> list[MemberOut]:
     async with database.read() as uow:
         found = await members.list_members(uow, actor, project_id)
-    return [MemberOut.model_validate(one) for one in found]
+    return page.of([MemberOut.model_validate(one) for one in found])
 
 
 @router.put("/members/{user_id}", status_code=204)
@@ -59,12 +73,12 @@ async def leave_project(project_id: str, actor: ActorDep, database: DatabaseDep)
 @router.get("/invitations")
 @action(Action.MEMBER_MANAGE)
 async def list_invitations(
-    project_id: str, actor: ActorDep, database: DatabaseDep
+    project_id: str, actor: ActorDep, database: DatabaseDep, page: Invitations
 ) -> list[InvitationOut]:
     """List the invitations that are still open."""
     async with database.read() as uow:
         found = await members.list_invitations(uow, actor, project_id)
-    return [InvitationOut.model_validate(one) for one in found]
+    return page.of([InvitationOut.model_validate(one) for one in found])
 
 
 @router.post("/invitations", status_code=201)

@@ -1,21 +1,30 @@
 """Organisations, which hold projects together."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
 
 from stead.core.authz import Action, action
 from stead.core.http import ActorDep, DatabaseDep
+from stead.core.paging import Page, paged
 from stead.identity import projects
 from stead.identity.schemas import OrganisationOut, RenameIn
 
 router = APIRouter(prefix="/organisations")
+Organisations = Annotated[
+    Page,
+    Depends(paged(OrganisationOut, sorts=("name", "created_at"), filters=("name", "archived"))),
+]
 
 
 @router.get("")
 @action(Action.ORGANISATION_READ)
-async def list_organisations(actor: ActorDep, database: DatabaseDep) -> list[OrganisationOut]:
+async def list_organisations(
+    actor: ActorDep, database: DatabaseDep, page: Organisations
+) -> list[OrganisationOut]:
     async with database.read() as uow:
         found = await projects.list_organisations(uow, actor)
-    return [OrganisationOut.model_validate(one) for one in found]
+    return page.of([OrganisationOut.model_validate(one) for one in found])
 
 
 @router.post("", status_code=201)

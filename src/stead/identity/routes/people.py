@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Response
 
 from stead.core.authz import Action, action
 from stead.core.http import ActorDep, DatabaseDep, provided
+from stead.core.paging import Page, paged
 from stead.core.settings import Settings
 from stead.identity import accounts
 from stead.identity.schemas import (
@@ -18,15 +19,25 @@ from stead.identity.schemas import (
 )
 
 router = APIRouter(prefix="/people")
+People = Annotated[
+    Page,
+    Depends(
+        paged(
+            PersonOut,
+            sorts=("name", "created_at"),
+            filters=("name", "admin", "auditor", "disabled"),
+        )
+    ),
+]
 SettingsDep = Annotated[Settings, Depends(provided(Settings))]
 
 
 @router.get("")
 @action(Action.PERSON_READ)
-async def list_people(actor: ActorDep, database: DatabaseDep) -> list[PersonOut]:
+async def list_people(actor: ActorDep, database: DatabaseDep, page: People) -> list[PersonOut]:
     async with database.read() as uow:
         found = await accounts.list_people(uow, actor)
-    return [PersonOut.model_validate(one) for one in found]
+    return page.of([PersonOut.model_validate(one) for one in found])
 
 
 @router.post("", status_code=201)

@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 
 from stead.core.authz import Action, Actor, action
 from stead.core.db import Uow
 from stead.core.http import ActorDep, DatabaseDep
+from stead.core.paging import Page, paged
 from stead.identity import limits, projects
 from stead.identity.rules import Resource
 from stead.identity.schemas import (
@@ -19,17 +20,26 @@ from stead.identity.schemas import (
 )
 
 router = APIRouter(prefix="/projects")
+Projects = Annotated[
+    Page,
+    Depends(
+        paged(ProjectOut, sorts=("name", "created_at"), filters=("name", "organisation", "role"))
+    ),
+]
 
 
 @router.get("")
 @action(Action.PROJECT_READ)
 async def list_projects(
-    actor: ActorDep, database: DatabaseDep, archived: Annotated[bool, Query()] = False
+    actor: ActorDep,
+    database: DatabaseDep,
+    page: Projects,
+    archived: Annotated[bool, Query()] = False,
 ) -> list[ProjectOut]:
     """List the projects that the caller may see."""
     async with database.read() as uow:
         found = await projects.list_projects(uow, actor, archived=archived)
-    return [ProjectOut.model_validate(one) for one in found]
+    return page.of([ProjectOut.model_validate(one) for one in found])
 
 
 @router.post("", status_code=201)

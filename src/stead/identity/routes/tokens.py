@@ -1,21 +1,34 @@
 """API tokens of one's own."""
 
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
 
 from stead.core.authz import Action, action
 from stead.core.http import ActorDep, DatabaseDep
+from stead.core.paging import Page, paged
 from stead.identity import projects, tokens
 from stead.identity.schemas import TokenIn, TokenMadeOut, TokenOut
 
 router = APIRouter(prefix="/tokens")
+Tokens = Annotated[
+    Page,
+    Depends(
+        paged(
+            TokenOut,
+            sorts=("created_at", "name", "expires_at", "last_used_at"),
+            filters=("name", "project_id"),
+        )
+    ),
+]
 
 
 @router.get("")
 @action(Action.TOKEN_MANAGE)
-async def list_tokens(actor: ActorDep, database: DatabaseDep) -> list[TokenOut]:
+async def list_tokens(actor: ActorDep, database: DatabaseDep, page: Tokens) -> list[TokenOut]:
     async with database.read() as uow:
         found = await tokens.list_tokens(uow, actor)
-    return [TokenOut.model_validate(one) for one in found]
+    return page.of([TokenOut.model_validate(one) for one in found])
 
 
 @router.post("", status_code=201)

@@ -11,7 +11,7 @@ from stead.core.authz import Action, action
 from stead.core.http import ActorDep, DatabaseDep
 from stead.infra import clusters, connecting, views
 from stead.infra.pages.desk import ConsoleDep, router
-from stead.infra.rules import SHOWN, Mode
+from stead.infra.rules import SHOWN, Mode, Place
 from stead.infra.schemas import MaintenanceIn
 from stead.ui.console import form_texts
 
@@ -75,7 +75,7 @@ async def show_guests(
     async with database.read() as uow:
         cluster = await clusters.get_(uow, actor, cluster_id)
         found = await clusters.list_guests(
-            uow, actor, cluster_id, wanted.standing, wanted.after, PAGE
+            uow, actor, cluster_id, wanted.standing, Place(wanted.after, PAGE)
         )
     asked = {"class": str(wanted.standing)} if wanted.standing else {}
     following = urlencode(asked | {"after": found.following})

@@ -4,8 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
+from stead.core.answers import only_asks
 from stead.core.authz import Action, action
 from stead.core.http import ActorDep, DatabaseDep, provided
+from stead.core.paging import Page, paged
 from stead.infra import changing, clusters, connecting
 from stead.infra.connecting import Connecting
 from stead.infra.schemas import (
@@ -24,15 +26,21 @@ router = APIRouter(prefix="/clusters")
 ConnectingDep = Annotated[Connecting, Depends(provided(Connecting))]
 
 
+Engines = Annotated[
+    Page, Depends(paged(EngineOut, sorts=("engine", "title"), filters=("engine",), key="engine"))
+]
+
+
 @router.get("/engines")
 @action(Action.PLATFORM_READ)
-async def list_engines(actor: ActorDep) -> list[EngineOut]:
+async def list_engines(actor: ActorDep, page: Engines) -> list[EngineOut]:
     """List the engines whose clusters can be connected, and what each asks for."""
-    return connecting.engines(actor)
+    return page.of(connecting.engines(actor))
 
 
 @router.post("/probe")
 @action(Action.PLATFORM_MANAGE)
+@only_asks("looks at an address from here, and keeps nothing")
 async def probe(body: ProbeIn, actor: ActorDep) -> ProbeOut:
     """Look at the certificate that an address shows. No credentials are sent there."""
     return await connecting.probe(actor, body.engine, body.options)
@@ -50,6 +58,7 @@ async def connect_cluster(
 
 @router.post("/{cluster_id}/probe")
 @action(Action.PLATFORM_MANAGE)
+@only_asks("looks at an address from here, and keeps nothing")
 async def probe_cluster(cluster_id: str, actor: ActorDep, database: DatabaseDep) -> ProbeOut:
     """Look at the certificate that a cluster shows now, beside the one that is trusted."""
     async with database.read() as uow:

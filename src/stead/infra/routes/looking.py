@@ -1,13 +1,14 @@
 """Clusters over HTTP: what they are, what is on them, and maintenance."""
 
-from typing import Annotated, Final
+from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 
 from stead.core.authz import Action, action
 from stead.core.http import ActorDep, DatabaseDep
+from stead.core.paging import Page, paged
 from stead.infra import clusters
-from stead.infra.rules import SHOWN, Standing
+from stead.infra.rules import SHOWN, Place, Standing
 from stead.infra.schemas import (
     ClusterDetailOut,
     ClusterOut,
@@ -16,9 +17,11 @@ from stead.infra.schemas import (
     MaintenanceIn,
 )
 
-PAGE: Final = 100
-MOST: Final = 500
 router = APIRouter(prefix="/clusters")
+Clusters = Annotated[
+    Page, Depends(paged(ClusterOut, sorts=("name", "state"), filters=("name", "engine", "state")))
+]
+Guests = Annotated[Page, Depends(paged(GuestOut, sorts=("name",), key="name"))]
 Class = Annotated[
     Standing | None, Query(alias="class", json_schema_extra={"enum": [str(one) for one in SHOWN]})
 ]
@@ -26,9 +29,11 @@ Class = Annotated[
 
 @router.get("")
 @action(Action.PLATFORM_READ)
-async def list_clusters(actor: ActorDep, database: DatabaseDep) -> list[ClusterOut]:
+async def list_clusters(
+    actor: ActorDep, database: DatabaseDep, page: Clusters
+) -> list[ClusterOut]:
     async with database.read() as uow:
-        return await clusters.list_(uow, actor)
+        return page.of(await clusters.list_(uow, actor))
 
 
 @router.get("/{cluster_id}")
@@ -45,13 +50,17 @@ async def list_guests(
     cluster_id: str,
     actor: ActorDep,
     database: DatabaseDep,
+    page: Guests,
     standing: Class = None,
     after: Annotated[str, Query(max_length=255)] = "",
-    limit: Annotated[int, Query(ge=1, le=MOST)] = PAGE,
 ) -> GuestsOut:
-    """List guests by name, of one class or all; continue after the last name."""
+    """List guests by name, of one class or all; continue with ``Link``, or after a name."""
+    place = Place(page.key_after() or after, page.limit, descending=page.descending)
     async with database.read() as uow:
-        return await clusters.list_guests(uow, actor, cluster_id, standing, after, limit)
+        found = await clusters.list_guests(uow, actor, cluster_id, standing, place)
+    if found.following:
+        page.lead_after(found.items[-1])
+    return found
 
 
 @router.post("/{cluster_id}/maintenance")
