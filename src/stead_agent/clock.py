@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import email.utils
 import random
 import threading
 import time
 
 _PAUSES = (0.1, 0.2, 0.2, 0.3, *[0.5] * 6, *[1.0] * 6, 2.0, 2.0, 4.0, 8.0, 15.0)
+_FAR_SECONDS = 60
 _JITTER = random.SystemRandom()
 
 
@@ -23,6 +25,26 @@ class ServerClock:
     def now(self) -> float:
         """Return unix seconds, to the millisecond."""
         return round(time.monotonic() + self._offset, 3)
+
+
+class Wall:
+    """The time that requests are signed with: this machine's, until an answer says otherwise."""
+
+    def __init__(self) -> None:
+        self._offset = 0.0
+
+    def now(self) -> int:
+        """Return unix seconds."""
+        return int(time.time() + self._offset)
+
+    def follow(self, date: str | None) -> bool:
+        """Take over the date of an answer; tell whether it was far from what was thought."""
+        try:
+            told = email.utils.parsedate_to_datetime(date or "").timestamp()
+        except (TypeError, ValueError, IndexError, OverflowError):
+            return False
+        before, self._offset = self._offset, told - time.time()
+        return abs(self._offset - before) > _FAR_SECONDS
 
 
 class Pauses:

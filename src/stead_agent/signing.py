@@ -26,9 +26,9 @@ def canonical(value: object) -> str:
 
 
 def request_signature(
-    key: str, request: tuple[str, str], sender: tuple[str, str], body: bytes
+    key: str, request: tuple[str, str], sender: tuple[str, ...], body: bytes
 ) -> str:
-    """Sign a request: (method, path with query), (agent, nonce) and the body."""
+    """Sign a request: (method, path with query), (agent, nonce, time) and the body."""
     digest = hashlib.sha256(body).hexdigest()
     return _sign(key, "\n".join(("stead-request-v1", *request, *sender, digest)))
 

@@ -12,6 +12,7 @@ from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from stead_agent import signing
+from stead_agent.clock import Wall
 from stead_agent.identity import Identity
 
 ANSWER_LIMIT = 4 * 1024 * 1024
@@ -42,6 +43,10 @@ class _StaleError(UnreachableError):
     """The connection was closed before an answer came."""
 
 
+class _SkewedError(UnreachableError):
+    """The request was refused, and its time was wrong."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """A status that says something about the question itself, and the object that came along."""
@@ -66,6 +71,8 @@ class Line:
         self._identity = identity
         self._http = _connection(identity)
         self._interrupted = False
+        self._wall = Wall()
+        self._date: str | None = None
 
     def call(
         self,
@@ -114,6 +121,9 @@ class Line:
         idle = self._http.sock is not None
         try:
             return self._exchange(question)
+        except _SkewedError:
+            if self._interrupted:
+                raise
         except _StaleError:
             # An idle connection that the other side closed meanwhile says nothing about now.
             if not idle or self._interrupted:
@@ -132,6 +142,9 @@ class Line:
         except (OSError, http.client.HTTPException, ValueError) as error:
             self._http.close()
             raise UnreachableError(_describe(error)) from error
+        skewed = self._wall.follow(self._date)
+        if answer.status == http.client.UNAUTHORIZED and skewed:
+            raise _SkewedError(f"HTTP {answer.status}")
         if answer.status in _TRY_LATER or answer.status >= http.client.INTERNAL_SERVER_ERROR:
             raise UnreachableError(f"HTTP {answer.status}")
         return answer
@@ -145,6 +158,7 @@ class Line:
             question.method, question.target, question.body, headers=self._headers(question)
         )
         response = self._http.getresponse()
+        self._date = response.getheader("Date")
         read = question.read if response.status == http.client.OK else _read_object
         return Answer(response.status, read(response))
 
@@ -162,13 +176,14 @@ class Line:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if self._identity.agent is None:
             return headers
-        sender = (self._identity.agent, signing.new_nonce())
+        sender = (self._identity.agent, signing.new_nonce(), str(self._wall.now()))
         request = (question.method, question.target)
         signature = signing.request_signature(self._identity.key, request, sender, question.body)
         return {
             **headers,
             "Stead-Agent": sender[0],
             "Stead-Nonce": sender[1],
+            "Stead-Time": sender[2],
             "Stead-Signature": signature,
         }
 

@@ -1,6 +1,7 @@
 """An agent that speaks the wire, and jobs for it."""
 
 import json
+import secrets
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,7 @@ import httpx
 from tests.factories.platform import Platform
 
 from stead.agents import jobs, rules, service
-from stead.kit import ids
+from stead.kit import clock, ids
 
 KEY = "ab" * 32
 
@@ -27,11 +28,12 @@ class Agent:
     ) -> httpx.Response:
         """Send a signed request; ``changed`` headers are put in after signing."""
         content = b"" if body is None else json.dumps(body).encode()
-        nonce = "00" * 16
-        text = rules.request_text(method, target, self.id, nonce, content)
+        sender = (self.id, secrets.token_hex(16), str(int(clock.utc_now().timestamp())))
+        text = rules.request_text((method, target), sender, content)
         headers = {
             "Stead-Agent": self.id,
-            "Stead-Nonce": nonce,
+            "Stead-Nonce": sender[1],
+            "Stead-Time": sender[2],
             "Stead-Signature": rules.sign(bytes.fromhex(self.key), rules.REQUEST, text),
             "Content-Type": "application/json",
         } | {name.replace("_", "-"): value for name, value in changed.items()}

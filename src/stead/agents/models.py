@@ -34,6 +34,17 @@ class AgentRow(Base):
     load: Mapped[float | None] = mapped_column(Float)
 
 
+class NonceRow(Base):
+    """A request that an agent made, so that nobody makes it again."""
+
+    __tablename__ = "agent_nonce"
+    __table_args__ = SHORT_LIVED
+
+    agent_id: Mapped[str] = mapped_column(String(26), primary_key=True)
+    nonce: Mapped[str] = mapped_column(String(64), primary_key=True)
+    expires: Mapped[float] = mapped_column(Float, index=True)
+
+
 class JobRow(Base):
     """One piece of work for an agent; ``key`` makes asking twice harmless."""
 

@@ -1,6 +1,7 @@
 """The agents domain's door."""
 
 from stead.agents.distribution import Program, program
+from stead.agents.figures import Figures, tell as figures
 from stead.agents.jobs import (
     JobRequest,
     JobResult,
@@ -15,6 +16,7 @@ from stead.agents.service import is_enrolled, issue_enrolment, revoke, topic
 from stead.agents.sightings import Health, JobView, Sighting, describe, list_jobs, list_sightings
 
 __all__ = [
+    "Figures",
     "Health",
     "JobRequest",
     "JobResult",
@@ -26,6 +28,7 @@ __all__ = [
     "describe",
     "ensure_job",
     "ensure_task",
+    "figures",
     "find_result",
     "is_enrolled",
     "issue_enrolment",

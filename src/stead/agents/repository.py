@@ -1,13 +1,15 @@
 """All SQL of agents."""
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Final
 
-from sqlalchemy import CursorResult, delete, false, or_, select, update
+from sqlalchemy import CursorResult, delete, false, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
-from stead.agents.models import AgentRow, EnrolmentRow, JobRow
+from stead.agents.models import AgentRow, EnrolmentRow, JobRow, NonceRow
 from stead.core import epoch
-from stead.core.db import DatabaseNow, Uow
+from stead.core.db import DatabaseNow, Uow, platform_wide
 
 _BATCH: Final = 500
 
@@ -62,10 +64,43 @@ async def latest_jobs(
     return sorted(rows, key=lambda row: row.id, reverse=True)[:limit]
 
 
+@platform_wide("figures of the whole platform, without names")
+async def latest_ended(uow: Uow, limit: int) -> list[JobRow]:
+    query = select(JobRow).where(JobRow.state == "ended").order_by(JobRow.id.desc())
+    return list(await uow.session.scalars(query.limit(limit)))
+
+
+@platform_wide("figures of the whole platform, without names")
+async def count_open(uow: Uow) -> dict[str, int]:
+    query = select(JobRow.state, func.count()).where(JobRow.state.in_(("queued", "claimed")))
+    return {row[0]: row[1] for row in await uow.session.execute(query.group_by(JobRow.state))}
+
+
+@platform_wide("figures of the whole platform, without names")
+async def seen(uow: Uow) -> list[datetime]:
+    """Return when each agent was last heard of."""
+    return list(await uow.session.scalars(select(AgentRow.last_seen_at)))
+
+
 def _batches(ids: Collection[str]) -> list[list[str]]:
     """Return the ids in parts that a statement may carry."""
     every = list(ids)
     return [every[n : n + _BATCH] for n in range(0, len(every), _BATCH)]
+
+
+async def remember_nonce(uow: Uow, agent_id: str, nonce: str, expires: float) -> bool:
+    """Write a nonce down; tell whether it was new."""
+    values = {"agent_id": agent_id, "nonce": nonce, "expires": expires}
+    try:
+        async with uow.session.begin_nested():
+            await uow.session.execute(insert(NonceRow), [values])
+    except IntegrityError:
+        return False
+    return True
+
+
+async def forget_nonces(uow: Uow, before: float) -> None:
+    await uow.session.execute(delete(NonceRow).where(NonceRow.expires < before))
 
 
 async def delete_agent(uow: Uow, agent_id: str) -> None:

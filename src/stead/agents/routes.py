@@ -1,7 +1,7 @@
 """The agents' own listener: the only control-plane port that guests can reach."""
 
 from datetime import datetime, timedelta
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
@@ -45,25 +45,46 @@ class Caller:
         return clock.utc_now() - self.seen_at > NOTE_EVERY
 
 
+class Mark(NamedTuple):
+    """What says who made a request, and when; agents from before Stead-Time tell no time."""
+
+    agent: str
+    nonce: str
+    time: str
+    signature: str
+
+    @property
+    def sender(self) -> tuple[str, ...]:
+        """Return what of it is signed."""
+        return (self.agent, self.nonce, self.time) if self.time else (self.agent, self.nonce)
+
+
+def _mark(
+    stead_agent: Annotated[str, Header(max_length=26)] = "",
+    stead_nonce: Annotated[str, Header(max_length=64)] = "",
+    stead_time: Annotated[str, Header(max_length=20)] = "",
+    stead_signature: Annotated[str, Header(max_length=64)] = "",
+) -> Mark:
+    return Mark(stead_agent, stead_nonce, stead_time, stead_signature)
+
+
 async def recognise(
     request: Request,
     database: DatabaseDep,
     vault: VaultDep,
-    stead_agent: Annotated[str, Header(max_length=26)] = "",
-    stead_nonce: Annotated[str, Header(max_length=64)] = "",
-    stead_signature: Annotated[str, Header(max_length=64)] = "",
+    mark: Annotated[Mark, Depends(_mark)],
 ) -> Caller:
-    """Check the signature over the whole request. Raises AgentRefusedError."""
-    if not (stead_agent and stead_nonce and stead_signature):
+    """Check the signature over the whole request, once. Raises AgentRefusedError."""
+    if not (mark.agent and mark.nonce and mark.signature):
         raise AgentRefusedError("This request is not signed")
     query = request.scope["query_string"].decode("latin-1")
     target = request.url.path + (f"?{query}" if query else "")
-    text = rules.request_text(
-        request.method, target, stead_agent, stead_nonce, await request.body()
-    )
+    text = rules.request_text((request.method, target), mark.sender, await request.body())
     async with database.read() as uow:
-        found = await service.recognise(uow, vault, stead_agent, text, stead_signature)
-    return Caller(stead_agent, *found)
+        found = await service.recognise(uow, vault, mark.agent, text, mark.signature)
+    async with database.write() as uow:
+        await service.use_nonce(uow, mark.agent, mark.nonce, mark.time)
+    return Caller(mark.agent, *found)
 
 
 CallerDep = Annotated[Caller, Depends(recognise)]

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 REQUEST: Final = "stead-request-v1"
@@ -12,6 +12,7 @@ JOB: Final = "stead-job-v1"
 RESULT: Final = "stead-result-v1"
 INSTALL_FAILED: Final = 2
 MAX_FAILURES: Final = 3
+TIMELY_SECONDS: Final = 300
 MAX_ATTEMPTS: Final = 10
 _PROGRESS = re.compile(r"\A::progress (\d{1,3})(?: (.{0,200}))?\Z", re.ASCII)
 
@@ -26,9 +27,14 @@ def sign(key: bytes, label: str, text: str) -> str:
     return hmac.new(key, f"{label}\n{text}".encode(), hashlib.sha256).hexdigest()
 
 
-def request_text(method: str, target: str, agent: str, nonce: str, body: bytes) -> str:
-    """Return what an agent signs for one request."""
-    return "\n".join((method, target, agent, nonce, hashlib.sha256(body).hexdigest()))
+def request_text(request: tuple[str, str], sender: Sequence[str], body: bytes) -> str:
+    """Return what an agent signs: (method, target), (agent, nonce, time) and the body."""
+    return "\n".join((*request, *sender, hashlib.sha256(body).hexdigest()))
+
+
+def is_timely(told: str, now: float) -> bool:
+    """Tell whether a request was signed about now."""
+    return told.isascii() and told.isdigit() and abs(int(told) - now) <= TIMELY_SECONDS
 
 
 def is_signed(key: bytes, label: str, text: str, signature: str) -> bool:

@@ -15,7 +15,10 @@ from stead.kit import clock, ids
 from stead.kit.secrets import Secret
 
 TOKEN_LIFE: Final = timedelta(minutes=10)
+TIMELESS_SECONDS: Final = 30 * 24 * 3600
 _KEY: Final = "key"
+# One request in 256 tidies up.
+_TIDY: Final = "00"
 
 
 def topic(instance_id: str) -> str:
@@ -89,6 +92,21 @@ async def recognise(
     if agent is None:
         raise AgentRefusedError("This agent is not known here")
     return agent.instance_id, agent.last_seen_at
+
+
+async def use_nonce(uow: Uow, agent_id: str, nonce: str, told: str) -> None:
+    """Remember a request until it would be too old. Raises AgentRefusedError the second time.
+
+    One that tells no time never gets too old, so it is remembered for long.
+    """
+    now = await repository.database_time(uow)
+    if told and not rules.is_timely(told, now):
+        raise AgentRefusedError("This request is not from now")
+    kept = 2 * rules.TIMELY_SECONDS if told else TIMELESS_SECONDS
+    if not await repository.remember_nonce(uow, agent_id, nonce, now + kept):
+        raise AgentRefusedError("This request was made before")
+    if nonce.endswith(_TIDY):
+        await repository.forget_nonces(uow, now)
 
 
 async def note_seen(

@@ -19,6 +19,7 @@ from prometheus_client import (
 )
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from stead.agents import public as agents
 from stead.core.authz import NotFoundError, public
 from stead.core.db import Database
 from stead.core.http import DatabaseDep
@@ -57,14 +58,45 @@ class Metrics:
             "stead_operations", "Operations by state.", ("state",), registry=self.registry
         )
 
+        self.waiting = Gauge("stead_jobs_queued", "Jobs that wait.", registry=self.registry)
+        self.running = Gauge("stead_jobs_running", "Jobs that run.", registry=self.registry)
+        self.agents = self._gauge("stead_agents", "Agents by health.", "health")
+        self.success = self._gauge(
+            "stead_job_success_ratio", "Part of an app's latest jobs that ended well.", "app"
+        )
+        self.took = self._gauge(
+            "stead_job_mean_seconds", "How long an app's latest jobs took.", "app"
+        )
+        self.failures = self._gauge(
+            "stead_job_failures", "Failures among the latest jobs, by class.", "class"
+        )
+
+    def _gauge(self, name: str, text: str, label: str) -> Gauge:
+        return Gauge(name, text, (label,), registry=self.registry)
+
     async def tell(self, database: Database) -> bytes:
         """Return all figures in Prometheus' text format."""
         async with database.read() as uow:
             counts = await operations.count_by_state(uow)
+            work = await agents.figures(uow)
         self.operations.clear()
         for state, number in counts.items():
             self.operations.labels(state).set(number)
+        self._tell_work(work)
         return generate_latest(self.registry)
+
+    def _tell_work(self, work: agents.Figures) -> None:
+        self.waiting.set(work.queued)
+        self.running.set(work.running)
+        for gauge in (self.agents, self.success, self.took, self.failures):
+            gauge.clear()
+        for health, number in work.agents.items():
+            self.agents.labels(health).set(number)
+        for one in work.apps:
+            self.success.labels(one.app).set(one.success)
+            self.took.labels(one.app).set(one.mean_seconds)
+        for kind, number in work.failures.items():
+            self.failures.labels(kind).set(number)
 
 
 class Measured:

@@ -19,6 +19,7 @@ from stead.engines.abilities import Events, Files
 from stead.engines.errors import EngineError
 from stead.engines.port import EngineDriver
 from stead.engines.values import GuestState
+from stead.kit import clock
 from stead_agent import signing
 
 BOOTSTRAP: Final = "/var/lib/stead-agent/bootstrap.json"
@@ -104,12 +105,13 @@ class _Agent:
 
     async def ask(self, call: str, body: Mapping[str, object]) -> httpx.Response:
         target, content = f"/agent/v1/{call}", json.dumps(body).encode()
-        nonce = signing.new_nonce()
+        sender = (self.id, signing.new_nonce(), str(int(clock.utc_now().timestamp())))
         headers = {
             "Stead-Agent": self.id,
-            "Stead-Nonce": nonce,
+            "Stead-Nonce": sender[1],
+            "Stead-Time": sender[2],
             "Stead-Signature": signing.request_signature(
-                self.key, ("POST", target), (self.id, nonce), content
+                self.key, ("POST", target), sender, content
             ),
             "Content-Type": "application/json",
         }

@@ -45,6 +45,30 @@ def list_commands(*, as_json: Json = False) -> None:
     table(rows, ("name", "title", "asks_for", "least"), as_json=as_json)
 
 
+@job.command("figures")
+def figures(*, as_json: Json = False) -> None:
+    """Tell how agents' work goes on the whole platform; for auditors and admins."""
+    found = client().get("/api/v1/figures")
+    if as_json:
+        say(json.dumps(found, indent=2))
+        return
+    health = ", ".join(f"{number} {name}" for name, number in found["agents"].items())
+    say(f"agents    {health}")
+    say(f"jobs      {found['running']} running, {found['queued']} waiting")
+    for name, number in sorted(found["failures"].items()):
+        say(f"failures  {number} {name}")
+    rows = [
+        {
+            **one,
+            "success": f"{one['success']:.0%}",
+            "mean_seconds": f"{one['mean_seconds']:.1f}",
+        }
+        for one in found["apps"]
+    ]
+    say("")
+    table(rows, ("app", "success", "ended", "mean_seconds"), as_json=False)
+
+
 @job.command("run")
 def run(
     machine: Machine,

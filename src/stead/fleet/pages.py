@@ -11,7 +11,7 @@ from stead.core.authz import Action, action
 from stead.core.errors import Kind, SteadError
 from stead.core.http import provided
 from stead.core.vault import Vault
-from stead.fleet import servers, service, views, work_pages
+from stead.fleet import figures, servers, service, views, work_pages
 from stead.fleet.desk import Desk, DeskDep, show_machine
 from stead.fleet.schemas import EnrolmentOut, ServerIn
 from stead.identity import public as identity
@@ -29,6 +29,14 @@ router.include_router(work_pages.router)
 @action(Action.AGENT_READ)
 async def show_agents(desk: DeskDep) -> Response:
     return await _list(desk)
+
+
+@router.get("/figures")
+@action(Action.PLATFORM_READ)
+async def show_figures(desk: DeskDep) -> Response:
+    async with desk.database.read() as uow:
+        found = await figures.tell(uow)
+    return desk.page("fleet/figures.html", found=found, refresh=REFRESH_SECONDS)
 
 
 @router.get("/agents/{machine_id}")

@@ -9,7 +9,7 @@ from stead.core.http import ActorDep, DatabaseDep, provided
 from stead.core.paging import Page, paged
 from stead.core.settings import Settings
 from stead.core.vault import Vault
-from stead.fleet import bulk, installs, servers, service, tasks
+from stead.fleet import bulk, figures, installs, servers, service, tasks
 from stead.fleet.schemas import (
     BeganOut,
     BulkDetailOut,
@@ -17,6 +17,7 @@ from stead.fleet.schemas import (
     BulkOut,
     CommandOut,
     EnrolmentOut,
+    FiguresOut,
     FileIn,
     InstallationOut,
     JobOut,
@@ -173,6 +174,14 @@ async def list_jobs(
     """List the latest jobs, of a machine (by name or id) or a person."""
     async with database.read() as uow:
         return page.of(await service.list_jobs(uow, actor, machine, user, LATEST_JOBS))
+
+
+@router.get("/figures")
+@action(Action.PLATFORM_READ)
+async def get_figures(_actor: ActorDep, database: DatabaseDep) -> FiguresOut:
+    """Tell how agents' work goes: success and time by app, failures by class, what waits."""
+    async with database.read() as uow:
+        return await figures.tell(uow)
 
 
 @router.get("/commands")

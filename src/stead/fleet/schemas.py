@@ -223,3 +223,23 @@ class JobOut(BaseModel):
     attempt: int
     created_at: datetime
     finished_at: datetime | None
+
+
+class AppFiguresOut(BaseModel):
+    """How the latest jobs of one app, or of one kind, have ended."""
+
+    app: str
+    done: int
+    ended: int
+    success: float
+    mean_seconds: float
+
+
+class FiguresOut(BaseModel):
+    """How agents' work goes on the whole platform."""
+
+    apps: list[AppFiguresOut]
+    failures: dict[str, int]
+    queued: int
+    running: int
+    agents: dict[str, int]

@@ -102,6 +102,7 @@ SAMPLES = {
         _says(target="/etc/motd", content="eA=="), write=True
     ),
     ("GET", "/api/v1/jobs"): Sample(own=True),
+    ("GET", "/api/v1/figures"): Sample(own=True, platform=True),
     ("GET", "/api/v1/commands"): Sample(own=True),
     ("GET", "/api/v1/bulk"): Sample(own=True),
     ("POST", "/api/v1/bulk"): Sample(_new_bulk, write=True),

@@ -2,8 +2,10 @@
 
 import httpx
 import pytest
+from tests.factories.agents import enrolled, request
 from tests.factories.platform import ORIGIN, Platform
 
+from stead.agents import public as agents
 from stead.core.authz import Role
 
 PATHS = ("/metrics", "/api/metrics")
@@ -58,3 +60,21 @@ async def test_health_has_the_alias_that_monitors_ask_for(platform: Platform):
         health, alias = await api.get("/healthz"), await api.get("/api/health")
     assert alias.status_code == 200
     assert alias.json() == health.json()
+
+
+async def test_work_of_agents_is_told_by_app_and_class(platform: Platform):
+    async with platform.agent() as http:
+        agent = await enrolled(platform, http)
+        for number, code in enumerate((0, 3, None)):
+            async with platform.database.write() as uow:
+                await agents.ensure_job(uow, request(agent, key=f"op:{number}"))
+            if code is not None:
+                job = await agent.claim()
+                assert job is not None
+                await agent.report(job, "failed" if code else "done", exit_code=code)
+    told = await ask(platform, "/metrics")
+    assert "stead_jobs_queued 1.0" in told
+    assert 'stead_job_success_ratio{app="redis"} 0.5' in told
+    assert 'stead_job_failures{class="configuration"} 1.0' in told
+    assert 'stead_agents{health="online"} 1.0' in told
+    assert 'stead_job_mean_seconds{app="redis"}' in told

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from stead.kit import clock
 
 ADDRESS = "127.0.0.1"
+TIMELY_SECONDS = 300
 T = TypeVar("T")
 
 
@@ -289,15 +290,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def _is_signed(self, plane: ControlPlane, agent: str, body: bytes) -> bool:
         nonce, digest = self.headers.get("Stead-Nonce", ""), hashlib.sha256(body).hexdigest()
-        parts = ("stead-request-v1", self.command, self.path, agent, nonce, digest)
+        told = self.headers.get("Stead-Time", "")
+        parts = ("stead-request-v1", self.command, self.path, agent, nonce, told, digest)
         if nonce in plane.nonces or len(nonce) != 32:
             plane.violations.append(f"{self.path}: the nonce is not fresh")
         plane.nonces.add(nonce)
         key = plane.keys.get(agent)
         if key and self.headers.get("Stead-Signature") == sign(key, "\n".join(parts)):
-            return True
+            # Refused by the server's clock; the agent has to follow the answer's date.
+            return abs(int(told) - plane.now()) <= TIMELY_SECONDS
         plane.violations.append(f"{self.path}: the signature is wrong")
         return False
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return super().date_time_string(
+            self.server.plane.now() if timestamp is None else timestamp
+        )
 
     def log_message(self, *_: object) -> None:
         """Keep quiet."""

@@ -21,9 +21,8 @@ def test_canonical_text_is_the_vectors(case: dict[str, Any]):
 
 @pytest.mark.parametrize("case", VECTORS["requests"], ids=lambda case: case["target"])
 def test_request_signature_is_the_vectors(case: dict[str, str]):
-    text = rules.request_text(
-        case["method"], case["target"], case["agent"], case["nonce"], case["body"].encode()
-    )
+    sender = (case["agent"], case["nonce"])
+    text = rules.request_text((case["method"], case["target"]), sender, case["body"].encode())
     assert rules.sign(KEY, rules.REQUEST, text) == case["signature"]
 
 
@@ -58,3 +57,12 @@ def test_installations_are_tried_three_times():
 )
 def test_progress_lines(line: str, found: tuple[int, str] | None):
     assert rules.progress(line) == found
+
+
+@pytest.mark.parametrize(
+    ("told", "timely"),
+    [("1000", True), ("700", True), ("1300", True), ("699", False), ("1301", False)]
+    + [(nonsense, False) for nonsense in ("", "x", "-1000", "1e3", "٣", "1000.0")],
+)
+def test_a_request_is_from_now_or_refused(told: str, timely: object):
+    assert rules.is_timely(told, 1000.0) is timely
