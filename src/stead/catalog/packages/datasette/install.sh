@@ -11,18 +11,23 @@ readonly UNIT=/etc/systemd/system/datasette.service
 [[ ${USERNAME:-} =~ ^[a-z][a-z0-9_]*$ ]] || fail 1 "a user is needed"
 [ -n "${PASSWORD:-}" ] || fail 1 "a password is needed"
 
-# The environment is made beside the old one and takes its place when it is complete.
+# The environment is made beside the old one and takes its place when it is complete. What fills it
+# is itself a file with a known hash; it does in seconds what pip does in half a minute.
 install_datasette() {
     local wanted
-    wanted=$(sha256sum <requirements.txt)
+    wanted=$(cat uv.txt requirements.txt | sha256sum)
     [ "$(cat $HOME_/wanted 2>/dev/null)" != "$wanted" ] || return 0
     rm -rf $HOME_.new
-    python3 -m venv $HOME_.new
-    PIP_CERT=/etc/ssl/certs/ca-certificates.crt $HOME_.new/bin/python -m pip install -q \
-        --disable-pip-version-check --no-input --no-cache-dir --retries 5 --timeout 60 \
-        --only-binary :all: --require-hashes -r requirements.txt || return 1
-    # Whatever the environment says of itself has to name its later place.
-    grep -rlIF "$HOME_.new" $HOME_.new/bin $HOME_.new/pyvenv.cfg | xargs -r sed -i "s|$HOME_\.new|$HOME_|g"
+    PYTHONPATH=$(compgen -G '/usr/share/python-wheels/pip-*.whl') \
+        PIP_CERT=/etc/ssl/certs/ca-certificates.crt PIP_ROOT_USER_ACTION=ignore \
+        python3 -m pip install -q --disable-pip-version-check --no-input --no-cache-dir --retries 5 \
+        --timeout 60 --no-deps --only-binary :all: --require-hashes --no-compile \
+        --target $HOME_.new/uv -r uv.txt || return 1
+    export UV_NO_CACHE=1 UV_NATIVE_TLS=1 UV_NO_CONFIG=1 UV_PYTHON_DOWNLOADS=never UV_HTTP_TIMEOUT=60
+    $HOME_.new/uv/bin/uv venv --quiet --relocatable --python /usr/bin/python3 $HOME_.new/env || return 1
+    VIRTUAL_ENV=$HOME_.new/env $HOME_.new/uv/bin/uv pip install --quiet --no-deps --only-binary :all: \
+        --require-hashes -r requirements.txt || return 1
+    rm -rf $HOME_.new/uv
     echo "$wanted" >$HOME_.new/wanted
     rm -rf $HOME_
     mv $HOME_.new $HOME_
@@ -36,7 +41,7 @@ After=network.target
 
 [Service]
 User=datasette
-ExecStart=/bin/sh -c 'exec $HOME_/bin/datasette serve $DATA/*.db --host 0.0.0.0 --port 8001 --metadata $METADATA --setting max_returned_rows 1000 --setting sql_time_limit_ms 3000'
+ExecStart=/bin/sh -c 'exec $HOME_/env/bin/datasette serve $DATA/*.db --host 0.0.0.0 --port 8001 --metadata $METADATA --setting max_returned_rows 1000 --setting sql_time_limit_ms 3000'
 Restart=on-failure
 NoNewPrivileges=yes
 ProtectSystem=strict
@@ -52,8 +57,8 @@ WantedBy=multi-user.target
 CONF
 }
 
-progress 5 "Installing Python's environments"
-install_packages python3-venv
+progress 5 "Preparing"
+install_packages python3-pip-whl ca-certificates
 getent passwd datasette >/dev/null ||
     useradd --system --user-group --home-dir $DATA --no-create-home --shell /usr/sbin/nologin datasette
 

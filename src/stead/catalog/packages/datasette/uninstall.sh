@@ -8,5 +8,6 @@ rm -rf /etc/systemd/system/datasette.service /opt/datasette /opt/datasette.new /
 systemctl daemon-reload
 remove_account datasette
 progress 50 "Removing packages"
-remove_packages python3-venv
+# The second one was needed by the version before.
+remove_packages python3-pip-whl python3-venv
 progress 100 "Done"

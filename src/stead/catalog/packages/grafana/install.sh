@@ -96,7 +96,7 @@ restart=false
 if settings | write_file $FILE 0640 root:grafana; then restart=true; fi
 if unit | write_file $UNIT 0644 root:root; then restart=true; fi
 # Before anybody can reach it: no administrator has a password that was not given here.
-if [ ! -e $DATA/grafana.db ]; then service_runs grafana && service stop grafana; fi
+if [ ! -e $DATA/grafana.db ] && service_runs grafana; then service stop grafana; fi
 runuser -u grafana -- $HOME_/bin/grafana cli --homepath $HOME_ --config $FILE \
     admin reset-admin-password --password-from-stdin <<<"$PASSWORD" >/dev/null ||
     fail 3 "the password cannot be set"

@@ -8,5 +8,6 @@ rm -rf /etc/systemd/system/jupyterlab.service /opt/jupyterlab /opt/jupyterlab.ne
 systemctl daemon-reload
 remove_account jupyter
 progress 50 "Removing packages"
-remove_packages python3-pip-whl
+# The second one was needed by the version before.
+remove_packages python3-pip-whl python3-venv
 progress 100 "Done"
