@@ -31,7 +31,7 @@ def show(
         for row in client().rows("/api/v1/settings")
         if row["name"].startswith(beginning) and not (changed and row["source"] == "default")
     ]
-    plain = [{**row, "value": _words(row["value"])} for row in rows]
+    plain = [{**row, "value": _words(row["value"], row["unit"])} for row in rows]
     table(rows if as_json else plain, ("name", "value", "source", "kind"), as_json=as_json)
 
 
@@ -42,11 +42,11 @@ def get(name: Name, *, as_json: Json = False) -> None:
     if as_json:
         say(json.dumps(found, indent=2))
         return
-    say(f"{found['name']} = {_words(found['value'])}")
+    say(f"{found['name']} = {_words(found['value'], found['unit']) or 'nothing'}")
     if found["help"]:
         say(f"\n{found['help']}\n")
         say(f"  accepts   {found['accepts']}")
-    say(f"  default   {_words(found['default'])}")
+    say(f"  default   {_words(found['default'], found['unit']) or 'nothing'}")
     by = f", version {found['version']} by {found['changed_by']}" if found["version"] else ""
     say(f"  source    {found['source']}{by}")
     say(f"  change    {found['where']}")
@@ -109,15 +109,16 @@ def _version(api: Client, name: str, given: int | None) -> int:
 
 def _tell(found: dict[str, Any]) -> None:
     mark = " (default)" if found["source"] == "default" else ""
-    say(f"{found['name']} = {_words(found['value'])}{mark}, version {found['version']}")
+    value = _words(found["value"], found["unit"]) or "nothing"
+    say(f"{found['name']} = {value}{mark}, version {found['version']}")
 
 
-def _words(value: object) -> str:
+def _words(value: object, unit: str = "") -> str:
     if isinstance(value, list):
         return ", ".join(str(one) for one in value)
     if isinstance(value, bool):
         return str(value).lower()
-    return "none" if value is None else str(value)
+    return "none" if value is None else f"{value} {unit}".rstrip()
 
 
 def _path(name: str) -> str:

@@ -64,6 +64,7 @@ class SettingOut(BaseModel):
     help: str
     accepts: str
     value: Given
+    unit: str
     default: Given
     source: Literal["default", "file", "environment", "database"]
     version: int

@@ -162,9 +162,9 @@ async def _page(
         status=wrong.status,
         setting=found,
         group=_title(found.group),
-        value=value,
         typed=value if wrong.typed is None else wrong.typed,
-        default=_plain(found.default),
+        now=_plain(found.value, found.unit),
+        default=_plain(found.default, found.unit),
         wrong=wrong,
         changes=[(one, _plain(one.old), _plain(one.new)) for one in changes],
         manages=authz.decide(actor, Action.PLATFORM_MANAGE).allowed,
@@ -172,7 +172,7 @@ async def _page(
 
 
 def _groups(found: list[SettingOut]) -> list[Group]:
-    rows = [Row(one, _plain(one.value), _search(one)) for one in found]
+    rows = [Row(one, _plain(one.value, one.unit), _search(one)) for one in found]
     parts = groupby(rows, key=lambda row: row.setting.group)
     return [Group(_title(name), list(part)) for name, part in parts]
 
@@ -185,8 +185,8 @@ def _search(one: SettingOut) -> str:
     return f"{one.name} {one.title} {one.help} {_title(one.group)}".lower()
 
 
-def _plain(value: Json) -> str:
-    return shown.words(value) or "nothing"
+def _plain(value: Json, unit: str = "") -> str:
+    return f"{shown.words(value) or 'nothing'} {unit}".rstrip()
 
 
 def _wrong(error: SteadError, typed: str) -> Wrong:

@@ -26,6 +26,7 @@ WORDS: Final[dict[str, Any]] = {
     "key": "0" * 64,
     "version": "1",
     "choice": "undo",
+    "to": "0",
     "edge": "local",
     "epoch": "0",
     "nonce": "0" * 32,

@@ -30,6 +30,11 @@ class Kind(Protocol[Value]):
         """Return in words what can be given."""
         ...
 
+    @property
+    def unit(self) -> str:
+        """Return what a value counts, or nothing."""
+        ...
+
     def read(self, given: object) -> Value:
         """Return the value that was given, as JSON or as a text."""
         ...
@@ -72,6 +77,7 @@ class Limit:
     """A number of things at most, or no limit."""
 
     most: int = 1_000_000_000
+    unit: str = ""
 
     @property
     def words(self) -> str:
@@ -94,6 +100,7 @@ class Choice:
     """One of several words."""
 
     options: tuple[str, ...]
+    unit: str = ""
 
     @property
     def words(self) -> str:
@@ -113,6 +120,8 @@ class Choice:
 
 class _List(Generic[Value]):
     """Several items, as a JSON list or as a text with commas or spaces between them."""
+
+    unit = ""
 
     def read(self, given: object) -> tuple[Value, ...]:
         """Return each item once, in the order in which they were given."""
