@@ -158,8 +158,14 @@ async def _show(
         row=row,
         deployment=found,
         labels=_labels(desk, found),
+        has_icon=_has_icon(desk, found.app),
         revealed=outputs is not None,
     )
+
+
+def _has_icon(desk: Desk, app: str) -> bool:
+    package = desk.deployments.catalog.packages.get(app)
+    return package is not None and package.icon is not None
 
 
 async def _view(uow: Uow, actor: Actor, found: DeploymentOut) -> views.DeploymentView:
