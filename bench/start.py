@@ -38,7 +38,7 @@ def main() -> int:
     parser.add_argument("--idle", type=int, default=30, help="seconds")
     parser.add_argument("--postgresql", action="store_true")
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch, _database(chosen.postgresql) as url:
+    with tempfile.TemporaryDirectory() as scratch, database(chosen.postgresql) as url:
         stead = Stead(Path(scratch), None, network="10.93.0.0/16", database=url)
         stead.prepare()
         found = asyncio.run(_measure(settings.load(stead.config), chosen.samples, chosen.idle))
@@ -46,7 +46,8 @@ def main() -> int:
 
 
 @contextlib.contextmanager
-def _database(wanted: bool) -> Iterator[str]:  # noqa: FBT001  (one flag of the command line)
+def database(wanted: bool) -> Iterator[str]:  # noqa: FBT001  (one flag of the command line)
+    """Give the address of a PostgreSQL of our own, or none, which means SQLite."""
     if not wanted:
         yield ""
         return
@@ -101,11 +102,11 @@ async def _measure(chosen: Settings, samples: int, idle: int) -> dict[str, list[
 
 async def _samples(plant: Plant, watch: Watch, name: str, count: int) -> list[float]:
     took = []
-    database = plant.ground.database
+    store = plant.ground.database
     for number in range(count):
         subject = f"{name}:{number}"
         began = watch.began[subject] = asyncio.get_running_loop().create_future()
-        async with database.write() as uow:
+        async with store.write() as uow:
             asked = Submission("p", subject, "bench", "bench")
             await durable.submit(uow, watch.plans[name], asked)
         committed = time.monotonic()

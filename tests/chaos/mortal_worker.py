@@ -36,6 +36,7 @@ from stead.core.durable import (
     Worker,
 )
 from stead.core.durable.store import QUEUE
+from stead.core.turns import Turns
 from stead.core.waiting import until
 
 PATHS = ("forward", "retried", "failing", "cancelled", "redone", "limited")
@@ -78,7 +79,7 @@ class MortalDatabase(Database):
     def renew(self) -> None:
         """Forget the loop that this was used in before; what is compiled stays."""
         self.bus = Bus()
-        self._writer_lock = asyncio.Lock()
+        self._turns = Turns()
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Uow]:

@@ -36,6 +36,7 @@ from stead.core.bus import Bus
 from stead.core.errors import Kind, SteadError
 from stead.core.memory import Memory
 from stead.core.notices import announce
+from stead.core.turns import Turns
 
 # What copies and migrations are handed; no other module names the library.
 Connection = AsyncConnection
@@ -208,7 +209,7 @@ class Database:
         # Called at the end of every unit of work, inside its transaction.
         self.before_commit: list[Callable[[Uow], Awaitable[None]]] = []
         self.sqlite = url.startswith("sqlite")
-        self._writer_lock = asyncio.Lock()
+        self._turns = Turns()
         if self.sqlite:
             sqlite_engine.make_private(Path(make_url(url).database or ""))
             self._writer = sqlite_engine.create(url, begin="BEGIN IMMEDIATE", size=1, short=True)
@@ -343,7 +344,7 @@ class Database:
         try:
             if self.sqlite:
                 async with (
-                    self._writer_lock,
+                    self._turns,
                     self._session(self._writer) as session,
                     session.begin(),
                 ):

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -14,7 +15,7 @@ from starlette.types import ASGIApp
 from typing_extensions import override
 
 from stead.audit import public as audit
-from stead.core import files, log, notices, pki
+from stead.core import files, log, notices, pki, turns
 from stead.core.durable import Checkpoint
 from stead.core.errors import SteadError
 from stead.core.settings import Settings
@@ -27,6 +28,7 @@ from stead.platform import public as platform
 
 IP_FREEBIND: Final = 15
 GRACE_SECONDS: Final = 3
+SWITCH_SECONDS: Final = 0.001
 HEAD_SECONDS: Final = 3600
 logger = log.get(__name__)
 
@@ -107,6 +109,8 @@ async def serve(
 ) -> None:
     """Run until SIGTERM or SIGINT. Raises AlreadyRunningError."""
     folder = settings.server.data_dir
+    # How long a thread that waited for the disk then waits for the interpreter, at most.
+    sys.setswitchinterval(SWITCH_SECONDS)
     with only_one(folder / "serve.lock"):
         platform.finish(folder)
         tls = settings.server.agent_tls
@@ -146,6 +150,7 @@ async def serve(
 
 async def _work(plant: Plant) -> None:
     """Run the worker and its company; hear the others that may share the database."""
+    turns.background.set(True)
     database = plant.ground.database
     async with asyncio.TaskGroup() as group:
         if not database.sqlite:

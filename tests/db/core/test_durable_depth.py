@@ -328,7 +328,7 @@ async def test_a_worker_whose_lease_ran_out_begins_nothing_more(database_file: P
         options = {"alone": False, "lease_seconds": 0.3}
         async with working(first, plan, owner="frozen", **options) as frozen:
             await hold.reached.wait()
-            async with first._writer_lock:  # it cannot prolong anything
+            async with first._turns:  # it cannot prolong anything
                 async with working(second, quick, owner="two", alone=False, lease_seconds=0.3):
                     assert (await ended(second, operation_id)).state == "succeeded"
                 hold.release.set()
