@@ -15,7 +15,7 @@ from stead.entrypoints.config import Login
 from stead.kit import ids
 
 # 502 and 504 are the edge's while the server behind it restarts.
-EXIT_CODES: Final = {400: 7, 401: 3, 403: 4, 404: 5, 409: 6, 412: 6, 422: 7, 429: 8} | {
+EXIT_CODES: Final = {400: 7, 401: 3, 403: 4, 404: 5, 409: 6, 412: 6, 413: 7, 422: 7, 429: 8} | {
     502: 8,
     503: 8,
     504: 8,
