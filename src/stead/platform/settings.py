@@ -105,6 +105,8 @@ async def go_back(uow: Uow, actor: Actor, name: str, to: int, expected: int) -> 
     """
     authz.enter(actor, Action.PLATFORM_MANAGE)
     setting = _declared(name)
+    # Whoever looks at old news may name a version that is no more than a slip.
+    store.require_version(setting, (await store.find_rows(uow)).get(name), expected)
     if to == NEVER:
         return await _put(uow, actor, setting, DEFAULT, expected)
     change = await store.find_change(uow, name, to)

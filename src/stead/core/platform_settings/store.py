@@ -65,9 +65,7 @@ async def put(
     Raises SettingChangedError.
     """
     row = await uow.session.get(SettingRow, setting.name, with_for_update=True)
-    version = row.version if row is not None else NEVER
-    if version != expected:
-        raise _changed(f"{setting.name} was changed: it has version {version}, not {expected}")
+    version = require_version(setting, row, expected)
     before = Choice(row.value, row.is_set) if row is not None else DEFAULT
     if before == wanted:
         return row
@@ -98,6 +96,14 @@ async def put(
 
 def _changed(text: str) -> SettingChangedError:
     return SettingChangedError(text, hint="Look at what it is now, then change it again.")
+
+
+def require_version(setting: AnySetting, row: SettingRow | None, expected: int) -> int:
+    """Return the version that a setting has, if it is this one. Raises SettingChangedError."""
+    version = row.version if row is not None else NEVER
+    if version != expected:
+        raise _changed(f"{setting.name} was changed: it has version {version}, not {expected}")
+    return version
 
 
 async def changes(uow: Uow, name: str, limit: int) -> list[SettingChangeRow]:
