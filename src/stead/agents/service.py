@@ -91,7 +91,9 @@ async def recognise(
     agent = await repository.find_agent(uow, agent_id)
     if agent is None:
         raise AgentRefusedError("This agent is not known here")
-    return agent.instance_id, agent.last_seen_at
+    # What it has not told yet is noted at once.
+    noted = agent.last_seen_at if agent.load is not None else agent.enrolled_at - TOKEN_LIFE
+    return agent.instance_id, noted
 
 
 async def use_nonce(uow: Uow, agent_id: str, nonce: str, told: str) -> None:

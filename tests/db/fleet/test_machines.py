@@ -64,6 +64,15 @@ async def test_an_agent_that_stopped_calling_is_stale_until_it_calls(
     assert (row["health"], row["version"], row["load"]) == ("online", "0.2.0", 1.5)
 
 
+async def test_the_first_call_after_joining_tells_the_load(platform: Platform, owner: Actor):
+    async with await api(platform, owner) as http, platform.agent() as wire:
+        made = (await http.post("/api/v1/servers", json={"name": "nas"})).json()
+        agent = await join(wire, made)
+        await agent.ask("POST", "/agent/v1/jobs/claim", {"wait": 0, "load": 0.25})
+        (row,) = (await http.get("/api/v1/agents")).json()
+    assert row["load"] == 0.25
+
+
 async def test_instances_are_listed_too(platform: Platform, owner: Actor):
     async with platform.database.write() as uow:
         asked = DeploymentIn(app="redis", name="cache")
