@@ -52,9 +52,12 @@ def show(name: Cluster = "local", *, as_json: Json = False) -> None:
         say(f"  in maintenance, says {kept['by']}: {kept['reason'] or 'no reason given'}")
     counts = ", ".join(f"{number} {each}" for each, number in found["guests"].items())
     say(f"  guests       {counts}")
+    policy = found["capacity"].pop("policy")
     for each, given in found["capacity"].items():
         words = f"{given['cores']} processors, {given['memory_mb']} MB, {given['disk_gb']} GB"
-        say(f"  given {each:<8}{words}")
+        say(f"  {each:<12} {words}")
+    limits = ", ".join(f"{name} {factor:g} times" for name, factor in policy.items() if factor)
+    say(f"  may give out {limits or 'without limits'}")
     say("")
     for one in found["findings"]:
         say(f"  {one['severity']:<8} {one['text']}. {one['fix']}")
@@ -93,6 +96,22 @@ def maintenance(
     found = client().post(f"{path_of(name)}/maintenance", body)
     says = "takes nothing new" if found["maintenance"]["on"] else "takes deployments"
     say(f"{found['name']} {says}")
+
+
+@cluster.command()
+def overcommit(
+    name: Cluster,
+    *,
+    cores: Annotated[float, typer.Option(help="Times the processors; 0 is no limit.")] = 0,
+    memory: Annotated[float, typer.Option(help="Times the memory; 0 is no limit.")] = 0,
+    disk: Annotated[float, typer.Option(help="Times the disk; 0 is no limit.")] = 0,
+) -> None:
+    """Say how many times of what a cluster has may be given out."""
+    body = {"cores": cores or None, "memory": memory or None, "disk": disk or None}
+    found = client().put(f"{path_of(name)}/overcommit", body)
+    limits = found["capacity"]["policy"]
+    told = ", ".join(f"{one} {factor:g} times" for one, factor in limits.items() if factor)
+    say(f"{found['name']} may give out {told or 'without limits'}")
 
 
 @cluster.command()

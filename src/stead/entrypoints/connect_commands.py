@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 
 import typer
 
@@ -131,6 +132,36 @@ def disconnect(
     sure(f"Forget the cluster {name} and its credentials?", yes=yes)
     client().delete(f"{path_of(name)}?forget={'true' if forget else 'false'}")
     say(f"{name} is forgotten; its guests run on")
+
+
+@cluster.command()
+def adopt(
+    name: Cluster,
+    guest: str,
+    *,
+    project: Annotated[str, typer.Option(help="The project that takes it over.")],
+    yes: Yes = False,
+) -> None:
+    """Let a project take over a guest that somebody else made, as it is."""
+    api, path = client(), f"{path_of(name)}/guests/{quote(guest, safe='')}/adoption"
+    found = api.get(path)
+    where = found["node"] or found["cluster"]
+    say(f"{found['guest']}  {found['state']} {found['kind']} on {where}")
+    say(f"  addresses  {', '.join(found['addresses']) or 'none known'}")
+    size = f"{found['cores']} processors, {found['memory_mb']} MB, {found['disk_gb']} GB"
+    say(f"  size       {size}")
+    for one in (*found["begins"], found["on_the_cluster"]):
+        say(f"  - {one}")
+    sure(f"Adopt it into {project}?", yes=yes)
+    api.post(path, {"project": project})
+    say(f"{guest} belongs to {project} now")
+
+
+@cluster.command()
+def release(name: Cluster, guest: str) -> None:
+    """Take an adoption back; the guest stays as it is."""
+    client().delete(f"{path_of(name)}/guests/{quote(guest, safe='')}/adoption")
+    say(f"{guest} is nobody's here any more, and stays as it is")
 
 
 def _compare(found: dict[str, Any], *, yes: bool) -> str:

@@ -3,9 +3,10 @@
 Everything is read from the database. Only the watcher and workflows ask an engine.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from stead.core import authz
 from stead.core.authz import Action, Actor, NotFoundError
@@ -31,6 +32,7 @@ from stead.infra.schemas import (
     MaintenanceIn,
     MaintenanceOut,
     NodeOut,
+    OvercommitIn,
     StorageOut,
 )
 from stead.kit import clock
@@ -70,7 +72,7 @@ async def get_(uow: Uow, actor: Actor, name_or_id: str) -> ClusterDetailOut:
         checked_at=survey.checked_at,
         checks=[CheckOut(**one) for one in survey.checks],
         capabilities=[CapabilityOut(**entry) for entry in row.capabilities],
-        capacity=await _capacity(uow, row.id),
+        capacity=await _capacity(uow, row, survey),
         events=[
             EventOut(at=one.at, kind=one.kind, guest=one.guest, text=one.text)
             for one in await repository.events(uow, row.id, _EVENTS)
@@ -86,7 +88,13 @@ async def list_guests(
     row = await find(uow, name_or_id)
     asked = replace(place, after=inventory.clean(place.after, 255), limit=place.limit + 1)
     found = await repository.page_of_guests(uow, row.id, standing or "", asked)
-    items = [_guest(row, sighting, claim) for sighting, claim in found[: place.limit]]
+    adopted = await repository.adopted_names(uow, row.id)
+    items = [
+        _guest(row, sighting, claim).model_copy(
+            update={"adopted": sighting.native_name in adopted}
+        )
+        for sighting, claim in found[: place.limit]
+    ]
     return GuestsOut(
         items=items,
         following=items[-1].name if len(found) > place.limit else "",
@@ -212,14 +220,41 @@ async def _counts(uow: Uow, cluster_id: str) -> dict[Standing, int]:
     return {standing: found.get(standing, 0) for standing in SHOWN}
 
 
-async def _capacity(uow: Uow, cluster_id: str) -> CapacityOut:
-    sums = await repository.sums(uow, cluster_id)
+async def physical(uow: Uow, cluster_id: str) -> AmountOut:
+    """Return what a cluster has, as of the last survey; 0 for what it does not say."""
+    survey = await repository.survey(uow, cluster_id)
+    return _has(survey)[0] if survey is not None else AmountOut()
+
+
+async def _capacity(uow: Uow, row: ClusterRow, survey: SurveyRow) -> CapacityOut:
+    sums = await repository.sums(uow, row.id)
     none = (0, 0, 0)
     ours = [sums.get(one, none) for one in SHOWN if one is not Standing.UNKNOWN]
+    has, used = _has(survey)
     return CapacityOut(
         ours=_amount(*map(sum, zip(*ours, strict=True))),
         unknown=_amount(*sums.get(Standing.UNKNOWN, none)),
+        physical=has,
+        used=used,
+        policy=OvercommitIn(**row.overcommit),
     )
+
+
+def _has(survey: SurveyRow) -> tuple[AmountOut, AmountOut]:
+    """Return what there is and what is used: nodes that are up, storages that guests are on."""
+    up = [one for one in survey.nodes if one["online"]]
+    places = {
+        (one["name"], "" if one["shared"] else one["node"]): one
+        for one in survey.storages
+        if one["usable"] and one["needed"]
+    }
+    disks = list(places.values())
+    has = _amount(_sum(up, "cores"), _sum(up, "memory_mb"), _sum(disks, "total_gb"))
+    return has, _amount(0, _sum(up, "memory_used_mb"), _sum(disks, "used_gb"))
+
+
+def _sum(rows: Iterable[Mapping[str, Any]], name: str) -> int:
+    return sum(row[name] or 0 for row in rows)
 
 
 def _amount(cores: int, memory_mb: int, disk_gb: int) -> AmountOut:
@@ -245,4 +280,5 @@ def _guest(cluster: ClusterRow, row: SightingRow, claim: ClaimRow | None) -> Gue
         last_seen_at=row.last_seen_at if row.missed else cluster.looked_at,
         tags=facts.get("tags", []),
         risks=facts.get("marks", []),
+        adopted=False,
     )

@@ -71,3 +71,24 @@ class NoCertificateError(SteadError):
 
     kind = Kind.CONFLICT
     code = "infra.no_certificate"
+
+
+class FullError(SteadError):
+    """The cluster's policy does not let that much be given out."""
+
+    kind = Kind.QUOTA
+    code = "infra.full"
+
+
+class UnknownCapacityError(SteadError):
+    """The cluster does not say how much it has."""
+
+    kind = Kind.CONFLICT
+    code = "infra.capacity_unknown"
+
+
+class NotAdoptableError(SteadError):
+    """The guest cannot be adopted, or is not one that was."""
+
+    kind = Kind.CONFLICT
+    code = "infra.not_adoptable"

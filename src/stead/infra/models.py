@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String
+from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from stead.core.db import Base, UtcDateTime
@@ -41,6 +41,8 @@ class ClusterRow(Base):
     # Grows with each change of how the cluster is reached.
     revision: Mapped[int] = mapped_column(default=0, server_default="0")
     connected_by: Mapped[str | None] = mapped_column(String(120))
+    # How many times of what there is may be given out; what is not named has no limit.
+    overcommit: Mapped[dict[str, float]] = mapped_column(JSON, default=dict, server_default="{}")
 
 
 class SurveyRow(Base):
@@ -108,6 +110,20 @@ class ClaimRow(Base):
     agreed: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     node: Mapped[str] = mapped_column(String(120), default="")
     missed: Mapped[int] = mapped_column(default=0)
+
+
+class AdoptedRow(Base):
+    """A guest that somebody else made and that a project took over as it was."""
+
+    __tablename__ = "adopted_guest"
+    __table_args__ = (UniqueConstraint("cluster_id", "native_name"),)
+
+    id: Mapped[str] = mapped_column(String(26), primary_key=True)
+    cluster_id: Mapped[str] = mapped_column(ForeignKey("cluster.id"))
+    native_name: Mapped[str] = mapped_column(String(63))
+    project_id: Mapped[str] = mapped_column(ForeignKey("project.id"))
+    adopted_by: Mapped[str] = mapped_column(String(120))
+    adopted_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class ClusterEventRow(Base):

@@ -37,6 +37,8 @@ class Kind(StrEnum):
     MAINTENANCE = "maintenance"
     CONNECTED = "connected"
     RISK = "risk"
+    POLICY = "policy"
+    ADOPTED = "adopted"
 
 
 @dataclass(frozen=True, slots=True)

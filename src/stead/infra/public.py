@@ -1,5 +1,6 @@
 """The infra domain's door."""
 
+from stead.infra.capacity import admit
 from stead.infra.drift import (
     Drift,
     Presence,
@@ -11,6 +12,7 @@ from stead.infra.errors import MaintenanceError
 from stead.infra.inventory import Look, forget_looks, record
 from stead.infra.news import topic
 from stead.infra.rules import Wanted
+from stead.infra.schemas import AmountOut
 from stead.infra.service import (
     LOCAL,
     claim,
@@ -25,11 +27,13 @@ from stead.infra.service import (
 
 __all__ = [
     "LOCAL",
+    "AmountOut",
     "Drift",
     "Look",
     "MaintenanceError",
     "Presence",
     "Wanted",
+    "admit",
     "claim",
     "claimed_names",
     "ensure_local_cluster",

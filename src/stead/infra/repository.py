@@ -5,8 +5,15 @@ from datetime import datetime
 
 from sqlalchemy import delete, func, or_, select, update
 
-from stead.core.db import Uow
-from stead.infra.models import ClaimRow, ClusterEventRow, ClusterRow, SightingRow, SurveyRow
+from stead.core.db import Uow, platform_wide
+from stead.infra.models import (
+    AdoptedRow,
+    ClaimRow,
+    ClusterEventRow,
+    ClusterRow,
+    SightingRow,
+    SurveyRow,
+)
 from stead.infra.rules import Place, Standing
 
 
@@ -25,9 +32,27 @@ async def look_up(uow: Uow, cluster_id: str) -> ClusterRow | None:
     return await uow.session.get(ClusterRow, cluster_id)
 
 
+@platform_wide("who looks after clusters sees whose guests are on them")
+async def find_adopted(uow: Uow, cluster_id: str, name: str) -> AdoptedRow | None:
+    row: AdoptedRow | None = await uow.session.scalar(
+        select(AdoptedRow).where(
+            AdoptedRow.cluster_id == cluster_id, AdoptedRow.native_name == name
+        )
+    )
+    return row
+
+
+@platform_wide("who looks after clusters sees whose guests are on them")
+async def adopted_names(uow: Uow, cluster_id: str) -> set[str]:
+    names = await uow.session.scalars(
+        select(AdoptedRow.native_name).where(AdoptedRow.cluster_id == cluster_id)
+    )
+    return set(names)
+
+
 async def delete_cluster(uow: Uow, cluster_id: str) -> None:
     """Delete a cluster with all that is known of it and its guests."""
-    for table in (ClusterEventRow, SightingRow, ClaimRow, SurveyRow):
+    for table in (AdoptedRow, ClusterEventRow, SightingRow, ClaimRow, SurveyRow):
         await uow.session.execute(delete(table).where(table.cluster_id == cluster_id))
     await uow.session.execute(delete(ClusterRow).where(ClusterRow.id == cluster_id))
 

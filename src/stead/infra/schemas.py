@@ -24,11 +24,28 @@ class AmountOut(BaseModel):
     disk_gb: int = 0
 
 
+class OvercommitIn(BaseModel):
+    """How many times of what a cluster has may be given out; null is no limit."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cores: float | None = Field(default=None, gt=0, le=100)
+    memory: float | None = Field(default=None, gt=0, le=100)
+    disk: float | None = Field(default=None, gt=0, le=100)
+
+
 class CapacityOut(BaseModel):
-    """What is given out: to guests of ours, and to those that nobody here knows."""
+    """What is given out: to guests of ours, and to those that nobody here knows.
+
+    ``physical`` is what the cluster has and ``used`` what is really in use, as of the last
+    survey; both are 0 where it does not say.
+    """
 
     ours: AmountOut
     unknown: AmountOut
+    physical: AmountOut
+    used: AmountOut
+    policy: OvercommitIn
 
 
 class MaintenanceIn(BaseModel):
@@ -187,6 +204,7 @@ class GuestOut(BaseModel):
     last_seen_at: datetime | None
     tags: list[str]
     risks: list[str]
+    adopted: bool
 
 
 class GuestsOut(BaseModel):
@@ -285,3 +303,28 @@ class CredentialsIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     options: dict[str, str] = Field(max_length=40, examples=[{"secret": "made-by-attack"}])
+
+
+class AdoptIn(BaseModel):
+    """The project that takes a guest over."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    project: str = Field(max_length=40)
+
+
+class AdoptionOut(BaseModel):
+    """A guest as it is, and what managing it means. ``begins`` is what Stead would do."""
+
+    cluster: str
+    guest: str
+    project: str
+    state: str
+    kind: str
+    node: str
+    addresses: list[str]
+    cores: int
+    memory_mb: int
+    disk_gb: int
+    begins: list[str]
+    on_the_cluster: str

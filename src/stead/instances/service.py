@@ -42,11 +42,15 @@ async def reserve(
         )
     cluster_id = await infra.local_cluster_id(uow)
     await infra.require_open(uow, cluster_id)
+    shape = SHAPES[size]
+    asked = infra.AmountOut(cores=shape.cores, memory_mb=shape.memory_mb, disk_gb=shape.disk_gb)
+    cores, memory_mb, disk_gb = await repository.sums(uow, cluster_id)
+    ours = infra.AmountOut(cores=cores, memory_mb=memory_mb, disk_gb=disk_gb)
+    await infra.admit(uow, cluster_id, asked, ours)
     instance_id = ids.new_id()
     address = await network.reserve_address(
         uow, within, project_id=project_id, cluster_id=cluster_id, instance_id=instance_id
     )
-    shape = SHAPES[size]
     row = InstanceRow(
         id=instance_id,
         project_id=project_id,

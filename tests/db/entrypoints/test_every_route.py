@@ -79,6 +79,18 @@ SAMPLES = {
     ("POST", "/api/v1/clusters/{cluster_id}/credentials"): Sample(
         _says(options={"secret": "x"}), write=True, platform=True, fails=409
     ),
+    ("PUT", "/api/v1/clusters/{cluster_id}/overcommit"): Sample(
+        _says(cores=None), write=True, platform=True
+    ),
+    ("GET", "/api/v1/clusters/{cluster_id}/guests/{guest_id}/adoption"): Sample(
+        platform=True, fails=404
+    ),
+    ("POST", "/api/v1/clusters/{cluster_id}/guests/{guest_id}/adoption"): Sample(
+        lambda made: {"project": made["project_name"]}, write=True, platform=True, fails=404
+    ),
+    ("DELETE", "/api/v1/clusters/{cluster_id}/guests/{guest_id}/adoption"): Sample(
+        write=True, platform=True, fails=404
+    ),
     ("POST", "/api/v1/clusters/{cluster_id}/takeover"): Sample(
         write=True, platform=True, fails=409
     ),

@@ -59,7 +59,9 @@ async def test_guests_are_listed_by_class_and_page(
 
 
 @pytest.mark.usefixtures("full")
-@pytest.mark.parametrize("asked", [{"class": "nonsense"}, {"limit": "0"}, {"limit": "x"}])
+@pytest.mark.parametrize(
+    "asked", [{"class": "nonsense"}, {"limit": "0"}, {"limit": "x"}, {"after": "\0"}]
+)
 async def test_a_filter_that_makes_no_sense_is_the_callers_mistake(
     platform: Platform, asked: Mapping[str, str]
 ):

@@ -61,6 +61,7 @@ class Double:
         self.tasks: dict[str, dict[str, Any]] = {}
         self.raw: dict[str, tuple[int, bytes]] = {}
         self.folders = {"/"}
+        self.trusted = True
 
     def answer(self, method: str, url: str, headers: Any) -> tuple[int, bytes]:  # noqa: ANN401  (http.client's own type)
         parts = urlsplit(url)
@@ -74,6 +75,8 @@ class Double:
         match path.strip("/").split("/"):
             case ["operations"]:
                 answer = _sync({"running": list(self.tasks.values())} if self.tasks else {})
+            case ["projects", "ours"] if self.trusted:
+                answer = _sync({"name": "ours"})
             case ["operations", task, "wait"]:
                 answer = self._wait(task)
             case ["instances", name]:
@@ -265,3 +268,13 @@ async def test_nobody_there_is_unreachable():
         with pytest.raises(errors.UnreachableError) as caught:
             await driver.find("a")
     assert caught.value.hint
+
+
+async def test_no_guests_are_believed_only_while_the_project_can_be_seen(
+    driver: IncusDriver, double: Double
+):
+    double.raw["/instances"] = 200, json.dumps({"type": "sync", "metadata": []}).encode()
+    assert await driver.inventory() == ()
+    double.trusted = False
+    with pytest.raises(errors.BlindError, match="not the project ours either"):
+        await driver.inventory()

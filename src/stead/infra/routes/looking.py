@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query
 from stead.core.authz import Action, action
 from stead.core.http import ActorDep, DatabaseDep
 from stead.core.paging import Page, paged
-from stead.infra import clusters
+from stead.infra import capacity, clusters
 from stead.infra.rules import SHOWN, Place, Standing
 from stead.infra.schemas import (
     ClusterDetailOut,
@@ -15,6 +15,7 @@ from stead.infra.schemas import (
     GuestOut,
     GuestsOut,
     MaintenanceIn,
+    OvercommitIn,
 )
 
 router = APIRouter(prefix="/clusters")
@@ -81,3 +82,13 @@ async def accept_guest(
     """Take a guest that was changed or moved as it is now."""
     async with database.write() as uow:
         return await clusters.accept(uow, actor, cluster_id, guest_id)
+
+
+@router.put("/{cluster_id}/overcommit")
+@action(Action.PLATFORM_MANAGE)
+async def set_overcommit(
+    cluster_id: str, body: OvercommitIn, actor: ActorDep, database: DatabaseDep
+) -> ClusterDetailOut:
+    """Say how many times of what a cluster has may be given out."""
+    async with database.write() as uow:
+        return await capacity.set_overcommit(uow, actor, cluster_id, body)

@@ -31,7 +31,7 @@ class IncusClient:
         self, http: httpx.AsyncClient, project: str, tls: ssl.SSLContext | None = None
     ) -> None:
         self._http = http
-        self._project = project
+        self.project = project
         self._tls = tls
 
     async def get(self, path: str, doing: str, **query: str) -> Json:
@@ -128,7 +128,7 @@ class IncusClient:
         url = self._http.base_url.copy_with(
             scheme="wss" if self._tls is not None else "ws",
             path=f"/1.0{path}",
-            params={"project": self._project, **query},
+            params={"project": self.project, **query},
         )
         try:
             connection = await open_socket(
@@ -169,7 +169,7 @@ class IncusClient:
         request = self._http.build_request(
             method,
             f"/1.0{path}",
-            params={"project": self._project, **(query or {})},
+            params={"project": self.project, **(query or {})},
             **content,  # type: ignore[arg-type]
         )
         try:
@@ -181,7 +181,7 @@ class IncusClient:
     async def _stream(
         self, path: str, /, doing: str, **query: str
     ) -> AsyncIterator[httpx.Response]:
-        params = {"project": self._project, **query}
+        params = {"project": self.project, **query}
         try:
             async with self._http.stream("GET", f"/1.0{path}", params=params) as response:
                 if response.status_code >= _FAILED:

@@ -44,8 +44,22 @@ class Lifecycle(Ground):
         )
 
     async def inventory(self) -> tuple[Guest, ...]:
-        found = await self._client.get("/instances", "list instances", recursion="1")
-        return tuple(mapping.guest(row) for row in rows(found))
+        found = rows(await self._client.get("/instances", "list instances", recursion="1"))
+        if not found:
+            await self._require_sight()
+        return tuple(mapping.guest(row) for row in found)
+
+    async def _require_sight(self) -> None:
+        """Tell an empty project from one that we may not look into any more. Raises Blind."""
+        try:
+            await self._client.get(f"/projects/{self._client.project}", "look at its project")
+        except (errors.NotFoundError, errors.ForbiddenError) as error:
+            raise errors.BlindError(
+                f"Incus shows us no guests, and not the project {self._client.project} either",
+                native=error.native,
+                hint="Add the project to what our certificate is restricted to, with"
+                " incus config trust edit",
+            ) from error
 
     async def create(self, spec: GuestSpec) -> EngineTask:
         self._check(spec)
