@@ -67,9 +67,12 @@ async def release(uow: Uow, actor: Actor, name_or_id: str, guest: str) -> None:
     """Take an adoption back: the guest is a stranger again and stays as it is."""
     authz.enter(actor, Action.PLATFORM_MANAGE)
     cluster = await clusters.find(uow, name_or_id)
-    row = await repository.find_adopted(uow, cluster.id, inventory.clean(guest, 255))
+    name = inventory.clean(guest, 255)
+    row = await repository.find_adopted(uow, cluster.id, name)
     if row is None:
-        raise NotFoundError("There is no such guest that was adopted")
+        if await repository.find_sighting(uow, cluster.id, name) is None:
+            raise NotFoundError("There is no such guest on this cluster")
+        raise NotAdoptableError(f"{name} was not adopted")
     await service.release_claims(uow, row.id)
     await uow.session.delete(row)
     words = f"{actor.name} released {row.native_name}; it stays as it is"

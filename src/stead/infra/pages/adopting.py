@@ -45,9 +45,9 @@ async def adopt(
 ) -> Response:
     """Adopt a guest."""
     form = await form_texts(request)
-    async with database.write() as uow:
-        guest, project = form.get("guest", ""), form.get("project", "")
-        await adopting.adopt(uow, actor, cluster_id, guest, project)
+    if guest := form.get("guest", ""):
+        async with database.write() as uow:
+            await adopting.adopt(uow, actor, cluster_id, guest, form.get("project", ""))
     return RedirectResponse(f"/clusters/{cluster_id}/guests", status_code=303)
 
 
@@ -57,7 +57,7 @@ async def release(
     cluster_id: str, request: Request, actor: ActorDep, database: DatabaseDep
 ) -> Response:
     """Take an adoption back."""
-    guest = (await form_texts(request)).get("guest", "")
-    async with database.write() as uow:
-        await adopting.release(uow, actor, cluster_id, guest)
+    if guest := (await form_texts(request)).get("guest", ""):
+        async with database.write() as uow:
+            await adopting.release(uow, actor, cluster_id, guest)
     return RedirectResponse(f"/clusters/{cluster_id}/guests", status_code=303)
