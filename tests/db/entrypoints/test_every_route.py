@@ -86,7 +86,7 @@ SAMPLES = {
         platform=True, fails=404
     ),
     ("POST", "/api/v1/clusters/{cluster_id}/guests/{guest_id}/adoption"): Sample(
-        lambda made: {"project": made["project_name"]}, write=True, platform=True, fails=404
+        _says(project="nothing"), write=True, platform=True, fails=404
     ),
     ("DELETE", "/api/v1/clusters/{cluster_id}/guests/{guest_id}/adoption"): Sample(
         write=True, platform=True, fails=404
