@@ -92,3 +92,10 @@ class NotAdoptableError(SteadError):
 
     kind = Kind.CONFLICT
     code = "infra.not_adoptable"
+
+
+class PolicyError(SteadError):
+    """An overcommit policy is not made of such factors."""
+
+    kind = Kind.INVALID
+    code = "infra.policy"

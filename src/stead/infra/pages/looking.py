@@ -5,14 +5,16 @@ from urllib.parse import urlencode
 
 from fastapi import Query, Request, Response
 from fastapi.responses import RedirectResponse
+from pydantic import ValidationError
 
 from stead.core import authz
 from stead.core.authz import Action, action
 from stead.core.http import ActorDep, DatabaseDep
-from stead.infra import clusters, connecting, views
+from stead.infra import capacity, clusters, connecting, views
+from stead.infra.errors import PolicyError
 from stead.infra.pages.desk import ConsoleDep, router
 from stead.infra.rules import SHOWN, Mode, Place
-from stead.infra.schemas import MaintenanceIn
+from stead.infra.schemas import MaintenanceIn, OvercommitIn
 from stead.ui.console import form_texts
 
 PAGE: Final = 100
@@ -104,6 +106,23 @@ async def set_maintenance(
     asked = MaintenanceIn(on=form.get("on") == "yes", reason=reason)
     async with database.write() as uow:
         found = await clusters.set_maintenance(uow, actor, cluster_id, asked)
+    return RedirectResponse(f"/clusters/{found.id}", status_code=303)
+
+
+@router.post("/{cluster_id}/overcommit")
+@action(Action.PLATFORM_MANAGE)
+async def set_overcommit(
+    cluster_id: str, request: Request, actor: ActorDep, database: DatabaseDep
+) -> Response:
+    """Say how many times of what a cluster has may be given out; empty is no limit."""
+    form = await form_texts(request)
+    given = {name: form.get(name, "").strip() or None for name in OvercommitIn.model_fields}
+    try:
+        asked = OvercommitIn.model_validate(given)
+    except ValidationError as error:
+        raise PolicyError("Each factor is a number above 0, up to 100, or empty") from error
+    async with database.write() as uow:
+        found = await capacity.set_overcommit(uow, actor, cluster_id, asked)
     return RedirectResponse(f"/clusters/{found.id}", status_code=303)
 
 
