@@ -1,5 +1,6 @@
 """Connecting a cluster that is not ours: a stand-in for Proxmox that counts what it is asked."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -70,6 +71,28 @@ async def test_an_address_without_a_certificate_is_told(
 ):
     place = {"engine": "proxmox", "options": {"url": url}}
     assert (await api.post(f"{BASE}/probe", json=place)).json()["code"] == code
+
+
+async def test_waiting_for_a_certificate_keeps_nobody_from_writing(api: httpx.AsyncClient):
+    asked, given_up = asyncio.Event(), asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        while await reader.read(1000):
+            pass
+        given_up.set()
+        writer.close()
+
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        place = {"engine": "proxmox", "options": {"url": url}}
+        key = {"Idempotency-Key": "k"}
+        probing = asyncio.create_task(api.post(f"{BASE}/probe", json=place, headers=key))
+        await asked.wait()
+        made = await api.post("/api/v1/organisations", json={"name": "meanwhile"})
+        assert not given_up.is_set()
+        probing.cancel()
+    assert made.status_code == httpx.codes.CREATED
 
 
 async def test_a_connected_cluster_is_mapped_and_nothing_is_changed_there(
