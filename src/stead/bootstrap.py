@@ -30,6 +30,7 @@ from stead.entrypoints.api import agent_app
 from stead.entrypoints.local import run, settings as chosen_settings
 from stead.entrypoints.plant import Ground, Plant, lay_ground
 from stead.entrypoints.serve import serve
+from stead.exposure import workflows as exposure_workflows
 from stead.fleet import plans as fleets
 from stead.identity import public as identity
 from stead.infra import handover, public as infra
@@ -94,13 +95,17 @@ async def assemble(
     services.add(platform.Platform(look))
     services.add(governed(base.database))
     purge = operation_workflows.purge_plan(base.database)
-    ours = (deploy, remove, adopt, forget, look, *tests.plans, purge)
+    renew = exposure_workflows.renew_plan(base.database, base.vault, base.authority)
+    ours = (deploy, remove, adopt, forget, look, *tests.plans, purge, renew)
     plans = (*ours, *fleets.add(services).plans)
     services.add(operations.Plans.of(plans))
     owner = f"{socket.gethostname()}:{os.getpid()}"
     worker = Worker(base.database, plans, owner=owner, checkpoint=checkpoint)
-    nightly = operation_workflows.purge_schedule(purge)
-    timer = partial(schedule.run, base.database, (nightly,))
+    nightly = (
+        operation_workflows.purge_schedule(purge),
+        exposure_workflows.renew_schedule(renew),
+    )
+    timer = partial(schedule.run, base.database, nightly)
     watch = partial(Company(fleet, owner).run, alone=base.database.sqlite)
     return Plant(base, services, worker, (timer, watch, *_company(engine, services)))
 

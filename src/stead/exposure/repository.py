@@ -1,8 +1,10 @@
 """All SQL of exposure."""
 
+from datetime import datetime
+
 from sqlalchemy import delete, select, update
 
-from stead.core.db import Uow
+from stead.core.db import Uow, platform_wide
 from stead.exposure.models import CertificateRow, EdgeRow, RouteRow, SnapshotRow
 
 _ONLY = 1
@@ -57,6 +59,17 @@ async def find_certificate(uow: Uow, host: str) -> CertificateRow | None:
 async def certificates(uow: Uow, hosts: set[str]) -> list[CertificateRow]:
     rows = await uow.session.scalars(
         select(CertificateRow).where(CertificateRow.host.in_(hosts)).order_by(CertificateRow.id)
+    )
+    return list(rows)
+
+
+@platform_wide("certificates of all owners grow old alike")
+async def issued_before(uow: Uow, moment: datetime, limit: int) -> list[CertificateRow]:
+    rows = await uow.session.scalars(
+        select(CertificateRow)
+        .where(CertificateRow.issued_at < moment)
+        .order_by(CertificateRow.issued_at)
+        .limit(limit)
     )
     return list(rows)
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from ipaddress import IPv4Address
 from typing import Final
 
 from stead.core import epoch
 from stead.core.db import Uow
-from stead.core.pki import Authority
+from stead.core.pki import LEAF_DAYS, Authority
 from stead.core.vault import Vault
 from stead.edge.snapshot import Certificate, HttpRoute, Report, Snapshot, TcpRoute
 from stead.exposure import repository
@@ -18,6 +19,7 @@ from stead.kit.secrets import Secret
 
 SNAPSHOT_TOPIC: Final = "edge-snapshot"
 REPORT_TOPIC: Final = "edge-reports"
+RENEWED_AFTER: Final = timedelta(days=LEAF_DAYS * 2 // 3)
 CONSOLE_OWNER: Final = "console"
 _KEY: Final = "key"
 _ERROR_LENGTH: Final = 2000
@@ -119,6 +121,18 @@ async def release(uow: Uow, vault: Vault, owner: str) -> None:
             await vault.forget(uow, certificate.id)
             await repository.delete_certificate(uow, certificate.id)
     await repository.delete_routes(uow, owner)
+
+
+async def renew(uow: Uow, vault: Vault, authority: Authority, limit: int) -> int:
+    """Replace some of the certificates whose last third has begun; return how many."""
+    old = await repository.issued_before(uow, clock.utc_now() - RENEWED_AFTER, limit)
+    for row in old:
+        await vault.forget(uow, row.id)
+        await repository.delete_certificate(uow, row.id)
+        await _ensure_certificate(uow, vault, authority, row.host)
+    if old:
+        await _bump(uow)
+    return len(old)
 
 
 async def find_served(uow: Uow, version: int, owner: str) -> Served | None:
