@@ -35,7 +35,7 @@ Machines = Annotated[
         paged(
             MachineOut,
             sorts=("name", "seen_at", "load"),
-            filters=("name", "kind", "health", "project"),
+            filters=("name", "kind", "health", "project_id"),
         )
     ),
 ]
@@ -51,7 +51,7 @@ Jobs = Annotated[
             JobOut,
             sorts=("created_at",),
             default="-created_at",
-            filters=("state", "kind", "operation_id"),
+            filters=("state", "kind"),
         )
     ),
 ]

@@ -185,12 +185,12 @@ async def test_a_living_worker_keeps_its_lease_however_long_a_step_takes(databas
     hold = Hold()
     world = World(script={"do a": [hold]})
     async with (
-        working(database, world.plan(), owner="one", alone=False, lease_seconds=0.3),
-        working(database, world.plan(), owner="two", alone=False, lease_seconds=0.3),
+        working(database, world.plan(), owner="one", alone=False, lease_seconds=1.5),
+        working(database, world.plan(), owner="two", alone=False, lease_seconds=1.5),
     ):
         operation_id = await submit(database, world.plan())
         await hold.reached.wait()
-        await asyncio.sleep(1)
+        await asyncio.sleep(3)
         hold.release.set()
         assert (await ended(database, operation_id)).state == "succeeded"
     assert world.calls == ["do a", "do b", "do c"]

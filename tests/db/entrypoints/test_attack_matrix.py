@@ -98,7 +98,7 @@ def test_everything_is_attacked_by_everybody(
     assert {str(one) for one in every if not one.declared} == set()
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("group", GROUPS)
 async def test_nobody_gets_what_is_not_theirs(platform: Platform, matrix: Matrix, group: str):
     for attacker in GROUPS[group]:
@@ -153,7 +153,7 @@ def let_in(platform: Platform, action: Action, victim: World, *, strangers: bool
     served(platform.control).dependency_overrides[require_actor] = mistaken
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(600)
 async def test_it_is_noticed_when_signing_in_is_not_asked_for(platform: Platform, matrix: Matrix):
     missed = {}
     # Signing out answers alike whether there was a session to end or not.
@@ -166,7 +166,7 @@ async def test_it_is_noticed_when_signing_in_is_not_asked_for(platform: Platform
     assert missed == {}
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(600)
 async def test_it_is_noticed_when_it_does_not_matter_whose_things_they_are(
     platform: Platform, matrix: Matrix
 ):
@@ -190,7 +190,7 @@ def blind(action: Action, real: Callable[..., Decision]) -> Callable[..., Decisi
     return look
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(600)
 async def test_it_is_noticed_when_the_policy_allows_it_to_everybody(
     platform: Platform, matrix: Matrix
 ):
@@ -207,7 +207,7 @@ async def test_it_is_noticed_when_the_policy_allows_it_to_everybody(
     assert missed == {}
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(600)
 async def test_it_is_noticed_when_scopes_are_not_looked_at(platform: Platform, matrix: Matrix):
     missed = {}
     unscoped = next(one for one in ATTACKERS if one.name == "a token without the scope")

@@ -82,13 +82,13 @@ SAMPLES = {
     ("PUT", "/api/v1/clusters/{cluster_id}/overcommit"): Sample(
         _says(cores=None), write=True, platform=True
     ),
-    ("GET", "/api/v1/clusters/{cluster_id}/guests/{guest_id}/adoption"): Sample(
+    ("GET", "/api/v1/clusters/{cluster_id}/guests/{stranger_id}/adoption"): Sample(
         platform=True, fails=404
     ),
-    ("POST", "/api/v1/clusters/{cluster_id}/guests/{guest_id}/adoption"): Sample(
+    ("POST", "/api/v1/clusters/{cluster_id}/guests/{stranger_id}/adoption"): Sample(
         _says(project="nothing"), write=True, platform=True, fails=404
     ),
-    ("DELETE", "/api/v1/clusters/{cluster_id}/guests/{guest_id}/adoption"): Sample(
+    ("DELETE", "/api/v1/clusters/{cluster_id}/guests/{stranger_id}/adoption"): Sample(
         write=True, platform=True, fails=404
     ),
     ("POST", "/api/v1/clusters/{cluster_id}/takeover"): Sample(
@@ -268,6 +268,7 @@ async def made(platform: Platform, owner: Actor) -> Made:
         "server_id": server.json()["id"],
         "machine_id": server.json()["id"],
         "guest_id": "web",
+        "stranger_id": "web",
         "setting_id": "session.idle_minutes",
         "app": "redis",
         "project_name": "main",

@@ -115,21 +115,30 @@ async def test_what_failed_may_be_tried_again_with_the_same_key(platform: Platfo
 
 
 async def test_of_two_at_once_one_acts_and_the_other_waits_its_turn(
-    platform: Platform, owner: Actor
+    platform: Platform, owner: Actor, monkeypatch: pytest.MonkeyPatch
 ):
+    reached, go_on = asyncio.Event(), asyncio.Event()
+    record = replays.record
+
+    async def record_late(uow: Uow, asked: replays.Asked, answer: replays.Answer) -> None:
+        reached.set()
+        await go_on.wait()
+        await record(uow, asked, answer)
+
+    monkeypatch.setattr(replays, "record", record_late)
     async with platform.api(await platform.token(owner)) as api:
 
         async def ask() -> httpx.Response:
             return await api.post("/api/v1/deployments", json=REDIS, headers=KEY)
 
-        answers = await asyncio.gather(*(ask() for _ in range(6)))
-        later = await ask()
-    waited = [one for one in answers if one.status_code == 409]
-    assert {one.status_code for one in answers} <= {202, 409}
-    assert {(one.json()["code"], one.headers["Retry-After"]) for one in waited} == {
-        ("request.still_running", "1")
-    }
-    assert later.json() in [one.json() for one in answers if one.status_code == 202]
+        first = asyncio.create_task(ask())
+        await reached.wait()
+        second = await ask()
+        go_on.set()
+        done, later = await first, await ask()
+    assert (second.status_code, second.json()["code"]) == (409, "request.still_running")
+    assert second.headers["Retry-After"] == "1"
+    assert (done.status_code, later.json()) == (202, done.json())
     assert await count(platform, DeploymentRow) == 1
 
 

@@ -217,6 +217,11 @@ class _Reader(HTMLParser):
             self._select = name
         if tag == "option" and self._select and "selected" in given:
             yield self._select, given.get("value", "")
+        # Of boxes whose names begin alike a person ticks at least one.
+        group = f"{name.partition('.')[0]}."
+        if given.get("type") == "checkbox" and group in name:
+            ticked = any(one.startswith(group) for one in self.forms[-1][1])
+            given = given if ticked else {**given, "checked": ""}
         off = given.get("type") in {"radio", "checkbox"} and "checked" not in given
         if tag in {"input", "textarea", "select"} and name not in {"", "csrf"} and not off:
             yield name, given.get("value", "")

@@ -157,8 +157,10 @@ class Matrix:
         foreign = {name: nothing[name] for name in attack.foreign}
         same = fill(attack.target, self._sides(attacker)[0], foreign, self.forms)
         other = await self.send(same, credential)
-        first = comparable(answer, self.victim.ids)
-        second = comparable(other, {**self.victim.ids, **foreign})
+        # Some things have several names; the one that was asked by is to be compared.
+        asked = {name: self.victim.ids[name] for name in sorted(attack.foreign)}
+        first = comparable(answer, asked | self.victim.ids)
+        second = comparable(other, asked | self.victim.ids | foreign)
         if first != second:
             return [f"hears {first} about ours and {second} about what does not exist"]
         in_path = any(self.victim.ids[name] in attack.path for name in attack.foreign)

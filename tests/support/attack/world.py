@@ -9,9 +9,9 @@ from stead.core.authz import Actor, PlatformRole, Role
 from stead.core.settings import Settings
 from stead.deployments import public as deployments
 from stead.deployments.public import DeploymentIn
-from stead.fleet import bulk, servers
+from stead.fleet import bulk, installs, servers
 from stead.fleet.public import ServerIn
-from stead.fleet.schemas import BulkIn, TaskIn
+from stead.fleet.schemas import BulkIn, PackageIn, TaskIn
 from stead.fleet.tasks import Fleet
 from stead.identity import public as identity
 from stead.identity.members import invite
@@ -79,12 +79,15 @@ async def populate(platform: Platform, project: str, elsewhere: str = "") -> Wor
             uow, owner, settings, ServerIn(name=f"server-{project}", project=project)
         )
         fleet = platform.services.get(Fleet)
+        await installs.install(uow, owner, fleet, machine.id, PackageIn(app="redis"))
         many = await bulk.start(
             uow, owner, fleet, BulkIn(machines=[machine.id], task=TaskIn(kind="facts"))
         )
         guest = f"guest-near-{project}"
         await infra.claim(uow, cluster_id, guest, owner=ids.new_id(), key="attack")
-        uow.session.add(_changed(cluster_id, guest))
+        uow.session.add(_sighting(cluster_id, guest, key="attack", standing="changed"))
+        stranger = f"stranger-near-{project}"
+        uow.session.add(_sighting(cluster_id, stranger, key="", standing="unknown"))
         # Streams of what has ended end too; whatever still ran would be followed for ever.
         await end_operations(uow)
     await platform.session(owner)
@@ -99,6 +102,7 @@ async def populate(platform: Platform, project: str, elsewhere: str = "") -> Wor
             "cluster_id": cluster_id,
             "guest_id": guest,
             "guest": guest,
+            "stranger_id": stranger,
             "setting_id": "session.idle_minutes",
             "project": project,
             "project_id": project_id,
@@ -123,16 +127,16 @@ async def populate(platform: Platform, project: str, elsewhere: str = "") -> Wor
     )
 
 
-def _changed(cluster_id: str, guest: str) -> SightingRow:
-    """Return a guest that somebody changed on its engine, so that there is something to do."""
+def _sighting(cluster_id: str, guest: str, *, key: str, standing: str) -> SightingRow:
+    """Return a guest that somebody changed or made on an engine: there is something to do."""
     return SightingRow(
         cluster_id=cluster_id,
         native_name=guest,
-        key="attack",
+        key=key,
         owner="",
         state="running",
         addresses=[],
-        standing="changed",
+        standing=standing,
         first_seen_at=clock.utc_now(),
     )
 
