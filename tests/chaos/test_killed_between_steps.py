@@ -19,7 +19,7 @@ from tests.support.waiting import until
 
 from stead.deployments import workflows
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("mortal")]
+pytestmark = pytest.mark.e2e
 FORWARD = ("started", "effected", "recorded")
 OWNED = {
     "deployment": "select * from deployment",

@@ -19,8 +19,6 @@ from stead.engines.drivers.incus import client
 from stead.engines.drivers.incus.driver import IncusDriver
 from stead.engines.values import NetworkSpec
 
-pytestmark = pytest.mark.xdist_group("incus")
-
 RANGE = IPv4Network("10.101.0.0/16")
 # Two runs on one machine get different networks, also when one of them was killed.
 FIRST = next(

@@ -12,7 +12,7 @@ from tests.support.canary import Hunt, Mark, Watch
 from tests.support.stead import Stead
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("stead")]
+pytestmark = pytest.mark.timeout(600)
 # With characters that every encoding writes differently.
 SECRET = 'kanarie-7f3"\\+/é&9c-{}'
 SHOWN_ONCE = re.compile(r"\bst[lst]_[\w-]{20,}")

@@ -10,8 +10,6 @@ from stead.catalog import public as catalog
 from stead.kit import process
 from stead.kit.secrets import Secret
 
-pytestmark = pytest.mark.xdist_group("packages")
-
 # Each takes up to a minute; `script/test --all` runs them.
 EXHAUSTIVE = pytest.mark.exhaustive
 BOTH_INITS = pytest.mark.parametrize("systemd", [True, False], ids=["systemd", "no-systemd"])

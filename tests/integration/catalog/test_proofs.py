@@ -19,7 +19,7 @@ BUILT_IN_PACKAGES = load([BUILT_IN]).packages
 CHANGED = [
     name for name, one in BUILT_IN_PACKAGES.items() if one.record is None and one.unproven is None
 ]
-pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("proofs")]
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ true"""
 CGROUPS = Path("/sys/fs/cgroup")
 PROCESS_LIMIT = 2000
 OPERATION_FAILED = 9
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("stead")]
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture

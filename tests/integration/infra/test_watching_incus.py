@@ -27,8 +27,6 @@ from stead.infra.rules import Place, Standing, Wanted
 from stead.infra.schemas import ClusterDetailOut, GuestOut
 from stead.infra.watchers import Pace, Watcher
 
-pytestmark = pytest.mark.xdist_group("watched")
-
 ADMIN = Actor("u", "Root", admin=True)
 NETWORK = IPv4Network("10.108.0.0/22")
 

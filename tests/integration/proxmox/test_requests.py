@@ -19,6 +19,7 @@ from tests.integration.proxmox.test_proxmox_bad_days import spec
 from tests.proxmox import presets
 from tests.proxmox.double import Double
 from tests.proxmox.wire import Request
+from tests.proxmox.world import Guest
 from tests.support.proxmox import NETWORK, TEMPLATE, cluster, open_driver
 from tests.support.recordings import RECORDINGS, needs_recordings
 
@@ -26,7 +27,7 @@ from stead.engines.drivers.proxmox import access, calls
 from stead.engines.drivers.proxmox.calls import Call
 from stead.engines.drivers.proxmox.driver import ProxmoxDriver
 from stead.engines.drivers.proxmox.firewall import FirewallRule
-from stead.engines.values import EngineTask, GuestKind, GuestSize, Image
+from stead.engines.values import EngineTask, GuestKind, GuestSize, Image, Topic
 from stead.kit.secrets import Secret
 
 pytestmark = pytest.mark.timeout(180)  # a life of many tasks, on a machine that may be busy
@@ -135,6 +136,17 @@ async def _as_a_machine(engine: ProxmoxDriver) -> None:
         await settle(engine, await engine.start("v"), await engine.stop("v", force=force))
 
 
+async def _looked_at(engine: ProxmoxDriver, double: Double) -> None:
+    """Map and test a cluster of strangers: one took its address, one has a snapshot."""
+    world = double.world
+    taken = presets.container(world, 901, net0="name=eth0,bridge=vmbr0,ip=dhcp")
+    taken.running = True
+    world.guests[world.local, 902] = Guest(902, "qemu", world.local, config={"parent": "before"})
+    await engine.survey()
+    for topic in Topic:
+        await engine.examine(topic)
+
+
 async def _whole_life(engine: ProxmoxDriver, name: str) -> None:
     """Two of these at once, so that tasks are asked for together."""
     number = 40 + ord(name) - ord("d")
@@ -148,6 +160,7 @@ async def test_the_whole_driver_speaks_as_the_schema_says(double: Double):
     engine = open_driver(double, filter_addresses="yes")
     await live(engine)
     assert await engine.inventory() == ()
+    await _looked_at(engine, double)
     await engine.close()
     # Each call that is declared is used here, or it is known why not.
     assert {call for call in calls.ALL if call not in {seen for seen, *_ in sent.seen}} == NOT_SENT
