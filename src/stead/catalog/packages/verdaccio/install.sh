@@ -52,7 +52,12 @@ progress 80 "Writing the configuration"
 install -d -m 0750 -o verdaccio -g verdaccio $DATA
 install -d -m 0755 $FOLDER
 restart=false
-text=$(python3 settings.py conf)
+# What this machine's npm asks: its own mirror where one is set, else the public registry.
+upstream=$($HOME_/node/bin/node $HOME_/node/lib/node_modules/npm/bin/npm-cli.js \
+    config get registry --cache $HOME_/cache --no-update-notifier) ||
+    fail 2 "npm does not say which registry it uses"
+rm -rf $HOME_/cache
+text=$(UPSTREAM=$upstream python3 settings.py conf)
 if write_file $FOLDER/config.yaml 0640 root:verdaccio <<<"$text"; then restart=true; fi
 text=$(python3 -W ignore settings.py people $FOLDER/htpasswd)
 if write_file $FOLDER/htpasswd 0640 root:verdaccio <<<"$text"; then restart=true; fi

@@ -21,9 +21,9 @@ def conf() -> str:
         "unpublish": "$authenticated",
     }
     passes_on = os.environ.get("PASS_ON") == "true"
-    uplinks = {"npmjs": {"url": "https://registry.npmjs.org/", "max_fails": 5, "timeout": "30s"}}
+    uplinks = {"upstream": {"url": os.environ["UPSTREAM"], "max_fails": 5, "timeout": "30s"}}
     if passes_on:
-        rights["proxy"] = "npmjs"
+        rights["proxy"] = "upstream"
     people = {"file": "/etc/verdaccio/htpasswd", "max_users": -1, "algorithm": "bcrypt"}
     said = {
         "storage": "/var/lib/verdaccio/storage",
