@@ -30,6 +30,7 @@ static: .venv/installed
 	$(PY) -m tools.budgets
 	$(PY) -m tools.rules
 	$(PY) -m tools.reference --check
+	$(PY) -m tools.vendor --check
 	.venv/bin/codespell -q 3 src tests docs tools script README.md
 
 .PHONY: check
@@ -44,6 +45,10 @@ fix: .venv/ready ## Format and apply safe fixes
 .PHONY: reference
 reference: .venv/installed ## Write the reference pages that follow from the code
 	$(PY) -m tools.reference
+
+.PHONY: vendor
+vendor: .venv/installed ## Copy what we take from npm into the tree, from web/package-lock.json
+	$(PY) -m tools.vendor
 
 .PHONY: test
 test: .venv/installed ## Run some tests: make test T=tests/unit
