@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from tests.support import inhabited as inhabitants
 from tests.support.stead import Stead
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -24,7 +25,16 @@ Shoot = Callable[[Page, str], None]
 
 
 @pytest.fixture(scope="session")
-def chromium(stead: Stead, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+def playwright() -> Iterator[Playwright]:
+    """Return what drives browsers; there can be one in a process."""
+    with sync_playwright() as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def chromium(
+    stead: Stead, playwright: Playwright, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Browser]:
     """Return a browser with a home of its own, in which the CA is trusted like a user would."""
     certutil = shutil.which("certutil")
     if not CHROMIUM.exists() or certutil is None:
@@ -37,14 +47,13 @@ def chromium(stead: Stead, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         ["-A", "-t", "C,,", "-n", "stead", "-i", str(stead.data / "ca.pem")],
     ):
         subprocess.run([certutil, "-d", f"sql:{store}", *words], check=True)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=[*SWITCHES],
-            env={**os.environ, "HOME": str(home), "XDG_CONFIG_HOME": str(home)},
-        )
-        yield browser
-        browser.close()
+    browser = playwright.chromium.launch(
+        executable_path=CHROMIUM,
+        args=[*SWITCHES],
+        env={**os.environ, "HOME": str(home), "XDG_CONFIG_HOME": str(home)},
+    )
+    yield browser
+    browser.close()
 
 
 @pytest.fixture
@@ -119,3 +128,28 @@ def shoot() -> Shoot:
             page.set_viewport_size(before)
 
     return take
+
+
+@pytest.fixture(scope="session")
+def inhabited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stead]:
+    """Return a Stead without containers that has something to show on every page."""
+    with inhabitants.inhabited(tmp_path_factory.mktemp("inhabited")) as one:
+        yield one
+
+
+@pytest.fixture
+def inhabited_console(inhabited: Stead) -> str:
+    """Return its console's address."""
+    return f"https://console.stead.localhost:{inhabited.https_port}"
+
+
+@pytest.fixture
+def strangers_page(playwright: Playwright) -> Iterator[Page]:
+    """Return a tab of a browser that nobody told about any CA, and that does not mind."""
+    if not CHROMIUM.exists():
+        pytest.skip("needs Debian's chromium")
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*SWITCHES])
+    # Colours that fade from one theme to the other would be measured half-way.
+    context = browser.new_context(ignore_https_errors=True, reduced_motion="reduce")
+    yield context.new_page()
+    browser.close()

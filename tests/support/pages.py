@@ -1,6 +1,8 @@
 """The console's pages as its routes declare them, so that no test lists them by hand."""
 
-from fastapi.routing import APIRoute
+from collections.abc import Iterator
+
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 
 from stead.core import authz
 from stead.entrypoints import web
@@ -9,18 +11,20 @@ from stead.entrypoints import web
 _FILES = ("/catalog/{app}/icon.svg", "/profile/second-factor/code.svg")
 
 
-def routes() -> list[APIRoute]:
-    """Return every route of every page."""
-    found = (route for module in web.PAGES.values() for route in module.router.routes)
-    return [route for route in found if isinstance(route, APIRoute)]
+def routes() -> Iterator[RouteContext]:
+    """Return every route of every page, those of routers within routers too."""
+    for module in web.PAGES.values():
+        for route in iter_route_contexts(module.router.routes):
+            if isinstance(route.original_route, APIRoute):
+                yield route
 
 
 def paths(method: str, *, public: bool) -> list[str]:
     """Return the paths that take a method, their parameters in braces."""
     return [
-        route.path
+        route.path or ""
         for route in routes()
-        if method in route.methods
+        if method in (route.methods or ())
         and (authz.declared(route.endpoint) or "").startswith("public") is public
     ]
 
