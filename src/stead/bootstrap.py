@@ -38,6 +38,7 @@ from stead.infra.company import Company
 from stead.infra.fleet import Fleet
 from stead.operations import public as operations, workflows as operation_workflows
 from stead.platform import public as platform, workflows as platform_workflows
+from stead.webhooks import public as webhooks
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -93,7 +94,9 @@ async def assemble(
     )
     services.add(adoption.Adoption(adopt, forget))
     services.add(platform.Platform(look))
-    services.add(governed(base.database))
+    outbound = governed(base.database)
+    services.add(outbound)
+    courier = webhooks.Courier(base.database, base.vault, outbound)
     purge = operation_workflows.purge_plan(base.database)
     renew = exposure_workflows.renew_plan(base.database, base.vault, base.authority)
     ours = (deploy, remove, adopt, forget, look, *tests.plans, purge, renew)
@@ -107,7 +110,8 @@ async def assemble(
     )
     timer = partial(schedule.run, base.database, nightly)
     watch = partial(Company(fleet, owner).run, alone=base.database.sqlite)
-    return Plant(base, services, worker, (timer, watch, *_company(engine, services)))
+    ever = (timer, watch, partial(courier.run))
+    return Plant(base, services, worker, (*ever, *_company(engine, services)))
 
 
 def _tools(

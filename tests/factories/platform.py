@@ -37,6 +37,7 @@ from stead.kit import clock, ids
 from stead.operations.public import Plans
 from stead.platform.public import Platform as PlatformPlans
 from stead.platform.workflows import look_plan
+from stead.webhooks import public as webhooks
 
 ORIGIN = "https://console.stead.localhost"
 # As strong as a test needs: the real parameters take 0.1 s and 64 MB each time.
@@ -175,6 +176,7 @@ async def make_platform(database: Database, folder: Path) -> Platform:
     services.add(fleets.assemble(database, safe, known))
     heads = audit.Heads(folder / "audit.heads")
     audit.attach(database, heads)
+    webhooks.attach(database, settings.server.console_url)
     doors = identity.local_doors(database, safe, Passwords(QUICK))
     for service in (database, safe, blobs, known, settings, deployments, heads, doors):
         services.add(service)

@@ -74,6 +74,17 @@ class JobResult:
         return self.outcome == "done"
 
 
+@dataclass(frozen=True, slots=True)
+class JobEnded:
+    """A fact: a job has come to its end, and will not be tried again."""
+
+    job_id: str
+    operation_id: str
+    step: str
+    outcome: str
+    exit_code: int | None
+
+
 def queue_topic(instance_id: str) -> str:
     """Return the bus topic of an instance's waiting jobs."""
     return f"jobs:{instance_id}"
@@ -309,6 +320,7 @@ def _end(uow: Uow, row: JobRow, outcome: str, code: int | None, reason: str) -> 
     row.reason = reason
     row.finished_at = clock.utc_now()
     uow.wake(result_topic(row.id))
+    uow.tell(JobEnded(row.id, row.operation_id, row.step, outcome, code))
 
 
 async def _held(uow: Uow, instance_id: str, job_id: str, attempt: int) -> JobRow:

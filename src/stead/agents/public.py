@@ -3,6 +3,7 @@
 from stead.agents.distribution import Program, program
 from stead.agents.figures import Figures, tell as figures
 from stead.agents.jobs import (
+    JobEnded,
     JobRequest,
     JobResult,
     TaskRequest,
@@ -18,6 +19,7 @@ from stead.agents.sightings import Health, JobView, Sighting, describe, list_job
 __all__ = [
     "Figures",
     "Health",
+    "JobEnded",
     "JobRequest",
     "JobResult",
     "JobView",

@@ -81,6 +81,8 @@ class Action(StrEnum):
     SESSION_READ = "session.read"
     SESSION_END = "session.end"
     TOKEN_MANAGE = "token.manage"  # noqa: S105  (the name of an action)
+    WEBHOOK_READ = "webhook.read"
+    WEBHOOK_MANAGE = "webhook.manage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,9 @@ POLICY: Final[Mapping[Action, Rule]] = {
     Action.SESSION_READ: _own(Scope.READ),
     Action.SESSION_END: _own(Scope.ADMIN),
     Action.TOKEN_MANAGE: _own(Scope.ADMIN),
+    # An address may be a secret itself, and what goes there leaves the house.
+    Action.WEBHOOK_READ: _member(Role.MAINTAINER, Scope.ADMIN),
+    Action.WEBHOOK_MANAGE: _member(Role.OWNER, Scope.ADMIN),
 }
 _SCOPES: Final = frozenset(scope.value for scope in Scope)
 _ACTIONS: Final = frozenset(action.value for action in Action)

@@ -18,6 +18,7 @@ from stead.entrypoints import (
     connect_commands,
     fleet_commands,
     project_commands,
+    webhook_commands,
     work_commands,
 )
 from stead.entrypoints.client import Client, CommandError
@@ -57,6 +58,7 @@ app.add_typer(fleet_commands.server, name="server")
 app.add_typer(work_commands.job, name="job")
 app.add_typer(work_commands.bulk, name="bulk")
 app.command("agents")(fleet_commands.agents)
+app.add_typer(webhook_commands.webhook, name="webhook")
 app.add_typer(config_commands.config, name="config")
 app.add_typer(account_commands.token, name="token")
 app.add_typer(account_commands.session, name="session")

@@ -14,6 +14,7 @@ from stead.core.http import Provided
 from stead.core.pki import Authority
 from stead.core.settings import Settings
 from stead.core.vault import Vault, open_vault
+from stead.webhooks import public as webhooks
 
 VAULT_KEY: Final = "vault.key"
 AUDIT_HEADS: Final = "audit.heads"
@@ -49,4 +50,5 @@ async def lay_ground(settings: Settings) -> Ground:
     await migrations.upgrade(database)
     heads = audit.Heads(folder / AUDIT_HEADS, settings.audit.syslog)
     audit.attach(database, heads)
+    webhooks.attach(database, settings.server.console_url)
     return Ground(settings, database, vault, authority, heads)

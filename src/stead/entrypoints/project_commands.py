@@ -29,7 +29,7 @@ def list_projects(
 def show_project(name: str, *, as_json: Json = False) -> None:
     """Show a project with its use and limits."""
     api = client()
-    found = api.get(_path(api, name))
+    found = api.get(project_path(api, name))
     if as_json:
         say(json.dumps(found, indent=2))
         return
@@ -53,7 +53,7 @@ def create_project(
 def rename_project(name: str, new_name: str) -> None:
     """Give a project another name."""
     api = client()
-    api.patch(_path(api, name), {"name": new_name})
+    api.patch(project_path(api, name), {"name": new_name})
     say(f"{name} is now {new_name}")
 
 
@@ -62,7 +62,7 @@ def archive_project(name: str, *, yes: Yes = False) -> None:
     """Close a project that holds nothing any more."""
     sure(f"Archive {name}?", yes=yes)
     api = client()
-    api.post(f"{_path(api, name)}/archive")
+    api.post(f"{project_path(api, name)}/archive")
     say(f"{name} is archived")
 
 
@@ -70,7 +70,7 @@ def archive_project(name: str, *, yes: Yes = False) -> None:
 def restore_project(name: str) -> None:
     """Open an archived project again."""
     api = client()
-    api.post(f"{_path(api, name)}/restore")
+    api.post(f"{project_path(api, name)}/restore")
     say(f"{name} is open again")
 
 
@@ -82,14 +82,14 @@ def limit_project(
     """Limit what a project may use: cores=8 memory_mb=16384 routes=none."""
     api = client()
     body = dict(_limit(one) for one in limits)
-    _print_use(api.patch(f"{_path(api, name)}/limits", body))
+    _print_use(api.patch(f"{project_path(api, name)}/limits", body))
 
 
 @member.command("list")
 @listing("name", "role", "disabled")
 def list_members(*, of: InProject = "") -> str:
     """List the members of a project."""
-    return f"{_path(client(), of)}/members"
+    return f"{project_path(client(), of)}/members"
 
 
 @member.command("invite")
@@ -103,21 +103,21 @@ def invite(
     """Print a link that makes its holder a member, once."""
     api = client()
     body = {"role": role, "note": note, "days": days}
-    say(api.post(f"{_path(api, of)}/invitations", body)["link"])
+    say(api.post(f"{project_path(api, of)}/invitations", body)["link"])
 
 
 @member.command("invitations")
 @listing("id", "role", "note", "invited_by", "expires_at")
 def list_invitations(*, of: InProject = "") -> str:
     """List the invitations that are still open."""
-    return f"{_path(client(), of)}/invitations"
+    return f"{project_path(client(), of)}/invitations"
 
 
 @member.command("withdraw")
 def withdraw(invitation_id: str, *, of: InProject = "") -> None:
     """End an invitation before it is used."""
     api = client()
-    api.delete(f"{_path(api, of)}/invitations/{invitation_id}")
+    api.delete(f"{project_path(api, of)}/invitations/{invitation_id}")
     say("The invitation no longer works")
 
 
@@ -133,7 +133,7 @@ def accept(link: Annotated[str, typer.Argument(help="The link that you were sent
 def set_role(name: str, role: str, *, of: InProject = "") -> None:
     """Give a member another role; a platform admin may name anybody."""
     api = client()
-    path = _path(api, of)
+    path = project_path(api, of)
     user_id = _person(api, path, name)
     api.put(f"{path}/members/{user_id}", {"role": role})
     say(f"{name} is now {role}")
@@ -144,7 +144,7 @@ def remove_member(name: str, *, of: InProject = "", yes: Yes = False) -> None:
     """End somebody's membership."""
     sure(f"Remove {name}?", yes=yes)
     api = client()
-    path = _path(api, of)
+    path = project_path(api, of)
     found = pick(api.rows(f"{path}/members"), name, "member")
     api.delete(f"{path}/members/{found['user_id']}")
     say(f"{name} is no longer a member")
@@ -155,7 +155,7 @@ def leave(*, of: InProject = "", yes: Yes = False) -> None:
     """End your own membership."""
     sure("Leave the project?", yes=yes)
     api = client()
-    api.post(f"{_path(api, of)}/leave")
+    api.post(f"{project_path(api, of)}/leave")
     say("You are no longer a member")
 
 
@@ -197,7 +197,8 @@ def restore_organisation(name: str) -> None:
     say(f"{name} is open again")
 
 
-def _path(api: Client, name: str) -> str:
+def project_path(api: Client, name: str) -> str:
+    """Return where the API has a project; without a name, the only one that is mine."""
     rows = api.rows("/api/v1/projects?archived=true")
     if not name:
         mine = [row for row in rows if row["role"] and not row["archived"]]

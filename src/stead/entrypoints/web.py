@@ -32,6 +32,7 @@ from stead.ui.assets import Assets
 from stead.ui.console import CSRF_FIELD, Console
 from stead.ui.headers import SECURITY_HEADERS
 from stead.ui.models import Problem
+from stead.webhooks import pages as webhook_pages
 
 PAGES: Final = {
     "catalog": catalog_pages,
@@ -43,6 +44,7 @@ PAGES: Final = {
     "audit": audit_pages,
     "infra": infra_pages,
     "fleet": fleet_pages,
+    "webhooks": webhook_pages,
     "console": console_pages,
 }
 _NOT_PAGES: Final = ("/api/", "/edge/", "/static/", "/healthz", "/readyz")

@@ -4,9 +4,10 @@ from alembic import context
 
 from stead.agents import models as agents
 from stead.audit import models as audit
-from stead.core import epoch, vault
+from stead.core import epoch, replays, vault
 from stead.core.db import Base
 from stead.core.durable import tables as durable
+from stead.core.platform_settings import tables as platform_settings
 from stead.deployments import models as deployments
 from stead.exposure import models as exposure
 from stead.fleet import models as fleet
@@ -14,6 +15,7 @@ from stead.identity import models as identity
 from stead.infra import models as infra
 from stead.instances import models as instances
 from stead.network import models as network
+from stead.webhooks import models as webhooks
 
 # Importing a domain's models is what registers its tables.
 REGISTERED = (
@@ -29,6 +31,9 @@ REGISTERED = (
     infra,
     instances,
     network,
+    platform_settings,
+    replays,
+    webhooks,
 )
 
 context.configure(

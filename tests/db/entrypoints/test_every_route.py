@@ -176,6 +176,22 @@ SAMPLES = {
         _says(role="viewer"), write=True
     ),
     ("DELETE", "/api/v1/projects/{project_id}/invitations/{invitation_id}"): Sample(write=True),
+    ("GET", "/api/v1/projects/{project_id}/webhooks"): Sample(write=True),
+    ("POST", "/api/v1/projects/{project_id}/webhooks"): Sample(
+        _says(name="chat", url="https://hooks.example.org/", events=["job.failed"]), write=True
+    ),
+    ("GET", "/api/v1/webhooks/{webhook_id}"): Sample(write=True),
+    ("PATCH", "/api/v1/webhooks/{webhook_id}"): Sample(_says(name="other"), write=True),
+    ("DELETE", "/api/v1/webhooks/{webhook_id}"): Sample(write=True),
+    ("POST", "/api/v1/webhooks/{webhook_id}/pause"): Sample(write=True),
+    ("POST", "/api/v1/webhooks/{webhook_id}/resume"): Sample(write=True),
+    ("POST", "/api/v1/webhooks/{webhook_id}/secret"): Sample(write=True),
+    ("POST", "/api/v1/webhooks/{webhook_id}/test"): Sample(write=True),
+    ("GET", "/api/v1/webhooks/{webhook_id}/deliveries"): Sample(write=True),
+    ("GET", "/api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}"): Sample(write=True),
+    ("POST", "/api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver"): Sample(
+        write=True
+    ),
     ("GET", "/api/v1/organisations"): Sample(platform=True),
     ("POST", "/api/v1/organisations"): Sample(_says(name="acme"), platform=True),
     ("PATCH", "/api/v1/organisations/{organisation_id}"): Sample(
@@ -254,6 +270,10 @@ async def made(platform: Platform, owner: Actor) -> Made:
         server = await api.post("/api/v1/servers", json={"name": "nas"})
         asked = {"machines": ["nas"], "task": {"kind": "facts"}}
         many = await api.post("/api/v1/bulk", json=asked)
+        hook = {"name": "chat", "url": "https://hooks.example.org/", "events": ["job.failed"]}
+        path = f"/api/v1/projects/{project}/webhooks"
+        webhook_id = (await api.post(path, json=hook)).json()["id"]
+        told = await api.post(f"/api/v1/webhooks/{webhook_id}/test")
     return {
         "project_id": project,
         "user_id": bob.user_id,
@@ -267,6 +287,8 @@ async def made(platform: Platform, owner: Actor) -> Made:
         "bulk_id": many.json()["id"],
         "server_id": server.json()["id"],
         "machine_id": server.json()["id"],
+        "webhook_id": webhook_id,
+        "delivery_id": told.json()["id"],
         "guest_id": "web",
         "stranger_id": "web",
         "setting_id": "session.idle_minutes",

@@ -23,6 +23,7 @@ WORDS: Final[dict[str, Any]] = {
     "code": "123456",
     "app": "redis",
     "url": "https://127.0.0.1:1",
+    "job.failed": "yes",
     "key": "0" * 64,
     "version": "1",
     "choice": "undo",

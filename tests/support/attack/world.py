@@ -6,6 +6,7 @@ from typing import Final
 from tests.factories.platform import Platform, end_operations
 
 from stead.core.authz import Actor, PlatformRole, Role
+from stead.core.db import Uow
 from stead.core.settings import Settings
 from stead.deployments import public as deployments
 from stead.deployments.public import DeploymentIn
@@ -22,6 +23,9 @@ from stead.identity.sessions import list_sessions
 from stead.infra import public as infra
 from stead.infra.models import SightingRow
 from stead.kit import clock, ids
+from stead.webhooks import service as webhooks
+from stead.webhooks.rules import Event
+from stead.webhooks.schemas import DeliveryOut, WebhookIn
 
 # Ids of what belongs to one person; the others belong to all members.
 PERSONAL: Final = frozenset({"token_id", "session_id"})
@@ -83,6 +87,7 @@ async def populate(platform: Platform, project: str, elsewhere: str = "") -> Wor
         many = await bulk.start(
             uow, owner, fleet, BulkIn(machines=[machine.id], task=TaskIn(kind="facts"))
         )
+        webhook = await _webhook(uow, platform, owner, project_id)
         guest = f"guest-near-{project}"
         await infra.claim(uow, cluster_id, guest, owner=ids.new_id(), key="attack")
         uow.session.add(_sighting(cluster_id, guest, key="attack", standing="changed"))
@@ -112,6 +117,8 @@ async def populate(platform: Platform, project: str, elsewhere: str = "") -> Wor
             "bulk_id": many.id,
             "machines": machine.id,
             "machine_id": machine.id,
+            "webhook_id": webhook.webhook_id,
+            "delivery_id": webhook.id,
             "token_id": token.id,
             "token": ids.new_token("stl"),
             # What somebody would look for.
@@ -125,6 +132,14 @@ async def populate(platform: Platform, project: str, elsewhere: str = "") -> Wor
         names=frozenset({f"cache-{project}", f"server-{project}", owner.name}),
         private=frozenset({token.id, token.name, session_id}),
     )
+
+
+async def _webhook(uow: Uow, platform: Platform, owner: Actor, project_id: str) -> DeliveryOut:
+    """Return what was told to a webhook of the project."""
+    address = f"https://hooks.example.org/{project_id}"
+    asked = WebhookIn(name="chat", url=address, events=[Event.JOB_FAILED])
+    made = await webhooks.create(uow, owner, platform.vault, project_id, asked)
+    return await webhooks.send_test(uow, owner, made.id)
 
 
 def _sighting(cluster_id: str, guest: str, *, key: str, standing: str) -> SightingRow:

@@ -1,0 +1,1 @@
+"""Webhooks: addresses of a project's choice that are told, signed, what has happened in it."""
