@@ -65,9 +65,8 @@ async def matrix(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
                 session = Credential(session=await platform.session(person))
                 answer = await send(platform, fill(target, {}, victim.ids), session)
                 forms.read(answer.text)
-    content = Content(platform.database)
-    yield Matrix(platform, victim, own, forms, content)
-    content.close()
+    async with Content(platform.database) as content:
+        yield Matrix(platform, victim, own, forms, content)
 
 
 def everything(platform: Platform) -> list[Target]:
@@ -127,6 +126,7 @@ async def test_a_stranger_sees_the_same_whether_others_exist_or_not(
 
 
 # What follows proves the suite: for each action a check is switched off, and it has to notice.
+# That is about the suite, so one kind of database is enough.
 
 
 def of_action(platform: Platform, action: Action) -> list[Target]:
@@ -153,6 +153,7 @@ def let_in(platform: Platform, action: Action, victim: World, *, strangers: bool
     served(platform.control).dependency_overrides[require_actor] = mistaken
 
 
+@pytest.mark.sqlite
 @pytest.mark.timeout(600)
 async def test_it_is_noticed_when_signing_in_is_not_asked_for(platform: Platform, matrix: Matrix):
     missed = {}
@@ -166,6 +167,7 @@ async def test_it_is_noticed_when_signing_in_is_not_asked_for(platform: Platform
     assert missed == {}
 
 
+@pytest.mark.sqlite
 @pytest.mark.timeout(600)
 async def test_it_is_noticed_when_it_does_not_matter_whose_things_they_are(
     platform: Platform, matrix: Matrix
@@ -190,6 +192,7 @@ def blind(action: Action, real: Callable[..., Decision]) -> Callable[..., Decisi
     return look
 
 
+@pytest.mark.sqlite
 @pytest.mark.timeout(600)
 async def test_it_is_noticed_when_the_policy_allows_it_to_everybody(
     platform: Platform, matrix: Matrix
@@ -207,6 +210,7 @@ async def test_it_is_noticed_when_the_policy_allows_it_to_everybody(
     assert missed == {}
 
 
+@pytest.mark.sqlite
 @pytest.mark.timeout(600)
 async def test_it_is_noticed_when_scopes_are_not_looked_at(platform: Platform, matrix: Matrix):
     missed = {}
@@ -225,6 +229,7 @@ async def test_it_is_noticed_when_scopes_are_not_looked_at(platform: Platform, m
     assert missed == {}
 
 
+@pytest.mark.sqlite
 async def test_it_is_noticed_when_the_refusal_comes_after_the_deed(
     platform: Platform, matrix: Matrix, monkeypatch: pytest.MonkeyPatch
 ):
@@ -237,6 +242,7 @@ async def test_it_is_noticed_when_the_refusal_comes_after_the_deed(
     assert [one for one in findings if "changed ['project']" in one]
 
 
+@pytest.mark.sqlite
 async def test_it_is_noticed_when_strangers_hear_that_something_exists(
     platform: Platform, matrix: Matrix, monkeypatch: pytest.MonkeyPatch
 ):
