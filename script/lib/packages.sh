@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Debian packages: installs what is missing by name, remembers each that came with it, and takes exactly those away.
 
-PACKAGES=(nginx libnginx-mod-stream iproute2 python3 python3-venv ca-certificates openssl curl)
+PACKAGES=(nginx libnginx-mod-stream iproute2 python3 python3-venv ca-certificates openssl curl git openssh-client)
 CONTAINER_PACKAGES=(incus-base incus-client dnsmasq-base nftables uidmap btrfs-progs zstd mmdebstrap)
 SOURCE_NAME=/etc/apt/sources.list.d/stead-backports
 POLICY=/usr/sbin/policy-rc.d

@@ -2,7 +2,7 @@
 # What a machine needs before Stead's tests can run on it, all from its own package mirrors.
 
 TEST_PACKAGES=(
-  python3-venv make git openssl curl
+  python3-venv make git openssh-client openssl curl
   btrfs-progs dnsmasq-base nftables iproute2 uidmap zstd mmdebstrap kmod
   nginx-light libnginx-mod-stream busybox-static
   chromium libnss3-tools postgresql

@@ -31,13 +31,14 @@ from stead.entrypoints.local import run, settings as chosen_settings
 from stead.entrypoints.plant import Ground, Plant, lay_ground
 from stead.entrypoints.serve import serve
 from stead.exposure import workflows as exposure_workflows
-from stead.fleet import plans as fleets
+from stead.fleet import plans as fleets, public as fleet_domain
 from stead.identity import public as identity
 from stead.infra import handover, public as infra
 from stead.infra.company import Company
 from stead.infra.fleet import Fleet
 from stead.operations import public as operations, workflows as operation_workflows
 from stead.platform import public as platform, workflows as platform_workflows
+from stead.sources import plans as sources
 from stead.webhooks import public as webhooks
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -94,12 +95,11 @@ async def assemble(
     )
     services.add(adoption.Adoption(adopt, forget))
     services.add(platform.Platform(look))
-    outbound = governed(base.database)
-    services.add(outbound)
-    courier = webhooks.Courier(base.database, base.vault, outbound)
+    courier = _courier(base, services)
+    parts = await _sources(services)
     purge = operation_workflows.purge_plan(base.database)
     renew = exposure_workflows.renew_plan(base.database, base.vault, base.authority)
-    ours = (deploy, remove, adopt, forget, look, *tests.plans, purge, renew)
+    ours = (deploy, remove, adopt, forget, look, *tests.plans, purge, renew, parts.plan)
     plans = (*ours, *fleets.add(services).plans)
     services.add(operations.Plans.of(plans))
     owner = f"{socket.gethostname()}:{os.getpid()}"
@@ -107,11 +107,26 @@ async def assemble(
     nightly = (
         operation_workflows.purge_schedule(purge),
         exposure_workflows.renew_schedule(renew),
+        parts.schedule,
     )
     timer = partial(schedule.run, base.database, nightly)
     watch = partial(Company(fleet, owner).run, alone=base.database.sqlite)
     ever = (timer, watch, partial(courier.run))
-    return Plant(base, services, worker, (*ever, *_company(engine, services)))
+    others = (*parts.company, *_company(engine, services))
+    return Plant(base, services, worker, (*ever, *others))
+
+
+def _courier(base: Ground, services: Provided) -> webhooks.Courier:
+    outbound = governed(base.database)
+    services.add(outbound)
+    return webhooks.Courier(base.database, base.vault, outbound)
+
+
+async def _sources(services: Provided) -> sources.Parts:
+    """Offer what was accepted of sources, from the first request on."""
+    parts = sources.add(services, (deployments.list_uses, fleet_domain.list_uses))
+    await parts.shelf.renew()
+    return parts
 
 
 def _tools(

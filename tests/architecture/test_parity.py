@@ -62,6 +62,7 @@ WORDS = {
     "code": "123456",
     "limits": "cores=8",
     "source": "-",
+    "commit": "0" * 40,
 }
 # Runs besides the plain one, where a command does different things.
 MORE: dict[str, list[list[str]]] = {
@@ -70,6 +71,8 @@ MORE: dict[str, list[list[str]]] = {
     "operation": [[ID, verb] for verb in commands.VERBS],
     "restored": [["--look"]],
     "bulk start": [["cache", "--app", "redis"], ["cache", "--kind", "facts"]],
+    "source refresh": [["cache"]],
+    "source add": [["cache", "https://git.example.org/x.git"]],
     "config undo": [["cache", "0"], ["cache", "0", "--version", "1"]],
     "cluster connect": [
         ["cache", "--engine", "engine", "--option", "10.90.0.10=x", "--option", "name=x", "--yes"]

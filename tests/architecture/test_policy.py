@@ -16,7 +16,7 @@ ROOT = Path(stead.__file__).parents[2]
 ORDER = """
     bootstrap entrypoints migrations platform|gitops billing observability|security|webhooks fleet
     deployments templates|exposure|backups|access|buckets|mailrelay instances network|storage
-    catalog infra|agents identity audit|notify operations engines|edge ui|core kit
+    sources catalog infra|agents identity audit|notify operations engines|edge ui|core kit
 """
 
 

@@ -24,9 +24,10 @@ from stead.core.settings import ServerSettings, Settings
 from stead.core.vault import Vault
 from stead.deployments import adoption, workflows
 from stead.deployments.adoption import Adoption
-from stead.deployments.public import Deployments
+from stead.deployments.public import Deployments, list_uses
 from stead.entrypoints.api import agent_app
 from stead.fleet import plans as fleets
+from stead.fleet.public import list_uses as list_installed
 from stead.identity import public as identity
 from stead.identity.models import ApiTokenRow, MembershipRow, ProjectRow, UserRow
 from stead.identity.passwords import Passwords
@@ -37,6 +38,8 @@ from stead.kit import clock, ids
 from stead.operations.public import Plans
 from stead.platform.public import Platform as PlatformPlans
 from stead.platform.workflows import look_plan
+from stead.sources.public import Sources
+from stead.sources.workflows import refresh_plan as source_plan
 from stead.webhooks import public as webhooks
 
 ORIGIN = "https://console.stead.localhost"
@@ -152,7 +155,7 @@ async def make_platform(database: Database, folder: Path) -> Platform:
     pki.ensure_root(folder, settings.server.domain, settings.network.range)
     vault.ensure_key(folder / "vault.key")
     safe = vault.open_vault(folder / "vault.key")
-    known = built_in()
+    known = replace(built_in())
     blobs = Blobs(folder / "blobs")
     for package in known.packages.values():
         blobs.put(package.archive)
@@ -175,6 +178,8 @@ async def make_platform(database: Database, folder: Path) -> Platform:
     services.add(PlatformPlans(look_plan(database, Mock())))
     services.add(fleets.assemble(database, safe, known))
     heads = audit.Heads(folder / "audit.heads")
+    uses = (list_uses, list_installed)
+    services.add(Sources(known, safe, source_plan(Mock()), (catalog.BUILT_IN,), uses))
     audit.attach(database, heads)
     webhooks.attach(database, settings.server.console_url)
     doors = identity.local_doors(database, safe, Passwords(QUICK))

@@ -18,7 +18,11 @@ def build(manifest: Manifest, files: Mapping[str, bytes]) -> bytes:
     What is executable is read from the content, so packing does not depend on file modes that
     an installation or a checkout may have lost.
     """
-    content = {**files, MANIFEST: canonical(describe(manifest))}
+    return pack({**files, MANIFEST: canonical(describe(manifest))})
+
+
+def pack(content: Mapping[str, bytes]) -> bytes:
+    """Return files as a tar that is the same for the same files."""
     sink = io.BytesIO()
     with tarfile.open(fileobj=sink, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for folder in sorted(_folders(content)):
@@ -29,6 +33,13 @@ def build(manifest: Manifest, files: Mapping[str, bytes]) -> bytes:
             entry.size = len(data)
             archive.addfile(entry, io.BytesIO(data))
     return sink.getvalue()
+
+
+def unpack(packed: bytes) -> dict[str, bytes]:
+    """Return the files of a tar that ``pack`` made; nothing is written anywhere."""
+    with tarfile.open(fileobj=io.BytesIO(packed), mode="r:") as archive:
+        found = {entry.name: archive.extractfile(entry) for entry in archive if entry.isreg()}
+        return {name: source.read() for name, source in found.items() if source is not None}
 
 
 def describe(manifest: Manifest) -> dict[str, object]:

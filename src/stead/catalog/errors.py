@@ -61,5 +61,6 @@ class UnknownPackageError(SteadError):
     def __init__(self, name: str) -> None:
         super().__init__(
             f"The catalog has no package named {name}",
-            hint="See what there is in the catalog, or with: stead apps",
+            hint="See what there is in the catalog, or with: stead apps. Packages of other sources"
+            " are there once the project uses them: stead source use",
         )

@@ -41,10 +41,23 @@ def read(folder: Path) -> dict[str, bytes]:
 def _entries(folder: Path, inside: str) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder / inside) as listing:
-            found = [entry for entry in listing if not entry.name.startswith((".", "__pycache__"))]
+            found = [entry for entry in listing if not is_hidden(entry.name)]
     except OSError as error:
         raise _refused(inside or ".", f"cannot be read ({error.strerror})", "allow it") from error
     return sorted(found, key=lambda entry: entry.name)
+
+
+def is_hidden(name: str) -> bool:
+    """Tell whether a file or folder of this name is not part of a package."""
+    return name.startswith((".", "__pycache__"))
+
+
+def name_problem(name: str) -> str | None:
+    """Return what is wrong with the relative path of a file, if anything is."""
+    parts = name.split("/")
+    if len(name) > PATH_LIMIT or not all(_NAME.fullmatch(part) for part in parts):
+        return "has an unusual or long name"
+    return "is nested too deeply" if len(parts) > DEPTH_LIMIT + 1 else None
 
 
 def _is_folder(entry: os.DirEntry[str], name: str) -> bool:

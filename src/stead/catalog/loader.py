@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +12,7 @@ from stead.catalog import archive, document, folders, lint, records, rules
 from stead.catalog.errors import PackageError, Problem, UnknownPackageError
 from stead.catalog.records import Record
 from stead.catalog.schemas import Manifest, Proof
+from stead.core.authz import Actor
 
 BUILT_IN: Final = Path(__file__).parent / "packages"
 MANIFEST: Final = "manifest.yml"
@@ -24,16 +25,31 @@ _NOT_SENT: Final = frozenset({MANIFEST, PROOF, "README.md", "icon.svg"})
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """The source that a package came from; what comes with the server has none."""
+
+    id: str
+    name: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
 class Package:
-    """One version of an app, ready to be offered and to be sent to an agent."""
+    """One version of an app, ready to be offered and to be sent to an agent.
+
+    ``own_digest`` leaves out the shell functions that we add, which come with the server.
+    """
 
     manifest: Manifest
     digest: str
+    own_digest: str
     archive: bytes = field(repr=False)
     readme: str = field(repr=False)
     icon: str | None = field(repr=False)
     proof: "PackageProof | None" = field(repr=False)
     record: Record | None = None
+    origin: Origin | None = None
+    place: Path | None = None
 
     @property
     def tested(self) -> Record | None:
@@ -62,20 +78,52 @@ class BrokenPackage:
 
     folder: Path
     problems: tuple[Problem, ...]
+    origin: Origin | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Catalog:
-    """Everything that was found."""
+    """Everything that was found. ``users`` says which projects use which source.
+
+    One of these is handed out when the server starts, and filled anew whenever a source changes.
+    """
 
     packages: Mapping[str, Package]
     broken: tuple[BrokenPackage, ...] = ()
+    users: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
-    def get(self, name: str) -> Package:
-        """Return the package of that name; raises UnknownPackageError."""
-        if name not in self.packages:
+    def fill(self, other: "Catalog") -> None:
+        """Offer what another one has, from now on."""
+        self.packages, self.broken, self.users = other.packages, other.broken, other.users
+
+    def get(self, name: str, projects: Collection[str] | None = None) -> Package:
+        """Return the package of that name; raises UnknownPackageError.
+
+        With ``projects`` one that none of them uses the source of is as good as absent.
+        """
+        found = self.packages.get(name)
+        if found is None or not self.offers(found, projects):
             raise UnknownPackageError(name)
-        return self.packages[name]
+        return found
+
+    def offered(self, projects: Collection[str] | None) -> Mapping[str, Package]:
+        """Return what is offered to these projects together; None stands for everything."""
+        return {
+            name: package
+            for name, package in self.packages.items()
+            if self.offers(package, projects)
+        }
+
+    def offers(self, package: Package, projects: Collection[str] | None) -> bool:
+        """Tell whether one of these projects may use a package."""
+        if package.origin is None or projects is None:
+            return True
+        return not self.users.get(package.origin.id, frozenset()).isdisjoint(projects)
+
+
+def reach(actor: Actor) -> Collection[str] | None:
+    """Return the projects whose packages somebody sees; None stands for all packages."""
+    return None if actor.oversees else actor.projects.keys()
 
 
 def load(places: Sequence[Path]) -> Catalog:
@@ -97,7 +145,8 @@ def load(places: Sequence[Path]) -> Catalog:
         proven = records.latest(records.read(place))
         for folder in found:
             try:
-                _add(packages, with_record(load_package(folder), proven))
+                package = with_record(load_package(folder), proven)
+                _add(packages, replace(package, place=place))
             except PackageError as error:
                 broken.append(BrokenPackage(folder, error.problems))
     return Catalog(MappingProxyType(dict(sorted(packages.items()))), tuple(broken))
@@ -105,8 +154,12 @@ def load(places: Sequence[Path]) -> Catalog:
 
 def load_package(folder: Path) -> Package:
     """Read one package; raises PackageError with everything that is wrong with it."""
-    files = folders.read(folder)
-    manifest = _manifest(folder, files)
+    return package_of(folder.name, folders.read(folder))
+
+
+def package_of(name: str, files: Mapping[str, bytes]) -> Package:
+    """Make a package of the files of a folder of this name; raises PackageError."""
+    manifest = _manifest(name, files)
     problems = [
         *_script_problems(manifest, files),
         *_secret_problems(files),
@@ -119,6 +172,7 @@ def load_package(folder: Path) -> Package:
     return Package(
         manifest=manifest,
         digest=hashlib.sha256(packed).hexdigest(),
+        own_digest=hashlib.sha256(archive.build(manifest, content)).hexdigest(),
         archive=packed,
         readme=_text(files, "README.md") or "",
         icon=_text(files, "icon.svg"),
@@ -171,7 +225,7 @@ def _add(packages: dict[str, Package], package: Package) -> None:
     packages[name] = package
 
 
-def _manifest(folder: Path, files: Mapping[str, bytes]) -> Manifest:
+def _manifest(folder: str, files: Mapping[str, bytes]) -> Manifest:
     if MANIFEST not in files:
         raise PackageError(Problem(MANIFEST, None, "is missing", "write one"))
     for name in (archive.MANIFEST, LIBRARY):
@@ -183,8 +237,8 @@ def _manifest(folder: Path, files: Mapping[str, bytes]) -> Manifest:
         raise PackageError(Problem(MANIFEST, None, message, "shorten it"))
     read = document.read(MANIFEST, data)
     manifest = lint.parse(read)
-    if manifest.id != folder.name:
-        raise PackageError(read.problem(("id",), "differs from its folder", f"say {folder.name}"))
+    if manifest.id != folder:
+        raise PackageError(read.problem(("id",), "differs from its folder", f"say {folder}"))
     return manifest
 
 

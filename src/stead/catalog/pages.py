@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Request, Response
 
 from stead.catalog import views
-from stead.catalog.loader import Catalog
+from stead.catalog.loader import Catalog, reach
 from stead.catalog.readme import to_html
 from stead.core.authz import Action, NotFoundError, action
 from stead.core.http import ActorDep, provided
@@ -32,17 +32,18 @@ async def show_catalog(
     catalog: CatalogDep,
     category: str = "",
 ) -> Response:
-    categories = sorted({package.manifest.category for package in catalog.packages.values()})
+    offered = catalog.offered(reach(actor))
+    categories = sorted({package.manifest.category for package in offered.values()})
     chosen = category if category in categories else ""
     return console.page(
         request,
         "catalog/list.html",
         viewer=actor,
-        apps=views.cards(views.found(catalog, category=chosen)),
+        apps=views.cards(views.found(offered, category=chosen)),
         categories=categories,
         chosen=chosen,
-        broken=catalog.broken,
-        explain=actor.admin,
+        broken=[one for one in catalog.broken if one.origin is None],
+        explain=actor.oversees,
     )
 
 
@@ -51,7 +52,7 @@ async def show_catalog(
 async def show_app(
     app: str, request: Request, actor: ActorDep, console: ConsoleDep, catalog: CatalogDep
 ) -> Response:
-    package = catalog.get(app)
+    package = catalog.get(app, reach(actor))
     return console.page(
         request,
         "catalog/app.html",
@@ -61,6 +62,7 @@ async def show_app(
         record=package.record,
         unproven=package.unproven,
         digest=package.digest,
+        origin=package.origin,
         exposed=views.exposed(package.manifest),
         systems=views.systems(package.manifest),
         readme=to_html(package.readme),
@@ -69,9 +71,9 @@ async def show_app(
 
 @router.get("/{app}/icon.svg")
 @action(Action.CATALOG_READ)
-async def get_icon(app: str, _actor: ActorDep, catalog: CatalogDep) -> Response:
+async def get_icon(app: str, actor: ActorDep, catalog: CatalogDep) -> Response:
     """Serve a package's drawing as a picture that can do nothing, even when opened by itself."""
-    icon = catalog.get(app).icon
+    icon = catalog.get(app, reach(actor)).icon
     if icon is None:
         raise NotFoundError("This app has no icon")
     return Response(

@@ -1,5 +1,6 @@
 """The catalog for other domains: load packages, check inputs, show forms, render outputs."""
 
+from stead.catalog.archive import pack, unpack
 from stead.catalog.errors import (
     InvalidInputsError,
     PackageError,
@@ -7,21 +8,35 @@ from stead.catalog.errors import (
     UnknownPackageError,
     UnmetError,
 )
+from stead.catalog.folders import FILE_COUNT_LIMIT, PACKAGE_LIMIT, is_hidden, name_problem
 from stead.catalog.form import Field, fields, json_schema
 from stead.catalog.inputs import Inputs, validate
-from stead.catalog.loader import BUILT_IN, BrokenPackage, Catalog, Package, load, load_package
+from stead.catalog.loader import (
+    BUILT_IN,
+    BrokenPackage,
+    Catalog,
+    Origin,
+    Package,
+    load,
+    load_package,
+    package_of,
+    reach,
+)
 from stead.catalog.outputs import Output, render_outputs
 from stead.catalog.resolver import plan
 from stead.catalog.schemas import Manifest, Service
 
 __all__ = [
     "BUILT_IN",
+    "FILE_COUNT_LIMIT",
+    "PACKAGE_LIMIT",
     "BrokenPackage",
     "Catalog",
     "Field",
     "Inputs",
     "InvalidInputsError",
     "Manifest",
+    "Origin",
     "Output",
     "Package",
     "PackageError",
@@ -30,10 +45,16 @@ __all__ = [
     "UnknownPackageError",
     "UnmetError",
     "fields",
+    "is_hidden",
     "json_schema",
     "load",
     "load_package",
+    "name_problem",
+    "pack",
+    "package_of",
     "plan",
+    "reach",
     "render_outputs",
+    "unpack",
     "validate",
 ]

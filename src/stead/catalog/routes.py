@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from stead.catalog import views
 from stead.catalog.form import json_schema
-from stead.catalog.loader import Catalog, Package
+from stead.catalog.loader import Catalog, Package, reach
 from stead.catalog.schemas import Dependency, manifest_schema
 from stead.core.authz import Action, action
 from stead.core.http import ActorDep, provided
@@ -36,6 +36,7 @@ class AppOut(BaseModel):
     category: str
     tags: list[str]
     digest: str
+    source: str | None
     tested: TestedOut | None
     unproven: str | None
 
@@ -79,14 +80,14 @@ Broken = Annotated[Page, Depends(paged(BrokenOut, sorts=("folder",), key="folder
 @router.get("")
 @action(Action.CATALOG_READ)
 async def list_apps(
-    _actor: ActorDep,
+    actor: ActorDep,
     catalog: CatalogDep,
     page: Apps,
     q: Words = "",
     category: Words = "",
     tag: Words = "",
 ) -> list[AppOut]:
-    found = views.found(catalog, q, category, tag)
+    found = views.found(catalog.offered(reach(actor)), q, category, tag)
     return page.of([AppOut.model_validate(_summary(package)) for package in found])
 
 
@@ -106,14 +107,15 @@ async def list_broken(actor: ActorDep, catalog: CatalogDep, page: Broken) -> lis
                 problems=[str(p) for p in one.problems] if actor.admin else [],
             )
             for one in catalog.broken
+            if actor.oversees or one.origin is None
         ]
     )
 
 
 @router.get("/{app}")
 @action(Action.CATALOG_READ)
-async def get_app(app: str, _actor: ActorDep, catalog: CatalogDep) -> AppDetailOut:
-    package = catalog.get(app)
+async def get_app(app: str, actor: ActorDep, catalog: CatalogDep) -> AppDetailOut:
+    package = catalog.get(app, reach(actor))
     manifest = package.manifest
     needs = manifest.resource_requirements
     return AppDetailOut.model_validate(
@@ -153,6 +155,7 @@ def _summary(package: Package) -> dict[str, object]:
         "category": manifest.category,
         "tags": manifest.tags,
         "digest": package.digest,
+        "source": package.origin.name if package.origin else None,
         "tested": tested,
         "unproven": package.unproven,
     }

@@ -1,9 +1,9 @@
 """What pages and the API say about a package: its proof, its needs and what it opens."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from stead.catalog.loader import Catalog, Package
+from stead.catalog.loader import Package
 from stead.catalog.schemas import Manifest, Service
 from stead.ui.models import Badge, Tone
 
@@ -87,12 +87,14 @@ def systems(manifest: Manifest) -> str:
     )
 
 
-def found(catalog: Catalog, words: str = "", category: str = "", tag: str = "") -> list[Package]:
+def found(
+    packages: Mapping[str, Package], words: str = "", category: str = "", tag: str = ""
+) -> list[Package]:
     """Return the packages that have every word, and the category and the tag if one is given."""
     wanted = words.lower().split()
     return [
         package
-        for package in catalog.packages.values()
+        for package in packages.values()
         if all(word in card(package).words for word in wanted)
         and category in ("", package.manifest.category)
         and (not tag or tag in package.manifest.tags)

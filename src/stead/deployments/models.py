@@ -21,6 +21,8 @@ class DeploymentRow(Base):
     package_id: Mapped[str] = mapped_column(String(40))
     package_version: Mapped[str] = mapped_column(String(40))
     package_digest: Mapped[str] = mapped_column(String(64))
+    # Where the package came from; what came with the server came from nowhere else.
+    source_id: Mapped[str | None] = mapped_column(String(26))
     manifest: Mapped[dict[str, Json]] = mapped_column(JSON)
     inputs: Mapped[dict[str, str | int | bool]] = mapped_column(JSON)
     instance_id: Mapped[str] = mapped_column(String(26))

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from stead.core.db import Uow
 from stead.deployments import repository
+from stead.sources.public import UseOut
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,19 @@ class Installed:
     operation_id: str
     requested_by: str
     created_at: datetime
+
+
+async def list_uses(uow: Uow, source_id: str) -> list[UseOut]:
+    """Return the deployments whose package came from a source. The caller has checked who asks."""
+    return [
+        UseOut(
+            what=f"deployment {row.name}",
+            project_id=row.project_id,
+            package=row.package_id,
+            version=row.package_version,
+        )
+        for row in await repository.of_source(uow, source_id)
+    ]
 
 
 async def find_package_on(uow: Uow, instance_id: str) -> Installed | None:

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 
+from stead.catalog.public import reach
 from stead.core import authz
 from stead.core.authz import Action, Actor, NotFoundError, action
 from stead.core.db import Database, Uow
@@ -67,7 +68,7 @@ async def show_deployments(desk: DeskDep) -> Response:
 @router.get("/catalog/{app}")
 @action(Action.DEPLOYMENT_CREATE)
 async def show_form(app: str, desk: DeskDep) -> Response:
-    package = desk.deployments.catalog.get(app)
+    package = desk.deployments.catalog.get(app, reach(desk.actor))
     place = await _place(desk)
     async with desk.database.read() as uow:
         existing = await service.list_(uow, desk.actor, desk.deployments)
@@ -81,7 +82,7 @@ async def show_form(app: str, desk: DeskDep) -> Response:
 @router.post("/catalog/{app}")
 @action(Action.DEPLOYMENT_CREATE)
 async def deploy(app: str, desk: DeskDep) -> Response:
-    package = desk.deployments.catalog.get(app)
+    package = desk.deployments.catalog.get(app, reach(desk.actor))
     given = await form_texts(desk.request)
     try:
         wanted = forms.asked(package.manifest, given)

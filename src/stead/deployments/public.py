@@ -1,7 +1,7 @@
 """The deployments domain's door."""
 
 from stead.deployments.errors import BusyError, InvalidRequestError
-from stead.deployments.packages import Installed, find_package_on
+from stead.deployments.packages import Installed, find_package_on, list_uses
 from stead.deployments.schemas import AcceptedOut, DeploymentIn, DeploymentOut, OutputOut
 from stead.deployments.service import (
     Deployments,
@@ -31,6 +31,7 @@ __all__ = [
     "find_project_id",
     "get_",
     "list_",
+    "list_uses",
     "remove",
     "reveal",
 ]

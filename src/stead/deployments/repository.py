@@ -46,5 +46,11 @@ async def live_versions(uow: Uow, project_id: str) -> dict[str, str]:
     return {row[0]: row[1] for row in await uow.session.execute(query)}
 
 
+@platform_wide("for the platform admin who takes a source away")
+async def of_source(uow: Uow, source_id: str) -> list[DeploymentRow]:
+    query = select(DeploymentRow).where(DeploymentRow.source_id == source_id)
+    return list(await uow.session.scalars(query.order_by(DeploymentRow.id)))
+
+
 async def delete_(uow: Uow, deployment_id: str) -> None:
     await uow.session.execute(delete(DeploymentRow).where(DeploymentRow.id == deployment_id))

@@ -56,7 +56,7 @@ async def create(
     repeated = await _repeated(uow, project_id, key, fingerprint)
     if repeated is not None:
         return repeated
-    package = deployments.catalog.get(asked.app)
+    package = deployments.catalog.get(asked.app, [project_id])
     inputs = catalog.validate(package.manifest, asked.inputs)
     await _require_others(uow, deployments, project_id, package.manifest)
     name = await _name(uow, project_id, asked, deployments.apps_domain)
@@ -66,8 +66,7 @@ async def create(
     instance = await instances.reserve(
         uow, deployments.within, project_id=project_id, name=name, size=size
     )
-    for secret_name, secret in inputs.secrets.items():
-        await deployments.vault.put(uow, deployment_id, secret_name, secret)
+    await _keep(uow, deployments.vault, deployment_id, inputs)
     await exposure.reserve(
         uow,
         deployment_id,
@@ -95,6 +94,7 @@ async def create(
             package_id=package.manifest.id,
             package_version=package.manifest.version,
             package_digest=package.digest,
+            source_id=package.origin.id if package.origin else None,
             manifest=package.manifest.model_dump(mode="json"),
             inputs=dict(inputs.values),
             instance_id=instance.id,
@@ -197,6 +197,11 @@ async def _take_up(
     await identity.reserve(uow, rules.limit_owner(deployment_id), project_id, needs)
 
 
+async def _keep(uow: Uow, vault: Vault, deployment_id: str, inputs: catalog.Inputs) -> None:
+    for name, secret in inputs.secrets.items():
+        await vault.put(uow, deployment_id, name, secret)
+
+
 async def _get(uow: Uow, actor: Actor, deployment_id: str, asked: Action) -> DeploymentRow:
     row = await repository.find(uow, deployment_id)
     if row is None:
@@ -210,7 +215,8 @@ async def _require_others(
 ) -> None:
     """Refuse an app while the project lacks what it needs, or has what it does not go with."""
     present = await repository.live_versions(uow, project_id)
-    *before, _ = catalog.plan(deployments.catalog.packages, [manifest.id], present)
+    offered = deployments.catalog.offered([project_id])
+    *before, _ = catalog.plan(offered, [manifest.id], present)
     if before:
         raise catalog.UnmetError(
             f"{manifest.name} needs {', '.join(before)} in the same project",

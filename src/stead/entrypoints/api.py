@@ -28,6 +28,7 @@ from stead.infra import routes as infra_routes
 from stead.kit.text import sendable
 from stead.operations import routes as operation_routes
 from stead.platform import routes as platform_routes, setting_routes
+from stead.sources import routes as source_routes
 from stead.webhooks import routes as webhook_routes
 
 logger = log.get(__name__)
@@ -46,6 +47,7 @@ ROUTERS: Final = (
     infra_routes.router,
     fleet_routes.router,
     webhook_routes.router,
+    source_routes.router,
 )
 # What the framework itself refuses, before any of our code is asked.
 _UNROUTED: Final = {

@@ -18,6 +18,7 @@ from stead.entrypoints import (
     connect_commands,
     fleet_commands,
     project_commands,
+    source_commands,
     webhook_commands,
     work_commands,
 )
@@ -55,6 +56,7 @@ app.add_typer(project_commands.member, name="member")
 app.add_typer(project_commands.organisation, name="organisation")
 app.add_typer(connect_commands.cluster, name="cluster")
 app.add_typer(fleet_commands.server, name="server")
+app.add_typer(source_commands.source, name="source")
 app.add_typer(work_commands.job, name="job")
 app.add_typer(work_commands.bulk, name="bulk")
 app.command("agents")(fleet_commands.agents)

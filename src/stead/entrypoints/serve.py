@@ -26,6 +26,7 @@ from stead.entrypoints.plant import Plant
 from stead.exposure import public as exposure
 from stead.network import public as network
 from stead.platform import public as platform
+from stead.sources.plans import HANGUP
 
 IP_FREEBIND: Final = 15
 GRACE_SECONDS: Final = 3
@@ -145,6 +146,7 @@ async def serve(
         web = asyncio.create_task(console.serve())
         _spare_the_collector()
         logger.info("serve.started", url=settings.server.console_url)
+        loop.add_signal_handler(signal.SIGHUP, plant.ground.database.bus.publish, HANGUP)
         stopper = asyncio.create_task(stop.wait())
         await asyncio.wait({worker, web, stopper}, return_when=asyncio.FIRST_COMPLETED)
         worker.cancel()

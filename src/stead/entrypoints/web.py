@@ -28,6 +28,7 @@ from stead.infra import pages as infra_pages
 from stead.operations import pages as operation_pages
 from stead.operations.public import Recoveries, Subjects
 from stead.platform import pages as platform_pages, setting_pages
+from stead.sources import pages as source_pages
 from stead.ui.assets import Assets
 from stead.ui.console import CSRF_FIELD, Console
 from stead.ui.headers import SECURITY_HEADERS
@@ -45,6 +46,7 @@ PAGES: Final = {
     "infra": infra_pages,
     "fleet": fleet_pages,
     "webhooks": webhook_pages,
+    "sources": source_pages,
     "console": console_pages,
 }
 _NOT_PAGES: Final = ("/api/", "/edge/", "/static/", "/healthz", "/readyz")

@@ -28,7 +28,7 @@ async def start(uow: Uow, actor: Actor, fleet: Fleet, asked: BulkIn) -> BulkOut:
     """Check everything that can be checked, and queue the work."""
     project_id = await identity.project_id(uow, actor, asked.project)
     authz.require(actor, _action(asked), project_id, "project")
-    title = _checked(fleet, asked)
+    title = _checked(fleet, asked, project_id)
     machines = await _chosen(uow, project_id, asked.machines)
     row = BulkRow(
         id=ids.new_id(),
@@ -147,7 +147,7 @@ async def _action_of(uow: Uow, fleet: Fleet, row: BulkRow) -> Action:
     return rules.action_for(task.kind, task.arguments)
 
 
-def _checked(fleet: Fleet, asked: BulkIn) -> str:
+def _checked(fleet: Fleet, asked: BulkIn, project_id: str) -> str:
     """Return what it does in a few words. Raises InvalidError and what the catalog raises."""
     if (asked.task is None) == (asked.install is None):
         raise InvalidError(
@@ -157,7 +157,7 @@ def _checked(fleet: Fleet, asked: BulkIn) -> str:
     if asked.task is not None:
         return tasks.check(asked.task).title
     wanted = asked.install or PackageIn(app="")
-    package = fleet.catalog.get(wanted.app)
+    package = fleet.catalog.get(wanted.app, [project_id])
     catalog.validate(package.manifest, wanted.inputs)
     return f"Install {package.manifest.name}"
 

@@ -17,6 +17,7 @@ from stead.fleet.schemas import BeganOut, InstallationOut, PackageIn
 from stead.fleet.service import Machine
 from stead.fleet.tasks import Fleet
 from stead.kit import clock, ids
+from stead.sources.public import UseOut
 
 
 async def install(
@@ -37,7 +38,7 @@ async def begin(
     requested_by: str,
 ) -> str:
     """Check the inputs and submit the operation; return its id."""
-    package = fleet.catalog.get(app)
+    package = fleet.catalog.get(app, [machine.project_id])
     checked = catalog.validate(package.manifest, inputs)
     row = await repository.find_installed(uow, machine.id, app)
     added = False
@@ -50,6 +51,7 @@ async def begin(
         await _require_idle(uow, row, machine)
     row.package_version = package.manifest.version
     row.package_digest = package.digest
+    row.source_id = package.origin.id if package.origin else None
     row.manifest = package.manifest.model_dump(mode="json")
     row.inputs = dict(checked.values)
     row.requested_by = requested_by
@@ -119,6 +121,24 @@ async def list_(uow: Uow, actor: Actor, machine_id: str) -> list[InstallationOut
         )
         for row in await repository.list_installations(uow, machine.id)
     ]
+
+
+async def list_uses(uow: Uow, source_id: str) -> list[UseOut]:
+    """Return the packages on machines that came from a source. The caller has checked who asks."""
+    return [
+        UseOut(
+            what=f"{row.package_id} on {await _machine_name(uow, row.machine_id)}",
+            project_id=row.project_id,
+            package=row.package_id,
+            version=row.package_version,
+        )
+        for row in await repository.of_source(uow, source_id)
+    ]
+
+
+async def _machine_name(uow: Uow, machine_id: str) -> str:
+    machine = await service.find_machine(uow, machine_id)
+    return machine.name if machine is not None else "a machine that is gone"
 
 
 def _submission(row: InstallationRow, machine: Machine, title: str) -> Submission:

@@ -31,6 +31,12 @@ async def delete_server(uow: Uow, server_id: str) -> None:
     await uow.session.execute(delete(ServerRow).where(ServerRow.id == server_id))
 
 
+@platform_wide("for the platform admin who takes a source away")
+async def of_source(uow: Uow, source_id: str) -> list[InstallationRow]:
+    query = select(InstallationRow).where(InstallationRow.source_id == source_id)
+    return list(await uow.session.scalars(query.order_by(InstallationRow.id)))
+
+
 async def find_installation(uow: Uow, installation_id: str) -> InstallationRow | None:
     return await uow.session.get(InstallationRow, installation_id)
 

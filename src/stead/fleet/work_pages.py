@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Response
 from fastapi.responses import RedirectResponse
 from pydantic import JsonValue, ValidationError
 
+from stead.catalog.public import reach
 from stead.core import authz
 from stead.core.authz import Action, action
 from stead.core.errors import Kind, SteadError
@@ -108,7 +109,7 @@ async def _list(desk: DeskDep, fleet: Fleet, error: SteadError | None = None) ->
         machines=[
             one for one in machines if authz.allows(desk.actor, Action.JOB_RUN, one.project_id)
         ],
-        apps=sorted(fleet.catalog.packages),
+        apps=sorted(fleet.catalog.offered(reach(desk.actor))),
         error=error,
     )
 

@@ -1,6 +1,7 @@
 """Runs other programs: no shell, bounded in time and in output, never blocking the loop."""
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Mapping, Sequence
@@ -48,6 +49,56 @@ async def run(command: Sequence[str], *, limit_seconds: float = 30) -> Finished:
     return Finished(code, output.decode(errors="replace"))
 
 
+@dataclass(frozen=True, slots=True)
+class Piped:
+    """What a program answered to what it was fed; ``errors`` is the beginning of its stderr."""
+
+    code: int
+    output: bytes
+    errors: str
+
+
+async def pipe(
+    command: Sequence[str],
+    *,
+    feed: bytes = b"",
+    environment: Mapping[str, str] | None = None,
+    output_limit: int = _OUTPUT_LIMIT,
+    limit_seconds: float = 30,
+) -> Piped:
+    """Feed a program and return what it answers, byte for byte.
+
+    Raises ProcessError when it cannot start, takes longer or answers more than its limits.
+    """
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+            env=environment,
+        )
+    except OSError as error:
+        raise ProcessError(command, f"cannot start: {error.strerror}") from error
+    try:
+        async with asyncio.timeout(limit_seconds):
+            fed = asyncio.create_task(_feed(process.stdin, feed))
+            told = asyncio.create_task(_read(process.stderr))
+            output = await _read_whole(process.stdout, output_limit)
+            if output is None:
+                raise ProcessError(command, f"answered more than {output_limit} bytes")
+            await asyncio.gather(fed, told)
+            code = await process.wait()
+    except TimeoutError as error:
+        raise ProcessError(command, f"took longer than {limit_seconds:g} s") from error
+    finally:
+        # Also what it started and left behind, which may hold our ends of its pipes open.
+        kill_group(process.pid)
+        await process.wait()
+    return Piped(code, output, told.result().decode(errors="replace"))
+
+
 async def check(command: Sequence[str], *, limit_seconds: float = 30) -> str:
     """Run a program and return its output; raise ProcessError unless it exits with 0."""
     finished = await run(command, limit_seconds=limit_seconds)
@@ -84,6 +135,27 @@ async def start(
             )
     except OSError as error:
         raise ProcessError(command, f"cannot start: {error.strerror}") from error
+
+
+async def _feed(stream: asyncio.StreamWriter | None, content: bytes) -> None:
+    """Write all of it; a program need not read to the end."""
+    if stream is None:
+        return
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        stream.write(content)
+        await stream.drain()
+        stream.close()
+        await stream.wait_closed()
+
+
+async def _read_whole(stream: asyncio.StreamReader | None, limit: int) -> bytes | None:
+    """Read to the end, or return None as soon as there is more than the limit."""
+    kept = bytearray()
+    while stream is not None and (part := await stream.read(_OUTPUT_LIMIT)):
+        kept += part
+        if len(kept) > limit:
+            return None
+    return bytes(kept)
 
 
 async def _read(stream: asyncio.StreamReader | None) -> bytes:

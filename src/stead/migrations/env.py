@@ -15,6 +15,7 @@ from stead.identity import models as identity
 from stead.infra import models as infra
 from stead.instances import models as instances
 from stead.network import models as network
+from stead.sources import models as sources
 from stead.webhooks import models as webhooks
 
 # Importing a domain's models is what registers its tables.
@@ -34,6 +35,7 @@ REGISTERED = (
     platform_settings,
     replays,
     webhooks,
+    sources,
 )
 
 context.configure(

@@ -19,6 +19,9 @@ from stead.deployments.public import DeploymentIn
 from stead.entrypoints import declarations
 from stead.infra import public as infra
 from stead.kit import ids
+from stead.sources import service as sources
+from stead.sources.public import Sources
+from stead.sources.schemas import SourceIn
 
 Made = dict[str, str]
 
@@ -104,6 +107,27 @@ SAMPLES = {
     ("POST", "/api/v1/clusters/{cluster_id}/guests/{guest_id}/accept"): Sample(
         write=True, platform=True, fails=404
     ),
+    ("GET", "/api/v1/sources"): Sample(own=True, platform=True),
+    ("POST", "/api/v1/sources"): Sample(
+        _says(name="another", url="https://git.example.org/more.git"),
+        own=True,
+        write=True,
+        platform=True,
+    ),
+    ("POST", "/api/v1/sources/refresh"): Sample(own=True, write=True, platform=True),
+    ("GET", "/api/v1/sources/{source_id}"): Sample(platform=True),
+    ("POST", "/api/v1/sources/{source_id}/refresh"): Sample(write=True, platform=True),
+    ("GET", "/api/v1/sources/{source_id}/proposal"): Sample(platform=True, fails=409),
+    ("POST", "/api/v1/sources/{source_id}/accept"): Sample(
+        _says(revision="0" * 40), write=True, platform=True, fails=409
+    ),
+    ("POST", "/api/v1/sources/{source_id}/refuse"): Sample(
+        _says(revision="0" * 40), write=True, platform=True, fails=409
+    ),
+    ("DELETE", "/api/v1/sources/{source_id}"): Sample(write=True, platform=True),
+    ("GET", "/api/v1/projects/{project_id}/sources"): Sample(),
+    ("PUT", "/api/v1/projects/{project_id}/sources/{source_id}"): Sample(write=True, fails=409),
+    ("DELETE", "/api/v1/projects/{project_id}/sources/{source_id}"): Sample(write=True),
     ("GET", "/api/v1/agents"): Sample(own=True),
     ("GET", "/api/v1/agents/{machine_id}"): Sample(),
     ("GET", "/api/v1/agents/{machine_id}/packages"): Sample(),
@@ -261,6 +285,8 @@ async def made(platform: Platform, owner: Actor) -> Made:
             uow, owner, platform.deployments, DeploymentIn(app="redis", name="mine")
         )
         cluster_id = await infra.local_cluster_id(uow)
+        source = SourceIn(name="ours", url="https://git.example.org/ours.git")
+        added = await sources.add(uow, owner, platform.services.get(Sources), source)
     async with platform.api(token) as api:
         token_id = (await api.get("/api/v1/tokens")).json()[0]["id"]
         session_id = (await api.get("/api/v1/sessions")).json()[0]["id"]
@@ -284,6 +310,7 @@ async def made(platform: Platform, owner: Actor) -> Made:
         "operation_id": accepted.operation_id,
         "token_id": token_id,
         "cluster_id": cluster_id,
+        "source_id": added.source.id,
         "bulk_id": many.json()["id"],
         "server_id": server.json()["id"],
         "machine_id": server.json()["id"],

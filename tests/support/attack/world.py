@@ -23,12 +23,19 @@ from stead.identity.sessions import list_sessions
 from stead.infra import public as infra
 from stead.infra.models import SightingRow
 from stead.kit import clock, ids
+from stead.sources import deciding, repository, service as sources
+from stead.sources.public import Sources
+from stead.sources.reading import Found
+from stead.sources.schemas import SourceIn
 from stead.webhooks import service as webhooks
 from stead.webhooks.rules import Event
 from stead.webhooks.schemas import DeliveryOut, WebhookIn
 
 # Ids of what belongs to one person; the others belong to all members.
 PERSONAL: Final = frozenset({"token_id", "session_id"})
+REVISION: Final = "5" * 40
+# Ids of what is offered to every project.
+OFFERED: Final = frozenset({"source_id", "revision"})
 PASSWORD: Final = "correct horse battery"
 
 
@@ -47,7 +54,8 @@ class World:
     @property
     def marks(self) -> frozenset[str]:
         """Return what nobody outside may ever read; ``private`` is for the owner alone."""
-        return frozenset(self.ids.values()) | self.names | {self.secret}
+        own = {id_ for name, id_ in self.ids.items() if name not in OFFERED}
+        return own | self.names | {self.secret}
 
 
 async def populate(platform: Platform, project: str, elsewhere: str = "") -> World:
@@ -78,9 +86,11 @@ async def populate(platform: Platform, project: str, elsewhere: str = "") -> Wor
         organisation_id = await ensure_organisation(uow, f"holder-of-{project}")
         await begin_second_factor(uow, platform.services.get(identity.Doors), owner)
         cluster_id = await infra.local_cluster_id(uow)
-        settings = platform.services.get(Settings)
         machine = await servers.add(
-            uow, owner, settings, ServerIn(name=f"server-{project}", project=project)
+            uow,
+            owner,
+            platform.services.get(Settings),
+            ServerIn(name=f"server-{project}", project=project),
         )
         fleet = platform.services.get(Fleet)
         await installs.install(uow, owner, fleet, machine.id, PackageIn(app="redis"))
@@ -88,6 +98,7 @@ async def populate(platform: Platform, project: str, elsewhere: str = "") -> Wor
             uow, owner, fleet, BulkIn(machines=[machine.id], task=TaskIn(kind="facts"))
         )
         webhook = await _webhook(uow, platform, owner, project_id)
+        source_id = await _source(uow, platform, members[PlatformRole.ADMIN])
         guest = f"guest-near-{project}"
         await infra.claim(uow, cluster_id, guest, owner=ids.new_id(), key="attack")
         uow.session.add(_sighting(cluster_id, guest, key="attack", standing="changed"))
@@ -105,6 +116,8 @@ async def populate(platform: Platform, project: str, elsewhere: str = "") -> Wor
             "invitation_id": invitation.id,
             "organisation_id": organisation_id,
             "cluster_id": cluster_id,
+            "source_id": source_id,
+            "revision": REVISION,
             "guest_id": guest,
             "guest": guest,
             "stranger_id": stranger,
@@ -140,6 +153,23 @@ async def _webhook(uow: Uow, platform: Platform, owner: Actor, project_id: str) 
     asked = WebhookIn(name="chat", url=address, events=[Event.JOB_FAILED])
     made = await webhooks.create(uow, owner, platform.vault, project_id, asked)
     return await webhooks.send_test(uow, owner, made.id)
+
+
+async def _source(uow: Uow, platform: Platform, admin: Actor) -> str:
+    """Return the source that every project may use: what it offers is nobody's own."""
+    known = await repository.find(uow, "everybodys")
+    if known is not None:
+        return known.id
+    asked = SourceIn(name="everybodys", url="https://git.example.org/everybodys.git")
+    added = await sources.add(uow, admin, platform.services.get(Sources), asked)
+    row = await sources.find(uow, added.source.id)
+    odd = Found(name="odd", problems=("manifest.yml: is wrong; correct it",))
+    for revision in ("4" * 40, REVISION):
+        await deciding.record(uow, row, revision, "", [(odd, None)])
+        await uow.session.flush()
+        if revision != REVISION:
+            await deciding.accept(uow, admin, row.id, revision)
+    return row.id
 
 
 def _sighting(cluster_id: str, guest: str, *, key: str, standing: str) -> SightingRow:

@@ -18,7 +18,7 @@ from stead import __version__
 from stead.core import platform_settings
 from stead.core.db import Database
 from stead.core.outbound import settings
-from stead.core.outbound.addresses import Network
+from stead.core.outbound.addresses import Address, Network
 from stead.core.outbound.dialling import Dialler, Doorkeeper, look_up
 from stead.core.outbound.errors import (
     OutboundRefusedError,
@@ -135,6 +135,13 @@ class Outbound:
         port = parsed.port or _PORTS[parsed.scheme]
         host = parsed.raw_host.decode("ascii")
         await self.doorkeeper.addresses(host, port, (await self.policy()).allowed)
+
+    async def locate(self, host: str, port: int) -> tuple[Address, ...]:
+        """Return where a host may be called now, for programs that then call just that.
+
+        Raises OutboundRefusedError, and OutboundUnreachableError for names without address.
+        """
+        return await self.doorkeeper.addresses(host, port, (await self.policy()).allowed)
 
     async def fetch(
         self,

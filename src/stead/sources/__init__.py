@@ -1,0 +1,1 @@
+"""Sources: Git repositories of packages, pinned to commits that an admin accepted."""
