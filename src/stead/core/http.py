@@ -1,6 +1,6 @@
 """What routes and pages share: who asks, the services they were given, problem documents."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Depends, Request
@@ -35,17 +35,19 @@ class Provided:
         return found
 
 
-def provided(kind: type[Service]) -> Callable[[Request], Service]:
+# Dependencies that wait for nothing are coroutines too: the framework hands all others to
+# threads, which takes longer than the whole rest of many requests.
+def provided(kind: type[Service]) -> Callable[[Request], Awaitable[Service]]:
     """Return a dependency that finds a service by type."""
 
-    def find(request: Request) -> Service:
+    async def find(request: Request) -> Service:
         services: Provided = request.app.state.provided
         return services.get(kind)
 
     return find
 
 
-def require_actor(request: Request) -> Actor:
+async def require_actor(request: Request) -> Actor:
     """Return who is signed in and may enter this endpoint.
 
     Raises UnauthenticatedError, ScopeError and ForbiddenError.

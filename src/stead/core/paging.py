@@ -8,7 +8,7 @@ import base64
 import binascii
 import inspect
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, TypeVar
@@ -118,7 +118,7 @@ def paged(
     default: str = "",
     filters: Sequence[str] = (),
     key: str = "id",
-) -> Callable[..., Page]:
+) -> Callable[..., Awaitable[Page]]:
     """Return a dependency for lists of this model; ``key`` is unique among its items.
 
     ``default`` is the order of who asks for none, by the first of ``sorts`` unless told.
@@ -129,7 +129,11 @@ def paged(
     if unknown or usual not in orders:
         raise ValueError(f"{model.__name__} has no {', '.join(sorted(unknown)) or usual}")
 
-    def find(request: Request, response: Response, **asked: Any) -> Page:  # noqa: ANN401  (of the query)
+    async def find(
+        request: Request,
+        response: Response,
+        **asked: Any,  # noqa: ANN401  (of the query)
+    ) -> Page:
         _refuse_unknown(request)
         chosen = {name: asked[name] for name in filters if asked[name] is not None}
         sort = asked["sort"]

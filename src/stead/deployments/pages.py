@@ -43,7 +43,7 @@ class Desk:
         )
 
 
-def _desk(
+async def _desk(
     request: Request,
     actor: ActorDep,
     database: DatabaseDep,

@@ -36,7 +36,7 @@ class Desk:
         )
 
 
-def _desk(
+async def _desk(
     request: Request,
     actor: ActorDep,
     database: DatabaseDep,

@@ -28,7 +28,7 @@ Operations = Annotated[
 ]
 
 
-def _wanted(
+async def _wanted(
     page: Operations,
     state: Annotated[list[State] | None, Query()] = None,
     kind: Annotated[str | None, Query(max_length=80)] = None,

@@ -143,10 +143,10 @@ async def noticed(matrix: Matrix, chosen: list[Target], who: Iterable[Attacker])
 def let_in(platform: Platform, action: Action, victim: World, *, strangers: bool) -> None:
     """Take whoever asks for who may do it, where this action is asked for."""
 
-    def mistaken(request: Request) -> Actor:
+    async def mistaken(request: Request) -> Actor:
         actor: Actor | None = request.state.actor
         if authz.declared(request.scope["endpoint"]) != action or (actor and not strangers):
-            return require_actor(request)
+            return await require_actor(request)
         csrf = actor.csrf if actor is not None else ""
         return replace(rightful(victim, action), csrf=csrf)
 
@@ -216,10 +216,10 @@ async def test_it_is_noticed_when_scopes_are_not_looked_at(platform: Platform, m
     missed = {}
     unscoped = next(one for one in ATTACKERS if one.name == "a token without the scope")
 
-    def forgetful(request: Request) -> Actor:
+    async def forgetful(request: Request) -> Actor:
         actor: Actor | None = request.state.actor
         request.state.actor = None if actor is None else replace(actor, scopes=None)
-        return require_actor(request)
+        return await require_actor(request)
 
     served(platform.control).dependency_overrides[require_actor] = forgetful
     for action in Action:

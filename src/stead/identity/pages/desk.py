@@ -91,7 +91,7 @@ def go(path: str) -> Response:
     return RedirectResponse(path, status_code=303)
 
 
-def _hall(
+async def _hall(
     request: Request,
     database: DatabaseDep,
     doors: Annotated[Doors, Depends(provided(Doors))],
@@ -104,7 +104,7 @@ def _hall(
 HallDep = Annotated[Hall, Depends(_hall)]
 
 
-def _desk(hall: HallDep, actor: ActorDep) -> Desk:
+async def _desk(hall: HallDep, actor: ActorDep) -> Desk:
     return Desk(hall.request, hall.database, hall.doors, hall.settings, hall.console, actor)
 
 
