@@ -172,9 +172,9 @@ async def cancel_job(uow: Uow, key: str) -> None:
             _end(uow, row, "cancelled", None, "Cancelled before it started")
 
 
-async def has_work(uow: Uow, instance_id: str, running: list[str] | None) -> bool:
-    """Tell whether a claim would find something."""
-    return await repository.next_job(uow, instance_id, _job_ids(running)) is not None
+async def due(uow: Uow, instance_id: str, running: list[str] | None) -> float | None:
+    """Return in how many seconds a claim will find something; at most 0 is now, None never."""
+    return await repository.next_due(uow, instance_id, _job_ids(running))
 
 
 async def claim(

@@ -2,16 +2,43 @@
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import CursorResult, delete, false, func, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Boolean, CursorResult, Row, bindparam, delete, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from stead.agents.models import AgentRow, EnrolmentRow, JobRow, NonceRow
 from stead.core import epoch
 from stead.core.db import DatabaseNow, Uow, platform_wide
 
 _BATCH: Final = 500
+# Without objects, which would cost more than the query: this happens at every request.
+_AGENT: Final = AgentRow.metadata.tables[AgentRow.__tablename__]
+_NONCE: Final = NonceRow.metadata.tables[NonceRow.__tablename__]
+_SEEN: Final = select(
+    _AGENT.c.instance_id, _AGENT.c.last_seen_at, _AGENT.c.load, _AGENT.c.enrolled_at
+).where(_AGENT.c.id == bindparam("agent_id"))
+
+# A job of this epoch that waits, or that its agent has evidently lost. Made once: this is asked
+# at every claim, and making it costs more than asking.
+_OFFERED: Final = (
+    JobRow.instance_id == bindparam("of"),
+    JobRow.epoch == epoch.query().scalar_subquery(),
+    JobRow.cancel_requested.is_(False),
+    or_(
+        JobRow.state == "queued",
+        (JobRow.state == "claimed")
+        & bindparam("known", type_=Boolean())
+        & JobRow.id.not_in(bindparam("running", expanding=True)),
+    ),
+)
+_DUE: Final = select(func.min(JobRow.not_before) - DatabaseNow()).where(*_OFFERED)
+_NEXT: Final = (
+    select(JobRow)
+    .where(*_OFFERED, JobRow.not_before <= DatabaseNow())
+    .order_by(JobRow.id)
+    .limit(1)
+)
 
 
 async def find_enrolment(uow: Uow, token_hash: str) -> EnrolmentRow | None:
@@ -24,6 +51,15 @@ async def delete_enrolments(uow: Uow, instance_id: str) -> None:
 
 async def find_agent(uow: Uow, agent_id: str) -> AgentRow | None:
     return await uow.session.get(AgentRow, agent_id)
+
+
+async def look_up(uow: Uow, agent_id: str) -> Row[Any, Any, Any, Any] | None:
+    """Return of an agent only what every request of it needs."""
+    return (await uow.session.execute(_SEEN, {"agent_id": agent_id})).first()
+
+
+async def change_agent(uow: Uow, agent_id: str, values: Mapping[str, object]) -> None:
+    await uow.session.execute(update(_AGENT).where(_AGENT.c.id == agent_id), [dict(values)])
 
 
 async def find_agent_of(uow: Uow, instance_id: str) -> AgentRow | None:
@@ -88,15 +124,22 @@ def _batches(ids: Collection[str]) -> list[list[str]]:
     return [every[n : n + _BATCH] for n in range(0, len(every), _BATCH)]
 
 
-async def remember_nonce(uow: Uow, agent_id: str, nonce: str, expires: float) -> bool:
-    """Write a nonce down; tell whether it was new."""
-    values = {"agent_id": agent_id, "nonce": nonce, "expires": expires}
-    try:
-        async with uow.session.begin_nested():
-            await uow.session.execute(insert(NonceRow), [values])
-    except IntegrityError:
-        return False
-    return True
+async def remember_nonces(
+    uow: Uow, nonces: Collection[tuple[str, str, float]]
+) -> set[tuple[str, str]]:
+    """Write down agents' nonces with their expiry; return those that were new."""
+    if not nonces:
+        return set()
+    kind = postgresql if uow.session.get_bind().dialect.name == "postgresql" else sqlite
+    columns = ("agent_id", "nonce", "expires")
+    rows = [dict(zip(columns, one, strict=True)) for one in nonces]
+    new = await uow.session.execute(
+        kind.insert(_NONCE)
+        .values(rows)
+        .on_conflict_do_nothing()
+        .returning(_NONCE.c.agent_id, _NONCE.c.nonce)
+    )
+    return {(row[0], row[1]) for row in new}
 
 
 async def forget_nonces(uow: Uow, before: float) -> None:
@@ -116,24 +159,20 @@ async def find_job_by_key(uow: Uow, key: str) -> JobRow | None:
     return row
 
 
+async def next_due(uow: Uow, instance_id: str, running: Collection[str] | None) -> float | None:
+    """Return in how many seconds a claim will find something; at most 0 is now, None never."""
+    found: float | None = await uow.session.scalar(_DUE, _offered(instance_id, running))
+    return found
+
+
 async def next_job(uow: Uow, instance_id: str, running: Collection[str] | None) -> JobRow | None:
-    """Return the oldest job of this epoch that waits, or that its agent has evidently lost."""
-    lost = false() if running is None else JobRow.id.not_in(running)
-    row: JobRow | None = await uow.session.scalar(
-        select(JobRow)
-        .where(
-            JobRow.instance_id == instance_id,
-            JobRow.epoch == epoch.query().scalar_subquery(),
-            JobRow.cancel_requested.is_(False),
-            or_(
-                (JobRow.state == "queued") & (JobRow.not_before <= DatabaseNow()),
-                (JobRow.state == "claimed") & lost,
-            ),
-        )
-        .order_by(JobRow.id)
-        .limit(1)
-    )
+    """Return the oldest job that may be handed out."""
+    row: JobRow | None = await uow.session.scalar(_NEXT, _offered(instance_id, running))
     return row
+
+
+def _offered(instance_id: str, running: Collection[str] | None) -> dict[str, object]:
+    return {"of": instance_id, "known": running is not None, "running": list(running or ())}
 
 
 async def take_job(uow: Uow, row: JobRow, values: Mapping[str, object]) -> bool:

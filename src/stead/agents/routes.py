@@ -1,11 +1,14 @@
 """The agents' own listener: the only control-plane port that guests can reach."""
 
+import random
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Final, NamedTuple
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from stead.agents import distribution, jobs, rules, service
+from stead.agents.arrivals import Arrivals
 from stead.agents.errors import AgentRefusedError
 from stead.agents.schemas import (
     BeatIn,
@@ -27,6 +30,9 @@ from stead.kit import clock
 
 # An agent asks twice a minute or, while it works, more often; not each time is worth a write.
 NOTE_EVERY: Final = timedelta(seconds=15)
+SHORTEST_WAIT: Final = 0.6
+LEAST_PAUSE: Final = 0.05
+spread = random.Random()  # noqa: S311  (nothing depends on nobody knowing it)
 router = APIRouter(prefix="/agent/v1", tags=["agent"])
 VaultDep = Annotated[Vault, Depends(provided(Vault))]
 BlobsDep = Annotated[Blobs, Depends(provided(Blobs))]
@@ -35,8 +41,9 @@ BlobsDep = Annotated[Blobs, Depends(provided(Blobs))]
 class Caller:
     """The agent that signed a request, and its instance."""
 
-    def __init__(self, agent_id: str, instance_id: str, seen_at: datetime) -> None:
-        self.agent_id = agent_id
+    def __init__(self, arrival: service.Arrival, instance_id: str, seen_at: datetime) -> None:
+        self.arrival = arrival
+        self.agent_id = arrival.agent_id
         self.instance_id = instance_id
         self.seen_at = seen_at
 
@@ -59,7 +66,7 @@ class Mark(NamedTuple):
         return (self.agent, self.nonce, self.time) if self.time else (self.agent, self.nonce)
 
 
-def _mark(
+async def _mark(
     stead_agent: Annotated[str, Header(max_length=26)] = "",
     stead_nonce: Annotated[str, Header(max_length=64)] = "",
     stead_time: Annotated[str, Header(max_length=20)] = "",
@@ -68,13 +75,16 @@ def _mark(
     return Mark(stead_agent, stead_nonce, stead_time, stead_signature)
 
 
-async def recognise(
+async def identify(
     request: Request,
     database: DatabaseDep,
     vault: VaultDep,
     mark: Annotated[Mark, Depends(_mark)],
 ) -> Caller:
-    """Check the signature over the whole request, once. Raises AgentRefusedError."""
+    """Check the signature over the whole request. Raises AgentRefusedError.
+
+    Whoever asks has to see to it that the request is taken once.
+    """
     if not (mark.agent and mark.nonce and mark.signature):
         raise AgentRefusedError("This request is not signed")
     query = request.scope["query_string"].decode("latin-1")
@@ -82,9 +92,16 @@ async def recognise(
     text = rules.request_text((request.method, target), mark.sender, await request.body())
     async with database.read() as uow:
         found = await service.recognise(uow, vault, mark.agent, text, mark.signature)
-    async with database.write() as uow:
-        await service.use_nonce(uow, mark.agent, mark.nonce, mark.time)
-    return Caller(mark.agent, *found)
+    return Caller(service.Arrival(mark.agent, mark.nonce, mark.time), *found)
+
+
+IdentifiedDep = Annotated[Caller, Depends(identify)]
+
+
+async def recognise(request: Request, caller: IdentifiedDep) -> Caller:
+    """Check the signature, and remember the request. Raises AgentRefusedError."""
+    await _arrivals(request).admit(caller.arrival)
+    return caller
 
 
 CallerDep = Annotated[Caller, Depends(recognise)]
@@ -103,18 +120,19 @@ async def enrol(body: EnrolIn, database: DatabaseDep, vault: VaultDep) -> EnrolO
 @router.post("/jobs/claim", response_model=ClaimOut, responses={204: {}})
 @public("signed by the agent's key")
 async def claim_job(
-    body: ClaimIn, request: Request, caller: CallerDep, database: DatabaseDep, vault: VaultDep
+    body: ClaimIn, request: Request, caller: IdentifiedDep, database: DatabaseDep, vault: VaultDep
 ) -> Response | ClaimOut:
     topic = jobs.queue_topic(caller.instance_id)
-    deadline = clock.monotonic() + body.wait
+    # Agents that all came at once, after a restart of ours, shall not come back all at once.
+    deadline = clock.monotonic() + body.wait * spread.uniform(SHORTEST_WAIT, 1)
     running: list[str] | None = body.running
-    if caller.is_due():
-        async with database.write() as uow:
-            await service.note_seen(uow, caller.agent_id, version=body.version, load=body.load)
+    said = service.Said(body.version, body.load) if caller.is_due() else None
+    await _arrivals(request).admit(replace(caller.arrival, said=said))
     while True:
         seen = database.bus.version(topic)
         async with database.read() as uow:
-            waiting = await jobs.has_work(uow, caller.instance_id, running)
+            due = await jobs.due(uow, caller.instance_id, running)
+        waiting = due is not None and due <= 0
         # An agent that has gone must not be handed the job that its next poll is waiting for.
         if waiting and await request.is_disconnected():
             return Response(status_code=204)
@@ -126,8 +144,9 @@ async def claim_job(
         remaining = deadline - clock.monotonic()
         if remaining <= 0:
             return Response(status_code=204)
-        # Retries become due without a wake-up, so look again now and then.
-        await database.bus.changed(topic, seen, min(remaining, 5.0))
+        # A retry becomes due without a wake-up.
+        soon = remaining if due is None else max(due, LEAST_PAUSE)
+        await database.bus.changed(topic, seen, min(remaining, soon))
 
 
 @router.get("/stead-agent.pyz")
@@ -193,6 +212,11 @@ async def put_result(
     async with database.write() as uow:
         await jobs.record_result(uow, vault, caller.agent_id, caller.instance_id, job_id, body)
     return {"state": "accepted"}
+
+
+def _arrivals(request: Request) -> Arrivals:
+    found: Arrivals = request.app.state.arrivals
+    return found
 
 
 async def _claim(

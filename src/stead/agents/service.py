@@ -2,7 +2,8 @@
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -88,7 +89,7 @@ async def recognise(
     key = await key_of(uow, vault, agent_id)
     if not rules.is_signed(key, rules.REQUEST, text, signature):
         raise AgentRefusedError("This agent is not known here")
-    agent = await repository.find_agent(uow, agent_id)
+    agent = await repository.look_up(uow, agent_id)
     if agent is None:
         raise AgentRefusedError("This agent is not known here")
     # What it has not told yet is noted at once.
@@ -96,30 +97,60 @@ async def recognise(
     return agent.instance_id, noted
 
 
-async def use_nonce(uow: Uow, agent_id: str, nonce: str, told: str) -> None:
-    """Remember a request until it would be too old. Raises AgentRefusedError the second time.
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What an agent says about itself."""
+
+    version: str
+    load: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A request that was signed: whose, its nonce, and the time that it tells, if any.
+
+    ``said`` is what is to be noted about its agent with it.
+    """
+
+    agent_id: str
+    nonce: str
+    told: str
+    said: Said | None = None
+
+
+async def remember(uow: Uow, requests: Sequence[Arrival]) -> list[str | None]:
+    """Remember requests until they would be too old; return why each is refused, or None.
 
     One that tells no time never gets too old, so it is remembered for long.
     """
     now = await repository.database_time(uow)
-    if told and not rules.is_timely(told, now):
-        raise AgentRefusedError("This request is not from now")
-    kept = 2 * rules.TIMELY_SECONDS if told else TIMELESS_SECONDS
-    if not await repository.remember_nonce(uow, agent_id, nonce, now + kept):
-        raise AgentRefusedError("This request was made before")
-    if nonce.endswith(_TIDY):
+    timely = [one for one in requests if not one.told or rules.is_timely(one.told, now)]
+    kept = {True: now + 2 * rules.TIMELY_SECONDS, False: now + TIMELESS_SECONDS}
+    fresh = await repository.remember_nonces(
+        uow, [(one.agent_id, one.nonce, kept[bool(one.told)]) for one in timely]
+    )
+    if any(one.nonce.endswith(_TIDY) for one in timely):
         await repository.forget_nonces(uow, now)
+    refusals: list[str | None] = []
+    for one in requests:
+        if one not in timely:
+            refusals.append("This request is not from now")
+        elif (one.agent_id, one.nonce) in fresh:
+            # Of two that came together the second is a repetition too.
+            fresh.discard((one.agent_id, one.nonce))
+            refusals.append(None)
+            if one.said is not None:
+                await note_seen(uow, one.agent_id, one.said)
+        else:
+            refusals.append("This request was made before")
+    return refusals
 
 
-async def note_seen(
-    uow: Uow, agent_id: str, *, version: str | None = None, load: float | None = None
-) -> None:
+async def note_seen(uow: Uow, agent_id: str, said: Said | None = None) -> None:
     """Remember that an agent called just now, and what it said about itself."""
-    agent = await repository.find_agent(uow, agent_id)
-    if agent is not None:
-        agent.last_seen_at = clock.utc_now()
-        agent.version = version or agent.version
-        agent.load = load if load is not None else agent.load
+    about = {} if said is None else {"version": said.version or None, "load": said.load}
+    values = {name: value for name, value in about.items() if value is not None}
+    await repository.change_agent(uow, agent_id, {"last_seen_at": clock.utc_now(), **values})
 
 
 async def key_of(uow: Uow, vault: Vault, agent_id: str) -> bytes:

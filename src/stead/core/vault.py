@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from cryptography.fernet import Fernet, MultiFernet
-from sqlalchemy import LargeBinary, String, delete, literal, select, tuple_
+from sqlalchemy import LargeBinary, String, bindparam, delete, literal, select, tuple_
 from sqlalchemy.orm import Mapped, mapped_column
 
 from stead.core.db import Base, Database, Uow
@@ -27,6 +27,12 @@ class SecretRow(Base):
     ciphertext: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+# Agents' keys are asked for at every request of theirs.
+_FIND: Final = select(SecretRow.ciphertext).where(
+    SecretRow.owner == bindparam("of"), SecretRow.name == bindparam("named")
+)
+
+
 class Vault:
     """Puts secrets away and gives them back by reference (owner and name)."""
 
@@ -40,10 +46,8 @@ class Vault:
 
     async def find(self, uow: Uow, owner: str, name: str) -> Secret | None:
         """Return a secret, or None when there is none under this reference."""
-        row = await uow.session.get(SecretRow, (owner, name))
-        if row is None:
-            return None
-        return Secret(self._cipher.decrypt(row.ciphertext).decode())
+        found = await uow.session.scalar(_FIND, {"of": owner, "named": name})
+        return None if found is None else Secret(self._cipher.decrypt(found).decode())
 
     async def all_of(self, uow: Uow, owner: str) -> dict[str, Secret]:
         """Return everything that belongs to one owner."""

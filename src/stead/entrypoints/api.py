@@ -10,9 +10,11 @@ from starlette.types import ASGIApp
 
 from stead import __version__
 from stead.agents import routes as agent_routes
+from stead.agents.arrivals import Arrivals
 from stead.audit import routes as audit_routes
 from stead.catalog import routes as catalog_routes
 from stead.core import log
+from stead.core.db import Database
 from stead.core.errors import SteadError
 from stead.core.http import Provided, problem
 from stead.deployments import routes as deployment_routes
@@ -95,6 +97,7 @@ def agent_app(provided: Provided) -> ASGIApp:
     """Return what guests may reach: enrolment, jobs, packages, and nothing else."""
     app = FastAPI(title="Stead agents", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.provided = provided
+    app.state.arrivals = Arrivals(provided.get(Database))
     app.include_router(agent_routes.router)
     _finish(app)
     return BodyLimit(app, limit=4 * 1024 * 1024)

@@ -6,6 +6,7 @@ import gc
 import signal
 import socket
 import sys
+from asyncio import sslproto
 from collections.abc import Awaitable, Callable, Iterator
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -30,6 +31,10 @@ from stead.sources.plans import HANGUP
 
 IP_FREEBIND: Final = 15
 GRACE_SECONDS: Final = 3
+# An agent at work calls every ten seconds, and should not need a handshake for each call.
+AGENT_IDLE_SECONDS: Final = 40
+# asyncio gives every TLS connection a buffer of 256 KiB at once; agents are many and say little.
+TLS_BUFFER: Final = 32 * 1024
 SWITCH_SECONDS: Final = 0.001
 HEAD_SECONDS: Final = 3600
 # The collector looks at young objects after this many more of them. A request makes thousands that
@@ -81,8 +86,10 @@ class Gateways:
     def _listen(self, address: IPv4Address, chain: Path, key: Path) -> None:
         if self._app is None:
             return
-        listener = _listen(str(address), self._port)
-        server = Server(_config(self._app, ssl_certfile=chain, ssl_keyfile=key))
+        listener = listener_at(str(address), self._port)
+        config = _config(self._app, ssl_certfile=chain, ssl_keyfile=key)
+        config.timeout_keep_alive = AGENT_IDLE_SECONDS
+        server = Server(config)
         self._servers[address] = server
         task = asyncio.create_task(server.serve(sockets=[listener]))
         self._tasks.add(task)
@@ -123,6 +130,7 @@ async def serve(
     folder = settings.server.data_dir
     # How long a thread that waited for the disk then waits for the interpreter, at most.
     sys.setswitchinterval(SWITCH_SECONDS)
+    sslproto.SSLProtocol.max_size = TLS_BUFFER
     with only_one(folder / "serve.lock"):
         platform.finish(folder)
         tls = settings.server.agent_tls
@@ -131,6 +139,9 @@ async def serve(
         plant = await assemble(settings, gateways.open, checkpoint)
         gateways.use(plant)
         await _prepare(plant, gateways)
+        # What is there now stays; looking through it again and again would hold up everybody.
+        gc.collect()
+        gc.freeze()
         console = Server(
             _config(
                 control_app(plant.provided),
@@ -227,8 +238,11 @@ def _config(
     )
 
 
-def _listen(address: str, port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+def listener_at(address: str, port: int) -> socket.socket:
+    """Return a socket that is bound to an address, whether that is there yet or not."""
+    # asyncio turns Nagle's algorithm off only for sockets that say that they are TCP; with it
+    # an answer's body waits for the acknowledgement of its head, which takes 40 ms.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     # The bridge, and with it the address, may not exist yet.
     listener.setsockopt(socket.SOL_IP, IP_FREEBIND, 1)

@@ -1,5 +1,6 @@
 """A signed request works once, also for a control plane that was restarted meanwhile."""
 
+import asyncio
 import json
 import secrets
 
@@ -9,7 +10,11 @@ from tests.factories.agents import Agent, enrolled
 from tests.factories.platform import Platform
 
 from stead.agents import rules
+from stead.agents.arrivals import Arrivals
+from stead.agents.errors import AgentRefusedError
 from stead.agents.models import NonceRow
+from stead.agents.service import Arrival
+from stead.core.db import DatabaseUnavailableError, Uow
 from stead.entrypoints.api import agent_app
 from stead.kit import clock
 
@@ -67,3 +72,47 @@ async def test_the_time_cannot_be_taken_out_or_changed(platform: Platform):
         changed.headers["Stead-Time"] = str(int(changed.headers["Stead-Time"]) + 1)
         assert (await http.send(without)).status_code == 401
         assert (await http.send(changed)).status_code == 401
+
+
+async def test_of_the_same_request_twice_at_once_one_is_taken(platform: Platform):
+    async with platform.agent() as http:
+        request = signed(await enrolled(platform, http))
+        answers = await asyncio.gather(*(http.send(request) for _ in range(5)))
+    assert sorted(answer.status_code for answer in answers) == [204, 401, 401, 401, 401]
+
+
+async def test_requests_that_come_at_once_share_transactions(platform: Platform):
+    commits: list[None] = []
+
+    async def count(_uow: Uow) -> None:
+        commits.append(None)
+
+    platform.database.before_commit.append(count)
+    arrivals = Arrivals(platform.database)
+    requests = [Arrival("agent", f"{number:032}", "") for number in range(50)]
+    await asyncio.gather(*(arrivals.admit(one) for one in requests))
+    assert len(commits) < 5
+    with pytest.raises(AgentRefusedError):
+        await arrivals.admit(requests[7])
+
+
+async def test_who_gives_up_waiting_takes_nobody_along(platform: Platform):
+    arrivals = Arrivals(platform.database)
+    first = asyncio.create_task(arrivals.admit(Arrival("agent", "a" * 32, "")))
+    second = asyncio.create_task(arrivals.admit(Arrival("agent", "b" * 32, "")))
+    await asyncio.sleep(0)
+    first.cancel()
+    await second
+
+
+async def test_a_database_that_is_away_is_told_to_all_who_wait(platform: Platform):
+    async def fail(_uow: Uow) -> None:
+        raise DatabaseUnavailableError("away")
+
+    platform.database.before_commit.append(fail)
+    arrivals = Arrivals(platform.database)
+    requests = [Arrival("agent", f"{number:032}", "") for number in range(3)]
+    found = await asyncio.gather(
+        *(arrivals.admit(one) for one in requests), return_exceptions=True
+    )
+    assert [type(one) for one in found] == [DatabaseUnavailableError] * 3
