@@ -30,6 +30,7 @@ static: .venv/installed
 	$(PY) -m tools.budgets
 	$(PY) -m tools.rules
 	$(PY) -m tools.reference --check
+	$(PY) -m tools.messages --check
 	$(PY) -m tools.vendor --check
 	.venv/bin/codespell -q 3 src tests docs tools script README.md
 
@@ -46,6 +47,11 @@ fix: .venv/ready ## Format and apply safe fixes
 reference: .venv/installed ## Write the reference pages that follow from the code
 	$(PY) -m tools.reference
 
+.PHONY: messages
+messages: .venv/installed ## Collect the texts of the console, and compile translations of them
+	$(PY) -m tools.messages
+	$(PY) -m tools.translations
+
 .PHONY: vendor
 vendor: .venv/installed ## Copy what we take from npm into the tree, from web/package-lock.json
 	$(PY) -m tools.vendor
@@ -60,7 +66,7 @@ migration: .venv/installed ## Draft the next migration: make migration NAME=doma
 
 .PHONY: lock
 lock: ## Resolve requirements/*.in again into hashed files
-	for group in runtime edge build dev audit; do \
+	for group in runtime edge build telemetry dev audit; do \
 	  uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 \
 	    --exclude-newer 7d --no-emit-find-links --no-emit-index-url \
 	    requirements/$$group.in -o requirements/$$group.txt; done

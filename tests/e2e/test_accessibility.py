@@ -39,8 +39,8 @@ BEYOND = """() => {
   return (wide > 0 ? [`${wide} pixels too wide`] : [])
     .concat(out.slice(0, 3).map(e => `sticks out: ${e.outerHTML.slice(0, 160)}`));
 }"""
-# Kinds of pages that no link leads to.
-BEHIND_A_FORM = {"/profile/second-factor"}
+# Kinds of pages that no link leads to: behind a form, or when a repository has news.
+BEHIND_A_FORM = {"/profile/second-factor", "/sources/{source_id}/proposal"}
 FILES = {"/operations/{operation_id}/log"}
 
 

@@ -52,6 +52,7 @@ def inhabited(folder: Path) -> Iterator[Stead]:
             _people(api)
             _apps(api)
             _servers(api)
+            _outside(api)
             _clusters(api)
             until("the deployments have ended", lambda: _are_settled(api), 120)
         yield one
@@ -74,6 +75,15 @@ def _people(api: httpx.Client) -> None:
     project = _send(api, "/projects", {"name": "laboratory"}).json()["id"]
     _send(api, f"/projects/{project}/invitations", {"role": "viewer", "note": "for zoe"})
     _send(api, f"/projects/{project}/limits", {"cores": 8, "instances": 4}, "PATCH")
+
+
+def _outside(api: httpx.Client) -> None:
+    """Name addresses that do not answer."""
+    project = next(one["id"] for one in api.get("/api/v1/projects").json())
+    hook = {"name": "chat", "url": "https://hooks.example.org/", "events": ["job.failed"]}
+    webhook = _send(api, f"/projects/{project}/webhooks", hook).json()["id"]
+    _send(api, f"/webhooks/{webhook}/test")
+    _send(api, "/sources", {"name": "tools", "url": "https://git.example.org/tools.git"})
 
 
 def _apps(api: httpx.Client) -> None:

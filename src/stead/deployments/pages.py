@@ -17,6 +17,7 @@ from stead.deployments import forms, rules, service, views
 from stead.deployments.schemas import DeploymentOut, OutputOut
 from stead.deployments.service import Deployments
 from stead.identity import public as identity
+from stead.kit.words import say
 from stead.operations import public as operations
 from stead.ui.console import Console, form_texts
 from stead.ui.models import Choice, Link
@@ -140,7 +141,7 @@ async def find_subject(
     return operations.Subject(
         name=found.name,
         headline=f"{found.name} is live" if found.state == "live" else f"{found.name} is done",
-        page=Link(f"/deployments/{found.id}", "Connection details"),
+        page=Link(f"/deployments/{found.id}", say("Connection details")),
         ways=shown.pages if found.state == "live" else (),
         addresses=shown.addresses if found.state == "live" else (),
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from stead.deployments.schemas import DeploymentOut
+from stead.kit.words import say
 from stead.ui.models import Badge, Link, Tone
 
 STATES: Final[Mapping[str, Badge]] = {
@@ -42,6 +43,9 @@ def view(deployment: DeploymentOut, *, operation_ended: bool) -> DeploymentView:
         deployment=deployment,
         badge=STUCK if unfinished and operation_ended else badge,
         busy=unfinished and not operation_ended,
-        pages=tuple(Link(route.url, f"Open {deployment.name}", external=True) for route in http),
+        pages=tuple(
+            Link(route.url, say("Open %(name)s", name=deployment.name), external=True)
+            for route in http
+        ),
         addresses=tuple(route.url for route in deployment.routes if route.port is not None),
     )

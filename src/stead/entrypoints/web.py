@@ -25,6 +25,7 @@ from stead.entrypoints import console as console_pages
 from stead.fleet import pages as fleet_pages
 from stead.identity import pages as identity_pages
 from stead.infra import pages as infra_pages
+from stead.kit.words import say
 from stead.operations import pages as operation_pages
 from stead.operations.public import Recoveries, Subjects
 from stead.platform import pages as platform_pages, setting_pages
@@ -55,20 +56,26 @@ _ERRORS: Final = 400
 _SERVER_ERRORS: Final = 500
 _ANSWER_LIMIT: Final = 256 * 1024
 _TITLES: Final = {
-    403: ("This is not allowed", "Ask an owner of the project, or go back."),
-    404: ("There is nothing here", "It may have been removed. Look for it in the list."),
-    405: ("This page cannot be opened that way", "Go back and use the button on the page."),
-    409: ("This does not fit the current state", "Look at the current state and try again."),
-    413: ("That was too much", "Send less at once."),
-    422: ("The request does not have the expected shape", "Go back and correct it."),
-    503: ("Stead cannot do this right now", "Try again in a moment."),
+    403: (say("This is not allowed"), say("Ask an owner of the project, or go back.")),
+    404: (say("There is nothing here"), say("It may have been removed. Look for it in the list.")),
+    405: (
+        say("This page cannot be opened that way"),
+        say("Go back and use the button on the page."),
+    ),
+    409: (
+        say("This does not fit the current state"),
+        say("Look at the current state and try again."),
+    ),
+    413: (say("That was too much"), say("Send less at once.")),
+    422: (say("The request does not have the expected shape"), say("Go back and correct it.")),
+    503: (say("Stead cannot do this right now"), say("Try again in a moment.")),
 }
-_SIMULATED: Final = (
+_SIMULATED: Final = say(
     "Simulated engine: nothing shown here runs. Containers, addresses and use are made up."
 )
 _CRASH: Final = (
-    "Something went wrong on the server",
-    "Nothing was lost. Try again; if it stays, the server's log has the details.",
+    say("Something went wrong on the server"),
+    say("Nothing was lost. Try again; if it stays, the server's log has the details."),
 )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from stead.core.authz import Action, Actor
 from stead.core.db import Uow
@@ -9,6 +10,13 @@ from stead.identity import projects, rules
 from stead.identity.errors import InvalidRequestError, LimitReachedError
 from stead.identity.repository import limits as repository
 from stead.identity.rules import LABELS, Resource
+from stead.kit.words import say
+
+# How these begin a line; the catalog of messages learns them here.
+_TITLES: Final = (
+    *(say("Instances"), say("Cores"), say("MB of memory"), say("GB of disk")),
+    *(say("Addresses"), say("Routes"), say("Snapshots")),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ from enum import StrEnum
 from typing import Final
 
 from stead.core.policy import Role
+from stead.kit.words import say
 
 LONGEST_PASSWORD: Final = 200
 _FEWEST_CHARACTERS: Final = 5
 _LOGIN: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
-LOGIN_HELP: Final = (
+LOGIN_HELP: Final = say(
     "Up to 64 lower-case letters, digits, dots, hyphens and @, beginning with a letter or digit"
 )
 
@@ -47,13 +48,13 @@ class Resource(StrEnum):
 
 
 LABELS: Final[Mapping[Resource, str]] = {
-    Resource.INSTANCES: "instances",
-    Resource.CORES: "cores",
-    Resource.MEMORY: "MB of memory",
-    Resource.DISK: "GB of disk",
-    Resource.ADDRESSES: "addresses",
-    Resource.ROUTES: "routes",
-    Resource.SNAPSHOTS: "snapshots",
+    Resource.INSTANCES: say("instances"),
+    Resource.CORES: say("cores"),
+    Resource.MEMORY: say("MB of memory"),
+    Resource.DISK: say("GB of disk"),
+    Resource.ADDRESSES: say("addresses"),
+    Resource.ROUTES: say("routes"),
+    Resource.SNAPSHOTS: say("snapshots"),
 }
 
 

@@ -9,6 +9,7 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 from stead.core.authz import Action, Actor, action
 from stead.core.db import Database
 from stead.core.http import ActorDep, DatabaseDep, Provided, provided
+from stead.kit.words import say
 from stead.operations import recovery, service, views
 from stead.operations.schemas import Wanted
 from stead.operations.service import Plans
@@ -18,10 +19,10 @@ from stead.ui.console import Console, form_texts
 TEMPLATES: Final = Path(__file__).parent / "templates"
 LIST_LENGTH: Final = 100
 CHOICES: Final = (
-    ("", "All", ()),
-    ("open", "Going on", ("queued", "running", "undoing")),
-    ("attention", "Needs attention", ("undo_failed", "kept", "interrupted")),
-    ("failed", "Failed", ("failed", "cancelled")),
+    ("", say("All"), ()),
+    ("open", say("Going on"), ("queued", "running", "undoing")),
+    ("attention", say("Needs attention"), ("undo_failed", "kept", "interrupted")),
+    ("failed", say("Failed"), ("failed", "cancelled")),
 )
 LOG_LENGTH: Final = 1000
 router = APIRouter(prefix="/operations")

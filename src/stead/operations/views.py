@@ -9,6 +9,7 @@ from stead.core.authz import Actor
 from stead.core.db import Uow
 from stead.core.durable import State
 from stead.core.http import Provided
+from stead.kit.words import Said, say
 from stead.operations.schemas import EventOut, OperationOut, StepOut
 from stead.ui import text
 from stead.ui.models import Badge, Link, Tone
@@ -34,10 +35,10 @@ STEP_STATES: Final[Mapping[str, Badge]] = {
 }
 CANCELLED: Final = "operation.cancelled"
 _LEFT: Final = {
-    State.KEPT: "Everything was left as it is. Look at it, then try again or take it back.",
-    State.UNDO_FAILED: "Not all of it could be taken away; the log says what is left.",
+    State.KEPT: say("Everything was left as it is. Look at it, then try again or take it back."),
+    State.UNDO_FAILED: say("Not all of it could be taken away; the log says what is left."),
 }
-UNDOING: Final = "Taking back what was made"
+UNDOING: Final = say("Taking back what was made")
 BROKE: Final = Badge("Failed and taken back", Tone.BAD, "cross")
 
 
@@ -130,18 +131,19 @@ def outcome(operation: OperationOut, subject: Subject | None) -> Outcome | None:
     message, hint = str(error.get("message") or ""), str(error.get("hint") or "")
     took = text.took(operation.started_at, operation.finished_at)
     step = next((s.title for s in operation.steps if s.name == error.get("step")), "")
-    failed = f"“{step}” failed" if step else "Failed"
+    failed = say("“%(step)s” failed", step=Said(step)) if step else say("Failed")
     left = (
-        f"{subject.name} is still there. Look at it, then try again."
+        say("%(name)s is still there. Look at it, then try again.", name=subject.name)
         if subject is not None
-        else "Everything that this operation had made was taken away again."
+        else say("Everything that this operation had made was taken away again.")
     )
     match State(operation.state):
         case State.SUCCEEDED:
-            title = subject.headline if subject is not None else "Done"
-            return Outcome(Tone.GOOD, "check", title, note=f"It took {took}." if took else "")
+            title = subject.headline if subject is not None else say("Done")
+            note = say("It took %(time)s.", time=took) if took else ""
+            return Outcome(Tone.GOOD, "check", title, note=note)
         case State.CANCELLED:
-            return Outcome(Tone.QUIET, "undo", "Cancelled", note=left)
+            return Outcome(Tone.QUIET, "undo", say("Cancelled"), note=left)
         case State.KEPT | State.UNDO_FAILED as state:
             left = _LEFT[state]
             return Outcome(Tone.BAD, "warn", failed, message, hint, left)
@@ -157,7 +159,7 @@ def _step(step: StepOut, events: Sequence[EventOut], *, cancelled: bool) -> Step
     percent = last.data.get("percent") if running and last is not None else None
     return StepView(
         name=step.name,
-        title=step.title,
+        title=Said(step.title),
         badge=_step_badge(step, cancelled=cancelled),
         took=text.took(step.started_at, step.finished_at),
         since=step.started_at if running else None,
@@ -181,16 +183,16 @@ def _line(event: EventOut, titles: Mapping[str, str]) -> Line | None:
         case "log":
             line = Line(str(event.data.get("stream", "")), said)
         case "retry" | "undo_retry":
-            line = Line("note", f"Trying again: {said}")
+            line = Line("note", say("Trying again: %(why)s", why=said))
         case "cancel":
-            why = "Its time is up" if event.data.get("reason") else "Cancelling was asked for"
-            line = Line("note", why)
+            asked = say("Cancelling was asked for")
+            line = Line("note", say("Its time is up") if event.data.get("reason") else asked)
         case "waiting":
             line = Line("note", said)
         case "keep":
-            line = Line("note", "If it fails, everything stays as it is")
+            line = Line("note", say("If it fails, everything stays as it is"))
         case "state" if event.data.get("again"):
-            line = Line("step", "Taken up again")
+            line = Line("step", say("Taken up again"))
         case "step" if state == "running":
             line = Line("step", titles.get(event.step or "", event.step or ""))
         case "state" if state == "undoing":

@@ -17,6 +17,7 @@ from stead.core.http import ActorDep, DatabaseDep, provided
 from stead.core.platform_settings import Json
 from stead.core.platform_settings.store import SettingChangedError
 from stead.core.settings import Settings
+from stead.kit.words import Said, say
 from stead.platform import settings, shown
 from stead.platform.errors import SettingInvalidError
 from stead.platform.schemas import SettingOut
@@ -28,15 +29,17 @@ ConsoleDep = Annotated[Console, Depends(provided(Console))]
 ProcessDep = Annotated[Settings, Depends(provided(Settings))]
 # What groups are called that are not called by their own name.
 _GROUPS: Final = {
-    "address": "Addresses",
-    "deploy": "Deployments",
-    "new_project": "New projects",
-    "outbound": "Calls to other servers",
-    "session": "Sessions",
-    "sign_in": "Links to sign in",
-    "token": "API tokens",
-    "invitation": "Invitations",
-    "password": "Passwords",
+    "address": say("Addresses"),
+    "deploy": say("Deployments"),
+    "new_project": say("New projects"),
+    "outbound": say("Calls to other servers"),
+    "lockout": say("Lockout"),
+    "operations": say("Operations"),
+    "session": say("Sessions"),
+    "sign_in": say("Links to sign in"),
+    "token": say("API tokens"),
+    "invitation": say("Invitations"),
+    "password": say("Passwords"),
 }
 _NO_VERSION: Final = -1
 
@@ -186,7 +189,8 @@ def _search(one: SettingOut) -> str:
 
 
 def _plain(value: Json, unit: str = "") -> str:
-    return f"{shown.words(value) or 'nothing'} {unit}".rstrip()
+    said = shown.words(value) or say("nothing")
+    return say("%(value)s %(unit)s", value=said, unit=Said(unit)) if unit else said
 
 
 def _wrong(error: SteadError, typed: str) -> Wrong:

@@ -1,12 +1,14 @@
 """Static files of the console, served under a folder that is named after their content."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 STATIC: Final = Path(__file__).parent / "static"
 CACHE_FOREVER: Final = "public, max-age=31536000, immutable"
+_SAID: Final = re.compile(r'\bsay\(\s*"([^"\\]+)"')
 _TYPES: Final = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -36,6 +38,12 @@ class Assets:
             digest.update(f"{name}:{len(asset.content)}:".encode())
             digest.update(asset.content)
         self.build = digest.hexdigest()[:16]
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Return the messages that scripts show: every literal that is given to say()."""
+        code = b"\n".join(f.content for n, f in self._files.items() if n.endswith(".js")).decode()
+        return tuple(dict.fromkeys(_SAID.findall(code)))
 
     def url(self, name: str) -> str:
         """Return where a page finds this file; KeyError is a template's bug."""

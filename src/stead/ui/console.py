@@ -1,5 +1,6 @@
 """Renders pages: one template environment over the folders that the domains bring."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -11,13 +12,15 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from stead.kit import clock
-from stead.ui import text
+from stead.ui import languages, text
 from stead.ui.assets import Assets
+from stead.ui.marking import PlainTexts
 from stead.ui.models import Viewer
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 CSRF_FIELD: Final = "csrf"
 THEME_COOKIE: Final = "stead-theme"
+LANGUAGE_COOKIE: Final = "stead-language"
 _THEMES: Final = frozenset({"light", "dark"})
 
 
@@ -34,13 +37,21 @@ class Console:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            extensions=("jinja2.ext.i18n", PlainTexts),
+            finalize=languages.said,
         )
-        self._environment.globals.update(static=assets.url, csrf_field=_csrf_field, banner=banner)
+        self._environment.install_gettext_callables(  # type: ignore[attr-defined]  # of the extension
+            languages.translate, _plural, newstyle=True
+        )
+        self._environment.globals.update(
+            static=assets.url, csrf_field=_csrf_field, banner=banner, _said=languages.said
+        )
         self._environment.filters.update(
             age=lambda moment: text.age(moment, clock.utc_now()),
             utc=text.utc,
             memory=text.memory,
             paragraphs=text.paragraphs,
+            ours=languages.ours,
         )
 
     def page(
@@ -54,13 +65,38 @@ class Console:
     ) -> HTMLResponse:
         """Return a rendered page for whoever looks at it."""
         theme = request.cookies.get(THEME_COOKIE, "")
-        html = self._environment.get_template(template).render(
-            viewer=viewer,
-            theme=theme if theme in _THEMES else "",
-            path=request.url.path,
-            **values,
+        language = spoken(request)
+        with languages.speaking(language):
+            html = self._environment.get_template(template).render(
+                viewer=viewer,
+                theme=theme if theme in _THEMES else "",
+                path=request.url.path,
+                language=language.code,
+                words=_words(self.assets, language),
+                **values,
+            )
+        return HTMLResponse(
+            html,
+            status_code=status,
+            headers={"Content-Language": language.code, "Vary": "Accept-Language, Cookie"},
         )
-        return HTMLResponse(html, status_code=status)
+
+
+def spoken(request: Request) -> languages.Language:
+    """Return the language for whoever sent a request: chosen before, or accepted most."""
+    preferred = request.cookies.get(LANGUAGE_COOKIE, "")
+    return languages.choose(request.headers.get("accept-language", ""), preferred)
+
+
+def _plural(one: str, many: str, count: int) -> str:
+    return languages.translate(one if count == 1 else many)
+
+
+def _words(assets: Assets, language: languages.Language) -> str:
+    """Return the messages that scripts show, for them to look up; English needs none."""
+    if not language.messages:
+        return ""
+    return json.dumps({one: language.messages.get(one, one) for one in assets.words})
 
 
 @pass_context

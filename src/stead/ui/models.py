@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from stead.kit.words import Said
+
 
 class Tone(StrEnum):
     """What a state means to the person who looks at it."""
@@ -21,6 +23,11 @@ class Badge:
     label: str
     tone: Tone
     icon: str
+
+    def __post_init__(self) -> None:
+        """Take the label for one of our own texts; what is no message stays as it is."""
+        if not isinstance(self.label, Said):
+            object.__setattr__(self, "label", Said(self.label))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,11 @@ class Problem:
     title: str
     text: str
     hint: str = ""
+
+    def __post_init__(self) -> None:
+        """Take the title for one of our own texts."""
+        if not isinstance(self.title, Said):
+            object.__setattr__(self, "title", Said(self.title))
 
 
 class Viewer(Protocol):

@@ -6,25 +6,27 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from stead.kit.words import Said, say
+
 MINUTE: Final = 60
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 _PARAGRAPHS = re.compile(r"\n\s*\n")
 
 
-def age(moment: datetime, now: datetime) -> str:
+def age(moment: datetime, now: datetime) -> Said:
     """Return how long ago a moment was."""
     seconds = int((now - moment).total_seconds())
     if seconds < 10:  # noqa: PLR2004  (a clock may differ by that much)
-        return "just now"
+        return say("just now")
     if seconds < MINUTE:
-        return f"{seconds} s ago"
+        return say("%(count)s s ago", count=seconds)
     if seconds < HOUR:
-        return f"{seconds // MINUTE} min ago"
+        return say("%(count)s min ago", count=seconds // MINUTE)
     if seconds < DAY:
-        return f"{seconds // HOUR} h ago"
+        return say("%(count)s h ago", count=seconds // HOUR)
     days = seconds // DAY
-    return "yesterday" if days == 1 else f"{days} days ago"
+    return say("yesterday") if days == 1 else say("%(count)s days ago", count=days)
 
 
 def took(start: datetime | None, end: datetime | None) -> str:
@@ -33,11 +35,11 @@ def took(start: datetime | None, end: datetime | None) -> str:
         return ""
     seconds = max(0.0, (end - start).total_seconds())
     if seconds < MINUTE:
-        return f"{seconds:.1f} s"
+        return say("%(count)s s", count=f"{seconds:.1f}")
     minutes, rest = divmod(round(seconds), MINUTE)
     if minutes < MINUTE:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // MINUTE} h {minutes % MINUTE} min"
+        return say("%(minutes)s min %(count)s s", minutes=minutes, count=rest)
+    return say("%(hours)s h %(minutes)s min", hours=minutes // MINUTE, minutes=minutes % MINUTE)
 
 
 def utc(moment: datetime) -> str:
@@ -45,10 +47,12 @@ def utc(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def memory(megabytes: int) -> str:
+def memory(megabytes: int) -> Said:
     """Return an amount of memory or disk."""
     gigabytes, rest = divmod(megabytes, 1024)
-    return f"{megabytes} MB" if rest or not gigabytes else f"{gigabytes} GB"
+    if rest or not gigabytes:
+        return say("%(count)s MB", count=megabytes)
+    return say("%(count)s GB", count=gigabytes)
 
 
 def command(words: Sequence[str]) -> str:

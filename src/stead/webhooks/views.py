@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from stead.kit.words import say
 from stead.ui.models import Badge, Choice, Tone
 from stead.webhooks.rules import DeliveryState, Event, Paused
 from stead.webhooks.schemas import AttemptOut
@@ -21,22 +22,24 @@ _STATES: Final[Mapping[str, Badge]] = {
 }
 _RETRIES: Final = Badge("Tries again", Tone.BUSY, "spin")
 WHY: Final[Mapping[str, str]] = {
-    Paused.ASKED: "What happens meanwhile is not kept. What waits goes on waiting.",
-    Paused.FAILURES: "Several deliveries in a row were given up. See below what was answered,"
-    " send a test, then let it go on.",
-    Paused.GONE: "It answered 410: nothing is wanted there any more.",
-    Paused.BACKLOG: "More has happened than could be delivered. Nothing is added now.",
+    Paused.ASKED: say("What happens meanwhile is not kept. What waits goes on waiting."),
+    Paused.FAILURES: say(
+        "Several deliveries in a row were given up. See below what was answered,"
+        " send a test, then let it go on."
+    ),
+    Paused.GONE: say("It answered 410: nothing is wanted there any more."),
+    Paused.BACKLOG: say("More has happened than could be delivered. Nothing is added now."),
 }
 EVENTS: Final = (
-    Choice(Event.DEPLOYMENT_LIVE, "Deployment is live"),
-    Choice(Event.DEPLOYMENT_FAILED, "Deploying did not succeed"),
-    Choice(Event.DEPLOYMENT_REMOVED, "Deployment was removed"),
-    Choice(Event.OPERATION_SUCCEEDED, "Any operation succeeded"),
-    Choice(Event.OPERATION_FAILED, "Any operation failed and was undone"),
-    Choice(Event.OPERATION_CANCELLED, "Any operation was cancelled"),
-    Choice(Event.OPERATION_STUCK, "An operation needs somebody to decide"),
-    Choice(Event.JOB_DONE, "An agent did a job"),
-    Choice(Event.JOB_FAILED, "A job of an agent failed"),
+    Choice(Event.DEPLOYMENT_LIVE, say("Deployment is live")),
+    Choice(Event.DEPLOYMENT_FAILED, say("Deploying did not succeed")),
+    Choice(Event.DEPLOYMENT_REMOVED, say("Deployment was removed")),
+    Choice(Event.OPERATION_SUCCEEDED, say("Any operation succeeded")),
+    Choice(Event.OPERATION_FAILED, say("Any operation failed and was undone")),
+    Choice(Event.OPERATION_CANCELLED, say("Any operation was cancelled")),
+    Choice(Event.OPERATION_STUCK, say("An operation needs somebody to decide")),
+    Choice(Event.JOB_DONE, say("An agent did a job")),
+    Choice(Event.JOB_FAILED, say("A job of an agent failed")),
 )
 
 
@@ -55,5 +58,5 @@ def state(name: str, tries: int) -> Badge:
 def said(attempt: AttemptOut | None) -> str:
     """Return in a few words how a try went."""
     if attempt is None:
-        return "not tried yet"
+        return say("not tried yet")
     return str(attempt.status) if attempt.status is not None else attempt.problem

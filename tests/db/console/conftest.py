@@ -12,7 +12,9 @@ from tests.factories import applications
 from tests.factories.platform import QUICK, built_in
 
 from stead.audit import public as audit
+from stead.catalog.public import BUILT_IN
 from stead.core import pki, vault
+from stead.core.blobs import Blobs
 from stead.core.db import Database
 from stead.core.durable import Plan, Step, StepContext
 from stead.core.http import Provided
@@ -23,6 +25,7 @@ from stead.identity import public as identity
 from stead.identity.passwords import Passwords
 from stead.infra import public as infra
 from stead.operations.service import Plans
+from stead.sources.public import Sources
 
 ORIGIN = "https://console.stead.localhost"
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -95,6 +98,8 @@ async def site(database: Database, tmp_path: Path) -> AsyncIterator[Site]:
         )
     )
     services.add(fleets.assemble(database, safe, packages))
+    services.add(Sources(packages, safe, Plan("source.refresh", 1, steps), (BUILT_IN,)))
+    services.add(Blobs(tmp_path / "blobs"))
     async with database.write() as uow:
         admin_id = await identity.ensure_admin(uow, "admin", "main")
         await infra.ensure_local_cluster(uow, "incus")

@@ -10,9 +10,10 @@ from stead.identity.errors import LinkUsedError
 from stead.identity.pages.desk import DeskDep, Hall, HallDep, Trouble, go, router, trouble
 from stead.identity.pages.sign_in import signed_in
 from stead.kit.secrets import Secret
+from stead.kit.words import say
 
 GONE = 410
-REPEAT = "Type the same password twice"
+REPEAT = say("Type the same password twice")
 
 
 @router.get("/reset/{token}")

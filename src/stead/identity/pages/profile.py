@@ -9,6 +9,7 @@ from stead.identity import accounts, profile, second_factor, sessions, settings
 from stead.identity.pages.desk import Desk, DeskDep, Trouble, go, router, trouble
 from stead.identity.pages.links import REPEAT
 from stead.kit.secrets import Secret
+from stead.kit.words import say
 from stead.ui.headers import PICTURE_CSP
 
 
@@ -35,7 +36,7 @@ async def change_password(desk: DeskDep) -> Response:
         )
     except SteadError as error:
         return await _page(desk, trouble("The password was not changed", error))
-    return await _page(desk, Trouble(), done="Your password is changed; other sessions ended")
+    return await _page(desk, Trouble(), done=say("Your password is changed; other sessions ended"))
 
 
 @router.get("/profile/second-factor")

@@ -9,13 +9,14 @@ from stead.identity import limits, members, projects, rules, settings
 from stead.identity.errors import InvalidRequestError
 from stead.identity.pages.desk import Desk, DeskDep, Trouble, go, router, trouble
 from stead.identity.rules import Resource
+from stead.kit.words import say
 from stead.ui.models import Choice
 
 ROLES = (
-    Choice(Role.VIEWER, "Viewer", "Looks at everything, changes nothing"),
-    Choice(Role.DEVELOPER, "Developer", "Deploys and removes apps, sees their secrets"),
-    Choice(Role.MAINTAINER, "Maintainer", "Also invites people and renames the project"),
-    Choice(Role.OWNER, "Owner", "Also appoints owners and archives the project"),
+    Choice(Role.VIEWER, say("Viewer"), say("Looks at everything, changes nothing")),
+    Choice(Role.DEVELOPER, say("Developer"), say("Deploys and removes apps, sees their secrets")),
+    Choice(Role.MAINTAINER, say("Maintainer"), say("Also invites people and renames the project")),
+    Choice(Role.OWNER, say("Owner"), say("Also appoints owners and archives the project")),
 )
 DAYS = (1, 7, 30)
 _OFFERED = frozenset(str(one) for one in range(1, 366))
@@ -193,7 +194,7 @@ async def _page(desk: Desk, project_id: str, wrong: Trouble, link: str = "") -> 
         roles=[one for one in ROLES if rules.at_least(highest, Role(one.value))],
         role_labels={one.value: one.label for one in ROLES},
         days=[
-            Choice(str(one), "1 day" if one == 1 else f"{one} days")
+            Choice(str(one), say("1 day") if one == 1 else say("%(count)s days", count=one))
             for one in sorted({days, *(one for one in DAYS if one <= longest)})
         ],
         usual=str(days),

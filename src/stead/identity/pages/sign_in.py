@@ -9,9 +9,10 @@ from stead.identity.errors import TooManyAttemptsError
 from stead.identity.pages.desk import DeskDep, Hall, HallDep, Trouble, go, router
 from stead.identity.signing_in import Attempt
 from stead.kit.secrets import Secret
+from stead.kit.words import say
 from stead.ui.models import Problem
 
-TITLE = "You are not signed in"
+TITLE = say("You are not signed in")
 
 
 @router.get("/sign-in")
@@ -109,7 +110,7 @@ def _form(hall: Hall, wrong: Trouble, name: str = "") -> Response:
 
 
 def _sorry(error: SteadError) -> Trouble:
-    title = "Wait a little" if isinstance(error, TooManyAttemptsError) else TITLE
+    title = say("Wait a little") if isinstance(error, TooManyAttemptsError) else TITLE
     kind = Kind.INVALID if error.kind is Kind.UNAUTHENTICATED else error.kind
     return Trouble(Problem(title, error.message, error.hint), error.fields, kind)
 

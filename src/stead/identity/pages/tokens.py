@@ -10,12 +10,13 @@ from stead.core.errors import SteadError
 from stead.core.policy import Scope
 from stead.identity import projects, settings, tokens
 from stead.identity.pages.desk import Desk, DeskDep, Trouble, go, router, trouble
+from stead.kit.words import say
 from stead.ui.models import Choice
 
 SCOPES = (
-    Choice(Scope.READ, "Read", "Look at everything, change nothing"),
-    Choice(Scope.DEPLOY, "Deploy", "Read, deploy and remove apps, see their secrets"),
-    Choice(Scope.ADMIN, "Everything", "All that you may do yourself"),
+    Choice(Scope.READ, say("Read"), say("Look at everything, change nothing")),
+    Choice(Scope.DEPLOY, say("Deploy"), say("Read, deploy and remove apps, see their secrets")),
+    Choice(Scope.ADMIN, say("Everything"), say("All that you may do yourself")),
 )
 DAYS = (7, 30, 90, 365)
 
@@ -92,4 +93,4 @@ def _choices(longest: int) -> list[int]:
 
 
 def _days(number: int) -> str:
-    return "A year" if number == DAYS[-1] else f"{number} days"
+    return say("A year") if number == DAYS[-1] else say("%(count)s days", count=number)

@@ -1,5 +1,6 @@
 // Copy buttons: one listener for those that are there now and those that come later.
 import { toast } from "./toast.js";
+import { say } from "./words.js";
 
 export function startCopying() {
   document.addEventListener("click", async (event) => {
@@ -8,11 +9,11 @@ export function startCopying() {
     try {
       await navigator.clipboard.writeText(button.dataset.copy);
     } catch {
-      toast("The browser does not allow copying here; select the text instead");
+      toast(say("The browser does not allow copying here; select the text instead"));
       return;
     }
     button.classList.add("copied");
-    toast("Copied");
+    toast(say("Copied"));
     setTimeout(() => button.classList.remove("copied"), 1500);
   });
 }

@@ -1,6 +1,7 @@
 // Forms: no second submit, questions before damage, and answers in place.
 import { take } from "./live.js";
 import { toast } from "./toast.js";
+import { say } from "./words.js";
 
 function busy(form, on) {
   for (const button of form.querySelectorAll("button[data-busy]")) {
@@ -17,7 +18,7 @@ async function swap(form) {
     const part = await take(form.action, form.dataset.swap, { method: "POST", body });
     (part?.querySelector("[aria-invalid]") ?? part?.querySelector("button"))?.focus();
   } catch {
-    toast("The server cannot be reached; try again in a moment");
+    toast(say("The server cannot be reached; try again in a moment"));
     busy(form, false);
   }
 }

@@ -1,6 +1,7 @@
 // An operation as it happens: the log grows by events, everything else is taken anew.
 import { take } from "./live.js";
 import { toast } from "./toast.js";
+import { say } from "./words.js";
 
 const LINES = 2000;
 const AT_END = 24;
@@ -15,10 +16,10 @@ function lineOf(kind, event) {
   const data = event.data ?? {};
   const said = data.text ?? data.message ?? "";
   if (kind === "log") return [data.stream ?? "", said];
-  if (kind === "retry" || kind === "undo_retry") return ["note", `Trying again: ${said}`];
-  if (kind === "cancel") return ["note", "Cancelling was asked for"];
+  if (kind === "retry" || kind === "undo_retry") return ["note", say("Trying again: %(why)s", { why: said })];
+  if (kind === "cancel") return ["note", say("Cancelling was asked for")];
   if (kind === "step" && data.state === "running") return ["step", titleOf(event.step)];
-  if (kind === "state" && data.state === "undoing") return ["step", "Taking back what was made"];
+  if (kind === "state" && data.state === "undoing") return ["step", say("Taking back what was made")];
   return null;
 }
 
@@ -89,10 +90,10 @@ export function startOperation() {
   const stream = new EventSource(
     `/api/v1/operations/${root.dataset.operation}/events?after=${root.dataset.seq}`,
   );
-  stream.onopen = () => (status.textContent = "Live");
+  stream.onopen = () => (status.textContent = say("Live"));
   stream.onerror = () => {
     const over = stream.readyState === EventSource.CLOSED;
-    status.textContent = over ? "Not connected; load the page again" : "Reconnecting…";
+    status.textContent = over ? say("Not connected; load the page again") : say("Reconnecting…");
   };
   for (const kind of ["log", "progress", "step", "state", "retry", "undo_retry", "cancel"]) {
     stream.addEventListener(kind, (message) => {

@@ -1,18 +1,20 @@
 // Keeps ages and durations current, and shows exact times in the reader's own zone.
+import { say } from "./words.js";
+
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
 function age(seconds) {
-  if (seconds < 10) return "just now";
-  if (seconds < 60) return `${seconds} s ago`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
-  if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ago`;
+  if (seconds < 10) return say("just now");
+  if (seconds < 60) return say("%(count)s s ago", { count: seconds });
+  if (seconds < 3600) return say("%(count)s min ago", { count: Math.floor(seconds / 60) });
+  if (seconds < 86400) return say("%(count)s h ago", { count: Math.floor(seconds / 3600) });
   const days = Math.floor(seconds / 86400);
-  return days === 1 ? "yesterday" : `${days} days ago`;
+  return days === 1 ? say("yesterday") : say("%(count)s days ago", { count: days });
 }
 
 function duration(seconds) {
-  if (seconds < 60) return `${seconds} s`;
-  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  if (seconds < 60) return say("%(count)s s", { count: seconds });
+  return say("%(minutes)s min %(count)s s", { minutes: Math.floor(seconds / 60), count: seconds % 60 });
 }
 
 export function tick() {
