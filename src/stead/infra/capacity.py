@@ -45,8 +45,8 @@ async def set_overcommit(
 async def admit(uow: Uow, cluster_id: str, asked: AmountOut, ours: AmountOut) -> None:
     """Pass if a cluster has room for a guest under its policy. Raises Full.
 
-    ``ours`` is all that was given to guests of ours, also those that are not there yet; what
-    strangers have comes from the last look.
+    ``ours`` is all that was given to guests of ours, also those that are not there yet. What
+    adopted guests and strangers have comes from looks; an adopted one that is lost still counts.
     """
     row = await repository.get_cluster(uow, cluster_id)
     if not row.overcommit:
@@ -54,11 +54,13 @@ async def admit(uow: Uow, cluster_id: str, asked: AmountOut, ours: AmountOut) ->
     has = (await clusters.physical(uow, cluster_id)).model_dump()
     sums = await repository.sums(uow, cluster_id)
     theirs = dict(zip(_WORDS, sums.get(Standing.UNKNOWN, (0, 0, 0)), strict=True))
+    adopted = dict(zip(_WORDS, await repository.adopted_sums(uow, cluster_id), strict=True))
     for amount, words in _WORDS.items():
         factor = _factor(row, amount)
         if factor is None or not has[amount]:
             continue
-        may, given = int(has[amount] * factor), getattr(ours, amount) + theirs[amount]
+        may = int(has[amount] * factor)
+        given = getattr(ours, amount) + theirs[amount] + adopted[amount]
         wanted = getattr(asked, amount)
         if given + wanted > may:
             raise FullError(

@@ -151,6 +151,25 @@ async def sums(uow: Uow, cluster_id: str) -> dict[str, tuple[int, int, int]]:
     return {standing: (int(a), int(b), int(c)) for standing, a, b, c in rows}
 
 
+async def adopted_sums(uow: Uow, cluster_id: str) -> tuple[int, int, int]:
+    """Return processors, memory and disk of adopted guests, as they were last seen."""
+    rows = await uow.session.execute(
+        select(
+            func.coalesce(func.sum(SightingRow.cores), 0),
+            func.coalesce(func.sum(SightingRow.memory_mb), 0),
+            func.coalesce(func.sum(SightingRow.disk_gb), 0),
+        )
+        .join(
+            AdoptedRow,
+            (AdoptedRow.cluster_id == SightingRow.cluster_id)
+            & (AdoptedRow.native_name == SightingRow.native_name),
+        )
+        .where(SightingRow.cluster_id == cluster_id)
+    )
+    cores, memory_mb, disk_gb = rows.one()
+    return int(cores), int(memory_mb), int(disk_gb)
+
+
 async def page_of_guests(
     uow: Uow, cluster_id: str, standing: str, place: Place
 ) -> list[tuple[SightingRow, ClaimRow | None]]:

@@ -5,9 +5,11 @@ from tests.factories.inventory import Records, others
 from tests.factories.platform import Platform
 
 from stead.core.authz import Role
-from stead.engines.values import NodeFacts, StorageFacts, Survey
-from stead.infra import surveys
+from stead.engines.values import Guest, GuestSize, GuestState, NodeFacts, StorageFacts, Survey
+from stead.infra import capacity, surveys
+from stead.infra.errors import FullError
 from stead.infra.rules import Standing
+from stead.infra.schemas import AmountOut
 
 BASE = "/api/v1/clusters/local"
 ADOPTION = f"{BASE}/guests/theirs/adoption"
@@ -86,3 +88,40 @@ async def test_a_full_cluster_refuses_with_the_numbers(platform: Platform, recor
         assert (await api.put(f"{BASE}/overcommit", json={"memory": 50})).status_code == 200
     async with platform.api(await platform.token(person)) as api:
         assert (await api.post("/api/v1/deployments", json=body)).status_code == 202
+
+
+async def admitted(records: Records, memory_mb: int) -> str:
+    """Return why a guest of ours with that much memory gets no room, or nothing."""
+    asked = AmountOut(cores=1, memory_mb=memory_mb, disk_gb=1)
+    async with records.database.read() as uow:
+        try:
+            await capacity.admit(uow, records.cluster_id, asked, AmountOut())
+        except FullError as error:
+            return error.message
+    return ""
+
+
+async def test_an_adopted_guest_takes_as_much_room_as_the_stranger_it_was(
+    platform: Platform, records: Records
+):
+    await platform.project("shop")
+    size = GuestSize(1, 700, 5)
+    theirs = Guest("theirs", "", "", GuestState.RUNNING, node="n1", size=size)
+    await records.look(theirs)
+    async with platform.database.write() as uow:
+        nodes = (NodeFacts("n1", True, 4, 1000, 100),)
+        await surveys.note(uow, records.cluster_id, Survey(nodes=nodes))
+    async with platform.api(await root(platform)) as api:
+        await api.put(f"{BASE}/overcommit", json={"memory": 1})
+        refused = await admitted(records, 301)
+        assert "700 are given, and 301 more are too many" in refused
+        assert (await api.post(ADOPTION, json={"project": "shop"})).status_code == 200
+        assert await admitted(records, 301) == refused
+        assert await admitted(records, 300) == ""
+        for _ in range(2):
+            await records.look()
+        assert (await records.standings())["theirs"] is Standing.LOST
+        assert await admitted(records, 301) == refused
+        await api.delete(ADOPTION)
+        await records.look()
+        assert await admitted(records, 1000) == ""
