@@ -95,3 +95,17 @@ async def test_an_instance_that_is_promised_but_not_written_down_is_taken_up(
     assert {method for method, _ in double.asked} == {"GET"}, "it is not made a second time"
     with pytest.raises(errors.ConflictError):
         await driver.create(replace(spec, key="another"))
+
+
+async def test_an_instance_that_is_finished_between_two_looks_is_not_made_again(
+    driver: IncusDriver, double: Double
+):
+    class EndsWhenListed(dict[str, Any]):
+        def values(self) -> ValuesView[dict[str, Any]]:
+            double.instances["a"] = {"name": "a", "config": {mapping.KEY: "k"}}
+            self.clear()
+            return super().values()
+
+    double.tasks = EndsWhenListed({"t1": task(103)})
+    assert (await driver.create(replace(guest(), name="a"))).done
+    assert {method for method, _ in double.asked} == {"GET"}

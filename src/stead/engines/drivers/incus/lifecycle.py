@@ -152,13 +152,16 @@ class Lifecycle(Ground):
         return await self._running_task(spec.name)
 
     async def _find_coming(self, name: str) -> Guest | None:
-        """Return an instance, also one that Incus has promised and not written down yet."""
-        while (found := await self.find(name)) is None:
-            if (await self._running_task(name)).done:
-                # It may have been written down and finished between the two looks.
-                return await self.find(name)
+        """Return an instance, also one that Incus has promised and not written down yet.
+
+        The tasks come first: one that is not among them any more has left its instance behind.
+        """
+        while True:
+            task = await self._running_task(name)
+            found = await self.find(name)
+            if found is not None or task.done:
+                return found
             await asyncio.sleep(_LOOK_SECONDS)
-        return found
 
     async def _make(self, spec: GuestSpec, source: dict[str, Json]) -> EngineTask:
         body = mapping.instance_body(spec, self._pool) | {"source": source}
