@@ -21,7 +21,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "kind" in metafunc.fixturenames:
         asked = KINDS[metafunc.config.getoption("--database")]
         kinds = KINDS["sqlite"] if metafunc.definition.get_closest_marker("sqlite") else asked
-        metafunc.parametrize("kind", kinds, scope="session")
+        again = metafunc.definition.get_closest_marker("any_database")
+        marks = {"postgresql": (pytest.mark.release,)} if again else {}
+        metafunc.parametrize(
+            "kind", [pytest.param(one, marks=marks.get(one, ())) for one in kinds], scope="session"
+        )
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,9 @@ from pathlib import Path
 
 from tests.support.incus import free_port
 
+MEMORY = Path("/dev/shm")  # noqa: S108  (a folder of a random name is made in it)
+PREFIX = "stead-pg-"
+
 
 def why_not() -> str:
     """Return why no PostgreSQL can be started here, or nothing."""
@@ -41,8 +44,10 @@ class Postgres:
     def start(self) -> None:
         """Start the server and wait until it answers."""
         options = (
-            f"-p {self.port} -c listen_addresses=127.0.0.1 -c fsync=off"
+            f"-p {self.port} -c listen_addresses=127.0.0.1"
             f" -c unix_socket_directories={self.folder}"
+            # What outlives a crash of the server outlives it without these as well.
+            " -c fsync=off -c full_page_writes=off -c autovacuum=off"
         )
         self._run(
             "pg_ctl",
@@ -78,7 +83,10 @@ def running_postgres() -> Iterator[Postgres]:
     """Start a fresh server and take it away again."""
     programs = _programs()
     assert programs is not None
-    folder = Path(tempfile.mkdtemp(prefix="stead-pg-"))
+    # Hundreds of databases come and go; where memory can hold them they need not reach a disk.
+    place = MEMORY if MEMORY.is_dir() else Path(tempfile.gettempdir())
+    _sweep(place)
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
     user = "postgres"
     if os.geteuid() == 0:
         os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
@@ -91,6 +99,15 @@ def running_postgres() -> Iterator[Postgres]:
         with contextlib.suppress(subprocess.CalledProcessError):
             server.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep(place: Path) -> None:
+    """Take away what tests that were killed have left of servers that no longer run."""
+    for pid_file in place.glob(f"{PREFIX}*/data/postmaster.pid"):
+        with contextlib.suppress(OSError):
+            pid = pid_file.read_text().split("\n", 1)[0]
+            if not Path("/proc", pid).exists():
+                shutil.rmtree(pid_file.parent.parent, ignore_errors=True)
 
 
 def _programs() -> Path | None:

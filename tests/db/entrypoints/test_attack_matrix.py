@@ -97,6 +97,7 @@ def test_everything_is_attacked_by_everybody(
     assert {str(one) for one in every if not one.declared} == set()
 
 
+@pytest.mark.any_database
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("group", GROUPS)
 async def test_nobody_gets_what_is_not_theirs(platform: Platform, matrix: Matrix, group: str):
