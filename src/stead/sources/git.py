@@ -278,5 +278,7 @@ def _require(answer: Piped, what: str) -> None:
         return
     lines = [line.strip() for line in answer.errors.splitlines() if line.strip()]
     told = next((line for line in lines if line.startswith(("fatal:", "error:"))), "")
+    # Where our files lie is nobody's business, and changes with each look.
+    told = told.partition(" CAfile:")[0]
     said = "".join(letter for letter in told[:_SAYS] if letter.isprintable())
     raise RepositoryError(f"{what}: {said}" if said else what)

@@ -1,17 +1,24 @@
-"""Sources as admins and projects see them: nothing is offered that nobody accepted."""
+"""Sources as admins and projects see them: nothing is offered that nobody accepted.
 
+What is about Git rather than about the database is asked on SQLite alone.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.db.sources.conftest import Desk, RefusedError
+from tests.db.sources.conftest import Desk, RefusedError, context
 from tests.support import repositories
 from tests.support.repositories import package
-from tests.unit.catalog.builders import SCRIPT
+from tests.unit.catalog.builders import SCRIPT, folder
 
+from stead.core import durable
 from stead.core.authz import Role
+from stead.core.durable import StepError
 from stead.core.outbound import Outbound
-from stead.sources import git
+from stead.sources import git, plans, workflows
 from stead.sources.service import Sources
 
 
@@ -35,6 +42,7 @@ async def test_packages_are_offered_once_accepted_to_projects_that_chose_the_sou
     assert await desk.offered() == {}
 
 
+@pytest.mark.sqlite
 async def test_it_is_deployed_by_members_of_those_projects_alone(desk: Desk):
     desk.repo.commit(package())
     await desk.add()
@@ -76,6 +84,7 @@ async def test_a_moved_branch_changes_nothing_until_its_difference_is_accepted(d
     assert {one["version"] for one in (await desk.offered()).values()} == {"1.0.0", "2.0.0"}
 
 
+@pytest.mark.sqlite
 async def test_what_was_refused_is_not_proposed_again(desk: Desk):
     desk.repo.commit(package())
     await desk.add()
@@ -91,6 +100,7 @@ async def test_what_was_refused_is_not_proposed_again(desk: Desk):
         await desk.ask("POST", "/sources/ours/refuse", revision=first)
 
 
+@pytest.mark.sqlite
 async def test_only_what_was_looked_at_can_be_accepted_and_earlier_ones_gone_back_to(desk: Desk):
     desk.repo.commit(package())
     await desk.add()
@@ -107,6 +117,7 @@ async def test_only_what_was_looked_at_can_be_accepted_and_earlier_ones_gone_bac
     assert (await desk.offered())["demo"]["version"] == "1.0.0"
 
 
+@pytest.mark.sqlite
 async def test_a_version_never_means_something_else(desk: Desk):
     desk.repo.commit({**package(), **package("other")})
     await desk.add()
@@ -123,6 +134,7 @@ async def test_a_version_never_means_something_else(desk: Desk):
     assert (broken["name"], len(broken["problems"])) == ("demo", 1)
 
 
+@pytest.mark.sqlite
 async def test_a_broken_package_shows_its_errors_and_hides_no_other(desk: Desk):
     desk.repo.commit({**package(), "odd/manifest.yml": "id: odd\n"})
     await desk.add()
@@ -164,6 +176,7 @@ async def test_of_one_name_the_servers_own_counts_then_whoever_had_it_first(desk
     assert (await desk.ask("GET", "/catalog/redis", desk.owner))["source"] is None
 
 
+@pytest.mark.sqlite
 async def test_unsigned_commits_are_not_even_proposed_where_signatures_are_demanded(
     desk: Desk, tmp_path: Path
 ):
@@ -180,6 +193,7 @@ async def test_unsigned_commits_are_not_even_proposed_where_signatures_are_deman
     assert (await desk.ask("GET", "/sources/ours/proposal"))["signer"] == "ada"
 
 
+@pytest.mark.sqlite
 async def test_a_source_that_cannot_be_read_says_why_and_offers_what_it_did(desk: Desk):
     desk.repo.commit(package())
     await desk.add()
@@ -192,6 +206,7 @@ async def test_a_source_that_cannot_be_read_says_why_and_offers_what_it_did(desk
     assert list(desk.tools.folder.iterdir()) == [], "nothing is left of a look"
 
 
+@pytest.mark.sqlite
 async def test_private_addresses_are_refused_unless_allowed(desk: Desk):
     strict = Outbound(doorkeeper=desk.tools.outbound.doorkeeper)
     desk.tools = replace(desk.tools, outbound=strict)
@@ -220,6 +235,7 @@ async def test_a_source_that_something_came_from_goes_only_when_that_is_said(des
         await desk.ask("GET", "/sources/ours")
 
 
+@pytest.mark.sqlite
 async def test_another_process_offers_the_same_from_database_and_blobs_alone(desk: Desk):
     desk.repo.commit(package())
     await desk.add()
@@ -231,6 +247,7 @@ async def test_another_process_offers_the_same_from_database_and_blobs_alone(des
     assert list(await desk.offered()) == ["demo"]
 
 
+@pytest.mark.sqlite
 async def test_a_token_and_a_key_stay_in_the_vault(desk: Desk, monkeypatch: pytest.MonkeyPatch):
     made = await desk.ask(
         "POST", "/sources", name="theirs", url=desk.hub.url("x"), token="ada:hunter2hunter2"
@@ -252,6 +269,7 @@ async def test_a_token_and_a_key_stay_in_the_vault(desk: Desk, monkeypatch: pyte
     assert all(encoded not in "".join(command) for command, _ in calls), "lists of processes not"
 
 
+@pytest.mark.sqlite
 async def test_ssh_sources_get_a_key_of_their_own_whose_public_half_is_shown(desk: Desk):
     line = repositories.key(desk.tools.folder.parent, "host")[1]
     made = await desk.ask(
@@ -261,6 +279,7 @@ async def test_ssh_sources_get_a_key_of_their_own_whose_public_half_is_shown(des
     assert made["source"]["url"] == "ssh://git@git.example.org/x"
 
 
+@pytest.mark.sqlite
 async def test_members_neither_add_nor_decide(desk: Desk):
     desk.repo.commit(package())
     await desk.add()
@@ -273,3 +292,85 @@ async def test_members_neither_add_nor_decide(desk: Desk):
     ):
         with pytest.raises(RefusedError, match=r"auth\.forbidden"):
             await desk.ask(method, path, desk.owner, name="x", url="https://a.example/x")
+
+
+async def until(what: str, look: Callable[[], Awaitable[object]]) -> None:
+    """Wait until something is so; fail when it is not within half a minute."""
+    try:
+        async with asyncio.timeout(25):
+            while not await look():  # noqa: ASYNC110  (who fills a catalog tells nobody)
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        raise AssertionError(f"waited for: {what}") from None
+
+
+async def test_a_running_server_follows_decisions_folders_and_hangups(desk: Desk, tmp_path: Path):
+    desk.repo.commit(package())
+    await desk.add()
+    proposal = await desk.ask("GET", "/sources/ours/proposal")
+    sources = desk.platform.services.get(Sources)
+    database = desk.platform.database
+    desk.shelf.folders = (tmp_path / "own", *desk.shelf.folders)
+    async with asyncio.TaskGroup() as group:
+        running = [
+            group.create_task(desk.shelf.run()),
+            group.create_task(plans.obey_hangups(database, sources)),
+        ]
+        await desk.ask("POST", "/sources/ours/accept", revision=proposal["revision"])
+        await desk.ask("PUT", f"/projects/{desk.project}/sources/ours", desk.owner)
+        await until("what was accepted", desk.offered)
+        folder(tmp_path / "own", "local")
+        database.bus.publish(plans.HANGUP)
+
+        async def has_local() -> bool:
+            return "local" in sources.catalog.packages
+
+        await until("the new package of a folder", has_local)
+        asked = await desk.ask("GET", "/operations", desk.admin)
+        assert [one["requested_by"] for one in asked if one["requested_by"] == "SIGHUP"]
+        for task in running:
+            task.cancel()
+
+
+@pytest.mark.sqlite
+async def test_the_schedule_queues_one_look_for_all_sources_and_none_without(desk: Desk):
+    sources = desk.platform.services.get(Sources)
+    timer = workflows.refresh_schedule(sources)
+    async with desk.platform.database.write() as uow:
+        assert await timer.submit(uow, "first") is None
+    await desk.ask("POST", "/sources", name="one", url="https://git.example.org/x")
+    await desk.ask("POST", "/sources", name="two", url="https://git.example.org/y")
+    async with desk.platform.database.write() as uow:
+        first = await timer.submit(uow, "second")
+        operation = await durable.get(uow, str(first))
+        assert operation is not None
+        assert len(operation.params["sources"]) == 2
+
+
+@pytest.mark.sqlite
+async def test_two_looks_at_the_same_commit_make_one_proposal(desk: Desk):
+    desk.repo.commit(package())
+    await desk.add()
+    for _ in range(2):
+        assert (await desk.look())["proposed"] == ["ours"]
+    found = await desk.ask("GET", "/sources/ours")
+    assert [one["state"] for one in found["snapshots"]] == ["open"]
+
+
+@pytest.mark.sqlite
+async def test_a_look_that_ends_after_its_source_went_changes_nothing(desk: Desk):
+    desk.repo.commit(package())
+    source_id = await desk.add()
+    await desk.ask("DELETE", "/sources/ours")
+    plan = workflows.refresh_plan(desk.tools)
+    found = await plan.steps[0].do(context({"sources": [source_id], "strict": True}))
+    assert found == {"proposed": [], "failed": 0}
+
+
+@pytest.mark.sqlite
+async def test_a_look_that_was_asked_for_fails_with_the_reason(desk: Desk):
+    desk.repo.commit(package())
+    await desk.add()
+    (desk.repo.folder / ".git").rename(desk.repo.folder / "gone")
+    with pytest.raises(StepError, match="did not give us main"):
+        await desk.look(strict=True)

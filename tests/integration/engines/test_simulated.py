@@ -1,6 +1,8 @@
 """A real server on a simulated engine: no root, no Incus, and no pretence."""
 
 import json
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,6 +56,11 @@ def test_everything_but_the_app_happens_and_outlives_the_server(simulated: Stead
     assert "Simulated: nothing listens behind" in said
     (guest,) = guests(simulated)
     assert guest.startswith(NAME)
+    simulated.cli("source", "add", "ours", "https://192.0.2.1/x", "--no-watch")
+    os.kill(simulated.processes["serve"].pid, signal.SIGHUP)
+    until(
+        "looks that SIGHUP asks for", lambda: "SIGHUP" in simulated.cli("operations", "--json"), 60
+    )
     simulated.kill_serve()
     with (simulated.data / "simulator.journal").open("a") as journal:
         journal.write('["guest","tor')  # it was writing when it died

@@ -26,6 +26,7 @@ WORDS: Final[dict[str, Any]] = {
     "url": "https://127.0.0.1:1/x",
     "key": "0" * 64,
     "version": "1",
+    "revision": "5" * 40,
     "choice": "undo",
     "to": "0",
     "edge": "local",
@@ -41,6 +42,8 @@ SHARED: Final = {
     "name": "console.css",
     "digest": "0" * 64,
     "job_id": "0" * 26,
+    # What it offers is offered to every project.
+    "source_id": "everybodys",
 }
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tests.factories.platform import Platform, end_operations
+from tests.support.attack.filling import SHARED, WORDS
 
 from stead.core.authz import Actor, PlatformRole, Role
 from stead.core.db import Uow
@@ -33,9 +34,6 @@ from stead.webhooks.schemas import DeliveryOut, WebhookIn
 
 # Ids of what belongs to one person; the others belong to all members.
 PERSONAL: Final = frozenset({"token_id", "session_id"})
-REVISION: Final = "5" * 40
-# Ids of what is offered to every project.
-OFFERED: Final = frozenset({"source_id", "revision"})
 PASSWORD: Final = "correct horse battery"
 
 
@@ -54,8 +52,7 @@ class World:
     @property
     def marks(self) -> frozenset[str]:
         """Return what nobody outside may ever read; ``private`` is for the owner alone."""
-        own = {id_ for name, id_ in self.ids.items() if name not in OFFERED}
-        return own | self.names | {self.secret}
+        return frozenset(self.ids.values()) | self.names | {self.secret}
 
 
 async def populate(platform: Platform, project: str, elsewhere: str = "") -> World:
@@ -98,7 +95,7 @@ async def populate(platform: Platform, project: str, elsewhere: str = "") -> Wor
             uow, owner, fleet, BulkIn(machines=[machine.id], task=TaskIn(kind="facts"))
         )
         webhook = await _webhook(uow, platform, owner, project_id)
-        source_id = await _source(uow, platform, members[PlatformRole.ADMIN])
+        await _offer_source(uow, platform, members[PlatformRole.ADMIN])
         guest = f"guest-near-{project}"
         await infra.claim(uow, cluster_id, guest, owner=ids.new_id(), key="attack")
         uow.session.add(_sighting(cluster_id, guest, key="attack", standing="changed"))
@@ -116,8 +113,6 @@ async def populate(platform: Platform, project: str, elsewhere: str = "") -> Wor
             "invitation_id": invitation.id,
             "organisation_id": organisation_id,
             "cluster_id": cluster_id,
-            "source_id": source_id,
-            "revision": REVISION,
             "guest_id": guest,
             "guest": guest,
             "stranger_id": stranger,
@@ -155,21 +150,20 @@ async def _webhook(uow: Uow, platform: Platform, owner: Actor, project_id: str) 
     return await webhooks.send_test(uow, owner, made.id)
 
 
-async def _source(uow: Uow, platform: Platform, admin: Actor) -> str:
+async def _offer_source(uow: Uow, platform: Platform, admin: Actor) -> None:
     """Return the source that every project may use: what it offers is nobody's own."""
-    known = await repository.find(uow, "everybodys")
-    if known is not None:
-        return known.id
-    asked = SourceIn(name="everybodys", url="https://git.example.org/everybodys.git")
+    name = SHARED["source_id"]
+    if await repository.find(uow, name) is not None:
+        return
+    asked = SourceIn(name=name, url="https://git.example.org/everybodys.git")
     added = await sources.add(uow, admin, platform.services.get(Sources), asked)
     row = await sources.find(uow, added.source.id)
     odd = Found(name="odd", problems=("manifest.yml: is wrong; correct it",))
-    for revision in ("4" * 40, REVISION):
+    for revision in ("4" * 40, WORDS["revision"]):
         await deciding.record(uow, row, revision, "", [(odd, None)])
         await uow.session.flush()
-        if revision != REVISION:
+        if revision != WORDS["revision"]:
             await deciding.accept(uow, admin, row.id, revision)
-    return row.id
 
 
 def _sighting(cluster_id: str, guest: str, *, key: str, standing: str) -> SightingRow:
