@@ -65,7 +65,9 @@ async def reserve(
     uow: Uow, owner: str, requests: Sequence[RouteRequest], tcp_ports: range
 ) -> list[Route]:
     """Reserve host names and ports in the caller's transaction."""
-    used = await repository.used_ports(uow)
+    tcp = any(request.protocol != "http" for request in requests)
+    used = await repository.used_ports(uow) if tcp else set()
+    rows = []
     for request in requests:
         http = request.protocol == "http"
         if http and await repository.find_by_host(uow, request.host) is not None:
@@ -78,9 +80,10 @@ async def reserve(
             raise NoFreePortError("All TCP ports of the edge are in use")
         if port is not None:
             used.add(port)
-        uow.session.add(_row(owner, request, port))
+        rows.append(_row(owner, request, port))
+    uow.session.add_all(rows)
     await uow.session.flush()
-    return await list_routes(uow, owner)
+    return [_route(row) for row in rows]
 
 
 async def list_hosts(uow: Uow, beginning: str) -> set[str]:

@@ -79,14 +79,20 @@ async def list_projects(
     uow: Uow, actor: Actor, *, archived: bool = False, mine: bool = False
 ) -> list[Project]:
     """Return the projects that the actor may see; ``mine`` leaves out those seen by office."""
-    seen = authz.where_allowed(actor, Action.PROJECT_READ)
-    rows = await repository.list_(uow, frozenset(actor.projects) if mine else seen)
+    rows = await _seen(uow, actor, archived=archived, mine=mine)
     names = {one.id: one.name for one in await repository.organisations(uow)}
     return [
         _project(row, actor.projects.get(row.id), names.get(row.organisation_id or "", ""))
         for row in rows
-        if archived or row.archived_at is None
     ]
+
+
+async def _seen(
+    uow: Uow, actor: Actor, *, archived: bool = False, mine: bool = False
+) -> list[ProjectRow]:
+    seen = authz.where_allowed(actor, Action.PROJECT_READ)
+    rows = await repository.list_(uow, frozenset(actor.projects) if mine else seen)
+    return [row for row in rows if archived or row.archived_at is None]
 
 
 async def get_project(uow: Uow, actor: Actor, project_id: str) -> Project:
@@ -99,7 +105,7 @@ async def get_project(uow: Uow, actor: Actor, project_id: str) -> Project:
 
 async def project_id(uow: Uow, actor: Actor, name: str | None) -> str:
     """Return the id of the project of this name that the actor sees, or of their only one."""
-    known = await list_projects(uow, actor, mine=name is None)
+    known = await _seen(uow, actor, mine=name is None)
     for project in known:
         if project.name == name or (name is None and len(known) == 1):
             return project.id
@@ -111,7 +117,7 @@ async def project_id(uow: Uow, actor: Actor, name: str | None) -> str:
     raise NotFoundError("There is no such project, or it is not yours")
 
 
-def _choose(known: Sequence[Project]) -> str:
+def _choose(known: Sequence[ProjectRow]) -> str:
     names = ", ".join(project.name for project in known)
     return f"Choose one of: {names}" if names else "Ask a maintainer of one to invite you"
 

@@ -1,5 +1,6 @@
 """What the last look at a cluster found, held against the claims on its guests."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -81,20 +82,20 @@ async def find_presence(uow: Uow, owner: str) -> tuple[str, Presence, datetime |
     cluster = await repository.get_cluster(uow, claim.cluster_id)
     if cluster.looked_at is None:
         return claim.native_name, Presence.NOT_LOOKED, None
-    rows = await _there(uow, claim.cluster_id)
-    row = next((one for one in rows if one.native_name == claim.native_name), None)
+    row = next(iter(await _there(uow, claim.cluster_id, [claim.native_name])), None)
     return claim.native_name, _presence(row, claim.key), cluster.looked_at
 
 
 async def foreign_addresses(uow: Uow, cluster_id: str) -> set[str]:
     """Return addresses in use by guests that nobody here claims, as of the last look."""
-    claimed = await service.claimed_names(uow, cluster_id)
-    rows = await _there(uow, cluster_id)
-    return {ip for row in rows if row.native_name not in claimed for ip in row.addresses}
+    guests = await repository.unclaimed_addresses(uow, cluster_id)
+    return {ip for addresses in guests for ip in addresses}
 
 
-async def _there(uow: Uow, cluster_id: str) -> list[SightingRow]:
-    rows = await repository.sightings(uow, cluster_id)
+async def _there(
+    uow: Uow, cluster_id: str, names: Collection[str] | None = None
+) -> list[SightingRow]:
+    rows = await repository.sightings(uow, cluster_id, names)
     return [row for row in rows if row.missed == 0 and row.released_at is None]
 
 

@@ -16,7 +16,6 @@ from stead.infra.schemas import AmountOut
 from stead.infra.service import (
     LOCAL,
     claim,
-    claimed_names,
     ensure_local_cluster,
     leave,
     local_cluster_id,
@@ -35,7 +34,6 @@ __all__ = [
     "Wanted",
     "admit",
     "claim",
-    "claimed_names",
     "ensure_local_cluster",
     "find_drift",
     "find_presence",

@@ -104,6 +104,25 @@ async def claim_of(uow: Uow, owner: str) -> ClaimRow | None:
     return row
 
 
+async def unclaimed_addresses(uow: Uow, cluster_id: str) -> list[list[str]]:
+    """Return the addresses of each guest that is there and that nobody here claims."""
+    claimed = (
+        select(ClaimRow.native_name)
+        .where(
+            ClaimRow.cluster_id == SightingRow.cluster_id,
+            ClaimRow.native_name == SightingRow.native_name,
+        )
+        .exists()
+    )
+    query = select(SightingRow.addresses).where(
+        SightingRow.cluster_id == cluster_id,
+        SightingRow.missed == 0,
+        SightingRow.released_at.is_(None),
+        ~claimed,
+    )
+    return list(await uow.session.scalars(query))
+
+
 async def claims_of(uow: Uow, owner: str) -> list[ClaimRow]:
     return list(await uow.session.scalars(select(ClaimRow).where(ClaimRow.owner == owner)))
 

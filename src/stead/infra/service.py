@@ -106,10 +106,6 @@ async def require_open(uow: Uow, cluster_id: str) -> None:
         )
 
 
-async def claimed_names(uow: Uow, cluster_id: str) -> set[str]:
-    return {row.native_name for row in await repository.claims(uow, cluster_id)}
-
-
 async def _let_go(uow: Uow, claim: ClaimRow) -> None:
     sighting = await repository.find_sighting(uow, claim.cluster_id, claim.native_name)
     ours = claim.wanted == Wanted.ABSENT
