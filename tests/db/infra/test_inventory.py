@@ -8,7 +8,7 @@ from tests.factories.inventory import ADMIN, LATER, Records, others, ours
 
 from stead.core.authz import NotFoundError
 from stead.engines.values import Guest, GuestSize, GuestState
-from stead.infra import clusters, public as infra
+from stead.infra import clusters, public as infra, repository
 from stead.infra.errors import NothingToAcceptError
 from stead.infra.rules import Standing, Wanted
 from stead.kit import clock
@@ -49,7 +49,8 @@ async def test_after_two_looks_in_a_row_it_is_lost_with_its_last_known_definitio
     assert (lost.addresses, lost.memory_mb, lost.claimed_by) == (["10.90.0.3"], 512, "of-web")
     assert lost.last_seen_at is not None
     async with known.database.read() as uow:
-        assert await infra.claimed_names(uow, known.cluster_id) == {"web"}
+        claims = await repository.claims(uow, known.cluster_id)
+        assert [one.native_name for one in claims] == ["web"]
     await known.look(ours("web"))
     assert await known.standings() == {"web": Standing.KNOWN}
     assert "web: the last 2 looks did not find it" in await known.news()
