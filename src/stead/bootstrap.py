@@ -10,19 +10,20 @@ from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import cast
 
 import typer
 
 from stead.catalog import public as catalog
-from stead.core import log
+from stead.core import log, telemetry
 from stead.core.blobs import Blobs
 from stead.core.durable import Checkpoint, Worker, schedule
+from stead.core.durable.traced import traced
 from stead.core.http import Provided
 from stead.core.outbound import governed
 from stead.core.settings import Settings
 from stead.deployments import adoption, public as deployments, workflows
 from stead.engines import registry
-from stead.engines.drivers.simulator.driver import SimulatorDriver
 from stead.engines.errors import UnsupportedError
 from stead.engines.port import ContainerEngine
 from stead.entrypoints import engines, simulated_guests
@@ -54,7 +55,12 @@ def _serve() -> None:
     """Serve console, API, agents and worker until stopped."""
     chosen = chosen_settings()
     log.configure(json=chosen.server.json_logs)
-    run(serve(chosen, assemble))
+    run(_measured(chosen))
+
+
+async def _measured(chosen: Settings) -> None:
+    with telemetry.sending(chosen.telemetry.endpoint, chosen.telemetry.service):
+        await serve(chosen, assemble)
 
 
 async def assemble(
@@ -103,7 +109,7 @@ async def assemble(
     plans = (*ours, *fleets.add(services).plans)
     services.add(operations.Plans.of(plans))
     owner = f"{socket.gethostname()}:{os.getpid()}"
-    worker = Worker(base.database, plans, owner=owner, checkpoint=checkpoint)
+    worker = Worker(base.database, tuple(map(traced, plans)), owner=owner, checkpoint=checkpoint)
     nightly = (
         operation_workflows.purge_schedule(purge),
         exposure_workflows.renew_schedule(renew),
@@ -112,7 +118,7 @@ async def assemble(
     timer = partial(schedule.run, base.database, nightly)
     watch = partial(Company(fleet, owner).run, alone=base.database.sqlite)
     ever = (timer, watch, partial(courier.run))
-    others = (*parts.company, *_company(engine, services))
+    others = (*parts.company, *_company(settings, engine, services))
     return Plant(base, services, worker, (*ever, *others))
 
 
@@ -150,11 +156,12 @@ def _tools(
 
 
 def _company(
-    engine: ContainerEngine, services: Provided
+    settings: Settings, engine: ContainerEngine, services: Provided
 ) -> tuple[Callable[[], Coroutine[None, None, None]], ...]:
-    if not isinstance(engine, SimulatorDriver):
+    if not settings.engine.simulated:
         return ()
-    return (partial(simulated_guests.play, engine, agent_app(services)),)
+    simulated = cast("simulated_guests.SimulatedEngine", engine)
+    return (partial(simulated_guests.play, simulated, agent_app(services)),)
 
 
 async def _stock(folder: Path, packages: catalog.Catalog) -> Blobs:

@@ -50,7 +50,18 @@ LISTS = (
         "clusters/engines",
         "projects",
     ),
-    *("people", "tokens", "organisations", "audit", "bulk", "jobs", "me", "commands", "sessions"),
+    *(
+        "sources",
+        "people",
+        "tokens",
+        "organisations",
+        "audit",
+        "bulk",
+        "jobs",
+        "me",
+        "commands",
+        "sessions",
+    ),
 )
 # What the API says of itself is English; pages show it as it is said there.
 ENGLISH = ("Vms", "Cpu limit", "VMs", "CPU limit", "HTTPS", "TCP", "Stead")
@@ -78,6 +89,10 @@ def data_of(stead: Stead) -> list[str]:
         for name in ("catalog", "deployments", "operations", "agents", "clusters", "bulk"):
             answers += [ask(f"{name}/{one['id']}") for one in ask(name)]
         answers += [ask(f"clusters/{one['id']}/guests") for one in ask("clusters")]
+        for hook in [
+            one for mine in ask("projects") for one in ask(f"projects/{mine['id']}/webhooks")
+        ]:
+            answers += [hook, ask(f"webhooks/{hook['id']}/deliveries")]
         answers += [one for one in ask("settings") if "new_project" in one["name"]]
     return sorted({*strings(answers), *ENGLISH}, key=len, reverse=True)
 
@@ -86,7 +101,7 @@ def unsaid(text: str, data: list[str]) -> str:
     """Return what is left of a text without data and addresses."""
     for one in data:
         text = text.replace(one, "")
-    text = re.sub(r"https?://\S*|[\w-]+\.localhost\S*", "", text)
+    text = re.sub(r"^[a-z-]+=(?=https)|https?://\S*|[\w-]+\.localhost\S*", "", text)
     return text if re.search(r"[^\W\d_]{2}", text) else ""
 
 

@@ -12,7 +12,7 @@ from stead.agents import repository, rules, service
 from stead.agents.errors import AgentRefusedError, JobGoneError
 from stead.agents.models import JobRow
 from stead.agents.schemas import ClaimOut, Line, ResultPayload, SignedIn
-from stead.core import durable, epoch
+from stead.core import durable, epoch, telemetry
 from stead.core.db import Uow
 from stead.core.durable import Json
 from stead.core.vault import Vault
@@ -149,6 +149,7 @@ async def ensure_task(uow: Uow, request: TaskRequest) -> str:
 
 async def _queue(uow: Uow, row: JobRow) -> None:
     row.state, row.attempt, row.failures = "queued", 0, 0
+    row.trace = telemetry.carried()
     row.epoch = await epoch.current(uow)
     row.created_at = clock.utc_now()
     uow.session.add(row)
@@ -319,6 +320,11 @@ def _end(uow: Uow, row: JobRow, outcome: str, code: int | None, reason: str) -> 
     row.exit_code = code
     row.reason = reason
     row.finished_at = clock.utc_now()
+    times = row.created_at, row.finished_at
+    what = row.kind if row.kind != PACKAGE else row.script
+    telemetry.record(f"job {what}", row.trace, times, job=row.id, outcome=outcome)
+    seconds = (times[1] - times[0]).total_seconds()
+    telemetry.measure("stead.job.duration", seconds, what=row.kind, outcome=outcome)
     uow.wake(result_topic(row.id))
     uow.tell(JobEnded(row.id, row.operation_id, row.step, outcome, code))
 

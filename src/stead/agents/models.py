@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import JSON, Boolean, Float, Index, Integer, String
+from sqlalchemy import JSON, Boolean, Float, Index, Integer, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from stead.core.db import SHORT_LIVED, Base, UtcDateTime
@@ -75,6 +75,7 @@ class JobRow(Base):
     kind: Mapped[str] = mapped_column(String(20), default="package")
     arguments: Mapped[dict[str, str | int | bool]] = mapped_column(JSON, default=dict)
     requested_by: Mapped[str] = mapped_column(String(80), default="")
+    trace: Mapped[str] = mapped_column(String(55), default="", server_default=text("''"))
     cancel_requested: Mapped[bool] = mapped_column(Boolean, default=False)
     outcome: Mapped[str | None] = mapped_column(String(16))
     exit_code: Mapped[int | None] = mapped_column(Integer)

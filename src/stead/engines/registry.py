@@ -9,6 +9,7 @@ from typing import Final, Protocol
 from stead.engines.capabilities import Ability
 from stead.engines.errors import InvalidError
 from stead.engines.port import EngineDriver
+from stead.engines.traced import traced
 
 GROUP: Final = "stead.engines"
 
@@ -39,7 +40,8 @@ def connect(engine: str, options: Mapping[str, str]) -> EngineDriver:
     """Return a driver of that engine. Raises Invalid for an engine that is not installed."""
     for point in entry_points(group=GROUP, name=engine):
         factory: Factory = point.load()
-        return factory(options)
+        driver: EngineDriver = traced(engine, factory(options))
+        return driver
     raise _unknown(engine)
 
 

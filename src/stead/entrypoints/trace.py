@@ -4,19 +4,21 @@ What a request commits is recorded with it, in the same transaction. What was re
 changed nothing, is recorded after the answer.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stead.audit import public as audit
-from stead.core import authz, log, trail
+from stead.core import authz, log, telemetry, trail
 from stead.core.authz import Actor
 from stead.core.db import Database
 from stead.core.errors import SteadError
 from stead.core.http import Provided
 from stead.core.trail import Deed, Trail
-from stead.kit import ids
+from stead.kit import clock, ids
 
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 # Edges and agents report what happened to things; operations tell that story.
@@ -55,7 +57,10 @@ class Traced:
                 message = {**message, "headers": headers}
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request=request_id):
+        with (
+            structlog.contextvars.bound_contextvars(request=request_id),
+            measured(scope, request_id, lambda: status),
+        ):
             if scope["method"] in _SAFE or scope["path"].startswith(_MACHINES):
                 await self._app(scope, receive, look)
                 return
@@ -81,6 +86,24 @@ class Traced:
                 )
         except SteadError as error:
             logger.warning("audit.lost", action=deed.action, outcome=outcome, reason=error.code)
+
+
+@contextmanager
+def measured(scope: Scope, request_id: str, status: Callable[[], int]) -> Iterator[None]:
+    """Measure a request under the name of its route: an address may hold a secret."""
+    if not telemetry.on():
+        yield
+        return
+    began = clock.monotonic()
+    with telemetry.span(f"{scope['method']} ?", request=request_id) as span:
+        try:
+            yield
+        finally:
+            path = getattr(scope.get("route"), "path", "?")
+            span.call(f"{scope['method']} {path}")
+            span.set("http.response.status_code", status())
+            told = {"route": path, "status": status()}
+            telemetry.measure("stead.request.duration", clock.monotonic() - began, **told)
 
 
 def _outcome(status: int) -> str | None:

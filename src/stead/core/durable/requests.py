@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy import and_, delete, insert, select
 
+from stead.core import telemetry
 from stead.core.db import Uow
 from stead.core.durable.plan import Json, Plan
 from stead.core.durable.store import (
@@ -99,6 +100,7 @@ async def submit(uow: Uow, plan: Plan, asked: Submission) -> str:
         "lease_until": 0,
         "idempotency_key": asked.idempotency_key,
         "request_hash": asked.request_hash,
+        "trace": telemetry.carried(),
         "created_at": now,
         "deadline_at": now + timedelta(seconds=limit) if limit is not None else None,
     }

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 
-from stead.core import log
+from stead.core import log, telemetry
 from stead.core.db import Database, Uow
 from stead.core.durable import failures, limits, store
 from stead.core.durable.leash import Leashed
@@ -91,7 +91,8 @@ class Run:
             self._cancelled.set()
         watcher = asyncio.create_task(self._watch_cancel(row.id, seen))
         try:
-            await self._travel(row, plan)
+            with telemetry.span(f"operation {row.kind}", row.trace, operation=row.id):
+                await self._travel(row, plan)
         except _ParkedError:
             return
         finally:

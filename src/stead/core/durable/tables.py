@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import JSON, BigInteger, Boolean, Float, Index, Integer, String
+from sqlalchemy import JSON, BigInteger, Boolean, Float, Index, Integer, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from stead.core.db import Base, UtcDateTime
@@ -82,6 +82,7 @@ class OperationRow(Base):
     lease_until: Mapped[float] = mapped_column(Float, default=0)
     idempotency_key: Mapped[str | None] = mapped_column(String(120))
     request_hash: Mapped[str | None] = mapped_column(String(64))
+    trace: Mapped[str] = mapped_column(String(55), default="", server_default=text("''"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -23,6 +23,8 @@ DEFAULT_PATH = Path("/etc/stead/stead.toml")
 
 # What became a platform setting, so that only one place decides.
 MOVED: Final = {("server", "keep_operations_days"): "operations.keep_days"}
+# Variables that other programs know too; ours, and the file, come first.
+USUAL: Final = {"telemetry.endpoint": "OTEL_EXPORTER_OTLP_ENDPOINT"}
 _PROJECT_PREFIX: Final = 24
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -158,6 +160,17 @@ class AuditSettings(Group):
     syslog: str = ""
 
 
+class TelemetrySettings(Group):
+    """Where traces and figures are sent by OTLP over HTTP; empty for nowhere.
+
+    ``endpoint`` is a collector's address such as ``http://127.0.0.1:4318``. The variable
+    ``OTEL_EXPORTER_OTLP_ENDPOINT`` is taken where nothing else names one.
+    """
+
+    endpoint: str = ""
+    service: str = "stead"
+
+
 class Source(StrEnum):
     """Where a setting's value comes from."""
 
@@ -179,6 +192,7 @@ class Settings(Group):
     network: NetworkSettings = NetworkSettings()
     edge: EdgeSettings = EdgeSettings()
     audit: AuditSettings = AuditSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
 
     @property
     def file(self) -> Path:
@@ -210,6 +224,8 @@ def load(path: Path | None = None) -> Settings:
     for group, model in Settings.model_fields.items():
         for name in type(model.default).model_fields:
             value = os.environ.get(variable(group, name))
+            if value is None and f"{group}.{name}" in USUAL and name not in data.get(group, ()):
+                value = os.environ.get(USUAL[f"{group}.{name}"])
             table = data.setdefault(group, {})
             if not isinstance(table, dict):
                 continue
