@@ -10,7 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
-from stead_agent import VERSION, joining, log
+from stead_agent import VERSION, joining, log, updating, watching
 from stead_agent.clock import Pauses
 from stead_agent.enrolment import enrol
 from stead_agent.identity import IdentityError, parse_bootstrap, prepare
@@ -24,22 +24,35 @@ _ENROL_TRIES = 12
 
 def main() -> int:
     """Run a command; return the exit code."""
+    options = _options()
+    if options.command == "version":
+        sys.stdout.write(VERSION + "\n")
+        return 0
+    os.umask(0o077)
+    kept = Store(options.state_dir)
+    early = {"join": _join, "watch": _watch}.get(options.command)
+    return early(options, kept) if early is not None else _open(options, kept)
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="stead-agent", description="Runs signed jobs.")
-    parser.add_argument("command", choices=["run", "enrol", "join", "version"])
+    parser.add_argument("command", choices=["run", "enrol", "join", "watch", "version"])
     parser.add_argument("--server", metavar="URL", help="join: where the control plane is")
     parser.add_argument("--pin", metavar="SHA256", help="join: its certificate's fingerprint")
     parser.add_argument("--no-service", action="store_true", help="join: start nothing")
     parser.add_argument("--state-dir", type=Path, default=STATE, metavar="DIR")
     parser.add_argument("--heartbeat", type=float, default=Timing.heartbeat, metavar="SECONDS")
     parser.add_argument("--grace", type=float, default=Timing.grace, metavar="SECONDS")
-    options = parser.parse_args()
-    if options.command == "version":
-        sys.stdout.write(VERSION + "\n")
-        return 0
-    os.umask(0o077)
-    kept = Store(options.state_dir)
-    if options.command == "join":
-        return _join(options, kept)
+    seconds = updating.PATIENCE_SECONDS
+    parser.add_argument("--patience", type=float, default=seconds, metavar="SECONDS")
+    parser.add_argument("--program", type=Path, help="watch: the file that was replaced")
+    parser.add_argument("--pid", type=int, help="watch: the process that became the new one")
+    parser.add_argument("--service", action="store_true", help="watch: systemd starts it again")
+    return parser.parse_args()
+
+
+def _open(options: argparse.Namespace, kept: Store) -> int:
+    """Do what only one process at a time may do with a folder."""
     try:
         kept.open()
     except StoreError as error:
@@ -47,7 +60,10 @@ def main() -> int:
         return 1
     if options.command == "enrol":
         return _enrol(kept)
-    return _run(Agent(kept, Timing(options.heartbeat, options.grace)), options.grace)
+    timing = Timing(options.heartbeat, options.grace, options.patience)
+    ended = _run(Agent(kept, timing), options.grace)
+    updating.stop(kept)
+    return ended
 
 
 def _run(agent: Agent, grace: float) -> int:
@@ -74,6 +90,14 @@ def _work(agent: Agent, waker: int) -> None:
         agent.run()
     finally:
         os.write(waker, _ENDED)
+
+
+def _watch(options: argparse.Namespace, kept: Store) -> int:
+    """See an update through; start the program before when nobody else does."""
+    post = watching.Post(options.program, options.pid, options.patience, options.service)
+    if watching.watch(kept, post):
+        watching.start_again(post.path, sys.argv[2 : sys.argv.index("--program")])
+    return 0
 
 
 def _join(options: argparse.Namespace, kept: Store) -> int:

@@ -22,6 +22,7 @@ from stead_agent import (
     process,
     store,
     tasks,
+    updating,
 )
 from stead_agent.clock import Pauses, ServerClock
 from stead_agent.desk import Ending, JobFolder
@@ -79,6 +80,8 @@ class Tools:
     cache: Path
     grace: float
     stopping: threading.Event
+    kept: store.Store
+    patience: float
 
 
 def execute(tools: Tools, folder: JobFolder, order: Order, orders: Orders, spool: Spool) -> Ending:
@@ -122,6 +125,8 @@ def _run_task(
         return _put_file(tools, folder, order, orders, spool)
     if order.secrets:
         raise RefusedError("A job of this kind takes no secrets.")
+    if order.kind == "update":
+        return _update(tools, folder, order, orders, spool)
     if order.kind == "facts":
         for name, value in facts.collect().items():
             spool.append("stdout", f"{name}: {value}")
@@ -140,6 +145,21 @@ def _put_file(
     except OSError as error:
         return Ending("failed", None, f"The file cannot be put there: {error.strerror}.")
     return Ending("done", 0)
+
+
+def _update(tools: Tools, folder: JobFolder, order: Order, orders: Orders, spool: Spool) -> Ending:
+    """Replace the agent; returns only when there was nothing to do or it could not be."""
+    values = tasks.completed(order.kind, order.inputs)
+    if values["sha256"] == updating.own_digest():
+        spool.append("agent", f"This agent is {values['version']} already.")
+        return Ending("done", 0)
+    patience = _Patience(tools.stopping, orders)
+    try:
+        draft = patience.get(lambda: updating.prepare(tools.line, values))
+        spool.append("agent", f"Restarting as {values['version']}.")
+        updating.switch(tools.kept, folder.ticket, draft, tools.patience)
+    except OSError as error:
+        return Ending("failed", None, f"The program cannot be replaced: {error}.")
 
 
 def _run_command(

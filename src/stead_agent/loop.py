@@ -18,6 +18,7 @@ from stead_agent import (
     sessions,
     signing,
     store,
+    updating,
 )
 from stead_agent.clock import Pauses, ServerClock
 from stead_agent.desk import Desk, Ending, JobFolder
@@ -42,6 +43,7 @@ class Timing:
 
     heartbeat: float = HEARTBEAT_SECONDS
     grace: float = 10.0
+    patience: float = updating.PATIENCE_SECONDS
 
 
 class Agent:
@@ -62,12 +64,16 @@ class Agent:
         log.event("agent.ready", agent=identity.agent, version=VERSION)
         worker = self._worker = Worker(self._kept, identity, self._timing, self._stopping)
         worker.recover()
+        worker.conclude_update()
         while not self._stopping.is_set():
             try:
                 pause = worker.turn()
             except UnreachableError as error:
                 pause = True
                 log.event("server.unreachable", reason=str(error))
+            except updating.RestartError:
+                pause = False
+                updating.become()
             except Exception as error:  # noqa: BLE001 - the loop outlives whatever a turn meets
                 pause = True
                 log.event("turn.failed", reason=type(error).__name__, place=_place(error))
@@ -115,11 +121,17 @@ class Worker:
         self._nonces = Nonces(kept.nonces)
         self._epoch = Epoch(kept.epoch)
         self._line = Line(identity)
+        self._program = updating.own_digest()
         self._orders: Orders | None = None
+        self._updating: JobFolder | None = None
 
     def recover(self) -> None:
         """End what a killed agent left running and note it; what was not told is pending."""
+        record = updating.load(self._kept)
         for folder in self._desk.load():
+            if record is not None and record.names(folder.ticket):
+                self._updating = folder
+                continue
             if folder.result() is None:
                 session = sessions.parse(store.read(folder.process))
                 gone = session is None or process.end_leftovers(session, _LEFTOVER_GRACE)
@@ -127,6 +139,40 @@ class Worker:
                 ending = Ending("interrupted", None, "The agent was restarted while the job ran.")
                 folder.finish(ending, self._me.key, self._clock.now())
             self._desk.pending.append(folder)
+
+    def conclude_update(self) -> None:
+        """Tell how an update ended; a new program has to reach the control plane first."""
+        record = updating.load(self._kept)
+        if record is None:
+            return
+        ending = Ending("failed", None, record.reason or "The update was interrupted.")
+        if record.state != updating.RETURNED and record.digest == updating.own_digest():
+            if not self._is_reached(record):
+                return
+            ending = Ending("done", 0)
+        if self._updating is not None:
+            self._updating.finish(ending, self._me.key, self._clock.now())
+            self._desk.pending.append(self._updating)
+        self._kept.update.unlink(missing_ok=True)
+        log.event("update.ended", job=record.job, outcome=ending.outcome)
+
+    def _is_reached(self, record: updating.Record) -> bool:
+        """Make a signed call until it is answered; become the program before when none is."""
+        deadline, pauses = time.monotonic() + self._timing.patience, Pauses(self._stopping)
+        target, body = f"/agent/v1/jobs/{record.job}/heartbeat", {"attempt": record.attempt}
+        while not self._stopping.is_set():
+            try:
+                self._line.call("POST", target, dict(body))
+            except UnreachableError as error:
+                log.event("update.delayed", reason=str(error))
+                if time.monotonic() > deadline:
+                    reason = "The new program did not reach the control plane in time."
+                    if updating.give_back(self._kept, reason):
+                        updating.become()
+                pauses.wait()
+            else:
+                return True
+        return False
 
     def turn(self) -> bool:
         """Report what is pending, then claim and run a job; return whether to pause after it."""
@@ -143,6 +189,7 @@ class Worker:
             "wait": 1 if stuck else CLAIM_SECONDS,
             "running": running,
             "version": VERSION,
+            "program": self._program,
             "load": _load(),
         }
         asked = time.monotonic()
@@ -234,17 +281,25 @@ class Worker:
         spool = Spool(folder.output, self._clock.now)
         reporter = Reporter(Line(self._me), folder, spool.grown, orders.put)
         tools = Tools(
-            self._line, self._clock, self._kept.packages, self._timing.grace, self._stopping
+            self._line,
+            self._clock,
+            self._kept.packages,
+            self._timing.grace,
+            self._stopping,
+            self._kept,
+            self._timing.patience,
         )
         log.event("job.accepted", job=ticket.job, attempt=ticket.attempt)
         reporter.start(self._timing.heartbeat)
         if self._stopping.is_set():
             orders.put("stop")
-        ending = execute(tools, folder, order, orders, spool)
-        folder.finish(ending, self._me.key, self._clock.now())
-        reporter.stop()
-        spool.close()
-        self._orders = None
+        try:
+            ending = execute(tools, folder, order, orders, spool)
+            folder.finish(ending, self._me.key, self._clock.now())
+        finally:
+            reporter.stop()
+            spool.close()
+            self._orders = None
         log.event("job.ended", job=ticket.job, attempt=ticket.attempt, outcome=ending.outcome)
         if orders.replaced:
             folder.close()

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NoReturn
 
 from stead_agent import cgroups, sessions
 from stead_agent.output import Assembler
@@ -87,6 +88,21 @@ def complaint(command: list[str], seconds: float) -> str | None:
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
     return done.stderr.decode(errors="replace").strip() if done.returncode else None
+
+
+def leave_behind(command: list[str]) -> None:
+    """Start a program that outlives this process; the shell in between makes it nobody's child."""
+    subprocess.Popen(
+        ["/bin/sh", "-c", '"$@" &', "stead-agent", *command],
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        cwd="/",
+    ).wait()
+
+
+def become(command: list[str]) -> NoReturn:
+    """Turn this process into another program."""
+    os.execv(command[0], command)  # noqa: S606  (there is nothing for a shell to do)
 
 
 def end_leftovers(session: sessions.Session, grace: float) -> bool:

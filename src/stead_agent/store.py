@@ -23,6 +23,7 @@ class Store:
         self.identity = root / "identity.json"
         self.nonces = root / "nonces.json"
         self.epoch = root / "epoch.json"
+        self.update = root / "update.json"
         self.jobs = root / "jobs"
         self.packages = root / "packages"
         self._lock = -1
@@ -51,6 +52,7 @@ class Store:
             shutil.rmtree(job)
         self.nonces.unlink(missing_ok=True)
         self.epoch.unlink(missing_ok=True)
+        self.update.unlink(missing_ok=True)
 
     def drop_bootstrap(self) -> None:
         """Remove the token once it has served."""

@@ -75,6 +75,10 @@ KINDS: Mapping[str, Sequence[Declaration]] = {
         _text("mode", r"0?[0-7]{3}", default="0644"),
         _text("sha256", r"[0-9a-f]{64}", required=True),
     ),
+    "update": (
+        _text("version", r"[A-Za-z0-9.+-]{1,40}", required=True),
+        _text("sha256", r"[0-9a-f]{64}", required=True),
+    ),
 }
 
 

@@ -28,6 +28,7 @@ class AgentRow(Base):
     id: Mapped[str] = mapped_column(String(26), primary_key=True)
     instance_id: Mapped[str] = mapped_column(String(26), unique=True)
     version: Mapped[str] = mapped_column(String(40))
+    program: Mapped[str | None] = mapped_column(String(64))
     facts: Mapped[dict[str, str]] = mapped_column(JSON)
     enrolled_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)

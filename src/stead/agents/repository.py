@@ -16,7 +16,11 @@ _BATCH: Final = 500
 _AGENT: Final = AgentRow.metadata.tables[AgentRow.__tablename__]
 _NONCE: Final = NonceRow.metadata.tables[NonceRow.__tablename__]
 _SEEN: Final = select(
-    _AGENT.c.instance_id, _AGENT.c.last_seen_at, _AGENT.c.load, _AGENT.c.enrolled_at
+    _AGENT.c.instance_id,
+    _AGENT.c.last_seen_at,
+    _AGENT.c.load,
+    _AGENT.c.enrolled_at,
+    _AGENT.c.program,
 ).where(_AGENT.c.id == bindparam("agent_id"))
 
 # A job of this epoch that waits, or that its agent has evidently lost. Made once: this is asked
@@ -53,7 +57,7 @@ async def find_agent(uow: Uow, agent_id: str) -> AgentRow | None:
     return await uow.session.get(AgentRow, agent_id)
 
 
-async def look_up(uow: Uow, agent_id: str) -> Row[Any, Any, Any, Any] | None:
+async def look_up(uow: Uow, agent_id: str) -> Row[Any, Any, Any, Any, Any] | None:
     """Return of an agent only what every request of it needs."""
     return (await uow.session.execute(_SEEN, {"agent_id": agent_id})).first()
 

@@ -2,7 +2,7 @@
 
 import random
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Final, NamedTuple
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
@@ -41,11 +41,12 @@ BlobsDep = Annotated[Blobs, Depends(provided(Blobs))]
 class Caller:
     """The agent that signed a request, and its instance."""
 
-    def __init__(self, arrival: service.Arrival, instance_id: str, seen_at: datetime) -> None:
+    def __init__(self, arrival: service.Arrival, known: service.Known) -> None:
         self.arrival = arrival
         self.agent_id = arrival.agent_id
-        self.instance_id = instance_id
-        self.seen_at = seen_at
+        self.instance_id = known.instance_id
+        self.seen_at = known.noted_at
+        self.program = known.program
 
     def is_due(self) -> bool:
         """Tell whether it is time to note again that this agent is there."""
@@ -92,7 +93,7 @@ async def identify(
     text = rules.request_text((request.method, target), mark.sender, await request.body())
     async with database.read() as uow:
         found = await service.recognise(uow, vault, mark.agent, text, mark.signature)
-    return Caller(service.Arrival(mark.agent, mark.nonce, mark.time), *found)
+    return Caller(service.Arrival(mark.agent, mark.nonce, mark.time), found)
 
 
 IdentifiedDep = Annotated[Caller, Depends(identify)]
@@ -126,13 +127,14 @@ async def claim_job(
     # Agents that all came at once, after a restart of ours, shall not come back all at once.
     deadline = clock.monotonic() + body.wait * spread.uniform(SHORTEST_WAIT, 1)
     running: list[str] | None = body.running
-    said = service.Said(body.version, body.load) if caller.is_due() else None
+    due = caller.is_due() or body.program not in ("", caller.program)
+    said = service.Said(body.version, body.load, body.program) if due else None
     await _arrivals(request).admit(replace(caller.arrival, said=said))
     while True:
         seen = database.bus.version(topic)
         async with database.read() as uow:
-            due = await jobs.due(uow, caller.instance_id, running)
-        waiting = due is not None and due <= 0
+            pause = await jobs.due(uow, caller.instance_id, running)
+        waiting = pause is not None and pause <= 0
         # An agent that has gone must not be handed the job that its next poll is waiting for.
         if waiting and await request.is_disconnected():
             return Response(status_code=204)
@@ -145,7 +147,7 @@ async def claim_job(
         if remaining <= 0:
             return Response(status_code=204)
         # A retry becomes due without a wake-up.
-        soon = remaining if due is None else max(due, LEAST_PAUSE)
+        soon = remaining if pause is None else max(pause, LEAST_PAUSE)
         await database.bus.changed(topic, seen, min(remaining, soon))
 
 

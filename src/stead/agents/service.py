@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -79,10 +79,17 @@ async def is_enrolled(uow: Uow, instance_id: str) -> bool:
     return await repository.find_agent_of(uow, instance_id) is not None
 
 
-async def recognise(
-    uow: Uow, vault: Vault, agent_id: str, text: str, signature: str
-) -> tuple[str, datetime]:
-    """Return the signing agent's instance, and when it was last noted. Raises AgentRefusedError.
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What every request of an agent needs to know about it."""
+
+    instance_id: str
+    noted_at: datetime
+    program: str | None
+
+
+async def recognise(uow: Uow, vault: Vault, agent_id: str, text: str, signature: str) -> Known:
+    """Return what is known of the agent that signed this. Raises AgentRefusedError.
 
     What is called an instance here may be a plain server; agents do not know the difference.
     """
@@ -94,7 +101,7 @@ async def recognise(
         raise AgentRefusedError("This agent is not known here")
     # What it has not told yet is noted at once.
     noted = agent.last_seen_at if agent.load is not None else agent.enrolled_at - TOKEN_LIFE
-    return agent.instance_id, noted
+    return Known(agent.instance_id, noted, agent.program)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +110,7 @@ class Said:
 
     version: str
     load: float | None
+    program: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +156,8 @@ async def remember(uow: Uow, requests: Sequence[Arrival]) -> list[str | None]:
 
 async def note_seen(uow: Uow, agent_id: str, said: Said | None = None) -> None:
     """Remember that an agent called just now, and what it said about itself."""
-    about = {} if said is None else {"version": said.version or None, "load": said.load}
-    values = {name: value for name, value in about.items() if value is not None}
+    about = {} if said is None else asdict(said)
+    values = {name: value for name, value in about.items() if value not in (None, "")}
     await repository.change_agent(uow, agent_id, {"last_seen_at": clock.utc_now(), **values})
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from stead.agents import repository
+from stead.agents import distribution, repository
 from stead.agents.models import AgentRow, JobRow
 from stead.core.db import Uow
 from stead.kit import clock
@@ -40,6 +40,7 @@ class Sighting:
 
     agent_id: str
     version: str
+    outdated: bool
     health: Health
     seen_at: datetime
     enrolled_at: datetime
@@ -111,6 +112,8 @@ def _sighting(row: AgentRow, jobs: list[JobRow], now: datetime) -> Sighting:
     return Sighting(
         agent_id=row.id,
         version=row.version,
+        # One that does not say what it runs is from before they did.
+        outdated=row.program != distribution.program().digest,
         health=Health.STALE if stale else Health.ONLINE,
         seen_at=row.last_seen_at,
         enrolled_at=row.enrolled_at,
@@ -137,6 +140,8 @@ def describe(kind: str, arguments: Mapping[str, object]) -> str:
     words = [str(arguments[name]) for name in _TELLING if arguments.get(name)]
     if kind == "updates":
         words = ["install"] if str(arguments.get("apply")).lower() == "true" else ["list"]
+    if kind == "update":
+        words = ["the agent to", str(arguments.get("version"))]
     return " ".join(words if kind == "command" else [kind, *words])
 
 

@@ -15,7 +15,9 @@ Project = Annotated[str, typer.Option(help="The project, if you have several.")]
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
     job = row["running"]["what"] if row["running"] else ""
-    return {**row, "agent": row["health"], "job": job, "last_seen": row["seen_at"]}
+    version = f"{row['version'] or ''}{' (outdated)' if row['outdated'] else ''}"
+    more = {"agent": row["health"], "job": job, "last_seen": row["seen_at"]}
+    return {**row, **more, "version": version}
 
 
 @listing("name", "kind", "project", "agent", "version", "load", "job", "last_seen", shown=_shown)

@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 import httpx
 from starlette.types import ASGIApp
 
+from stead.agents import public as agents
 from stead.core import log
 from stead.engines.abilities import Events, Files
 from stead.engines.errors import EngineError
@@ -81,7 +82,8 @@ async def _live(http: httpx.AsyncClient, token: str) -> None:
         logger.info("simulation.refused", status=answer.status_code)
         return
     me = _Agent(http, answer.json()["agent"], key)
-    claim = {"wait": CLAIM_SECONDS, "version": "simulated"}
+    program = agents.program().digest
+    claim = {"wait": CLAIM_SECONDS, "version": "simulated", "program": program}
     while not (answer := await me.ask("jobs/claim", claim)).is_client_error:
         if answer.status_code == httpx.codes.OK:
             await me.work(json.loads(answer.json()["payload"]))

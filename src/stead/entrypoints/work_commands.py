@@ -179,6 +179,41 @@ def start_bulk(
     _tell(api, made, watch=watch)
 
 
+@bulk.command("update")
+def update_agents(
+    machines: Annotated[
+        list[str] | None, typer.Argument(help="Names or ids; without any, all that are outdated.")
+    ] = None,
+    *,
+    project: Annotated[str, typer.Option(help="The project, if you have several.")] = "",
+    concurrency: Annotated[int, typer.Option(min=1, max=10, help="How many at once.")] = 5,
+    canaries: Annotated[int, typer.Option(min=0, max=100, help="How many go first.")] = 1,
+    accepted: Annotated[
+        int, typer.Option(min=0, max=100, help="Percent that may fail before it stops.")
+    ] = 20,
+    watch: Watch = True,
+) -> None:
+    """Update agents in waves; one that does not work afterwards returns to the version before."""
+    api = client()
+    if not machines:
+        rows = [row for row in api.rows("/api/v1/agents") if row["outdated"]]
+        machines = [row["id"] for row in rows if project in ("", row["project"])]
+    if not machines:
+        say("No agent is outdated")
+        return
+    body: dict[str, Any] = {
+        "machines": machines,
+        "concurrency": concurrency,
+        "canaries": canaries,
+        "accepted_failures": accepted,
+        "task": {"kind": "update"},
+    }
+    body |= {"project": project} if project else {}
+    made = api.post("/api/v1/bulk", body)
+    say(f"{made['title']}: stead bulk show {made['id']}")
+    _tell(api, made, watch=watch)
+
+
 @bulk.command("retry")
 def retry_bulk(bulk_id: str, *, watch: Watch = True) -> None:
     """Begin anew with the machines that are not done."""

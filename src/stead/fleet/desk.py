@@ -63,6 +63,7 @@ async def show_machine(desk: Desk, machine_id: str, error: SteadError | None = N
         status=200 if error is None else 422,
         one=found,
         badge=views.health(found),
+        outdated=views.OUTDATED,
         packages=packages,
         jobs=[(one, views.job(one)) for one in jobs],
         commands=[one for one in tasks.list_commands() if administers or one.least == "developer"],

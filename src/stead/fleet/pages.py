@@ -11,9 +11,9 @@ from stead.core.authz import Action, action
 from stead.core.errors import Kind, SteadError
 from stead.core.http import provided
 from stead.core.vault import Vault
-from stead.fleet import figures, servers, service, views, work_pages
+from stead.fleet import bulk, figures, servers, service, views, work_pages
 from stead.fleet.desk import Desk, DeskDep, show_machine
-from stead.fleet.schemas import EnrolmentOut, ServerIn
+from stead.fleet.schemas import EnrolmentOut, MachineOut, ServerIn
 from stead.identity import public as identity
 from stead.ui.console import form_texts
 
@@ -85,14 +85,27 @@ def _joining(desk: Desk, made: EnrolmentOut) -> Response:
     return answer
 
 
+def _updatable(desk: Desk, found: list[MachineOut]) -> dict[str, list[MachineOut]]:
+    """Return the machines whose agent somebody may update, by project."""
+    chosen: dict[str, list[MachineOut]] = {}
+    for one in found:
+        if one.outdated and authz.allows(desk.actor, Action.JOB_ADMINISTER, one.project_id):
+            chosen.setdefault(one.project, []).append(one)
+    return chosen
+
+
 async def _list(desk: Desk, error: SteadError | None = None, name: str = "") -> Response:
     async with desk.database.read() as uow:
         found = await service.list_(uow, desk.actor)
+        waves = await bulk.list_(uow, desk.actor)
         mine = await identity.list_projects(uow, desk.actor, mine=True)
     return desk.page(
         "fleet/list.html",
         status=200 if error is None else 422,
         rows=[(one, views.health(one)) for one in found],
+        outdated=views.OUTDATED,
+        updatable=_updatable(desk, found),
+        waves=[(one, views.bulk(one)) for one in waves if not views.has_ended(one)],
         stale=sum(one.health == "stale" for one in found),
         projects=[
             one.name for one in mine if authz.allows(desk.actor, Action.SERVER_MANAGE, one.id)

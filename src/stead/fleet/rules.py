@@ -7,9 +7,9 @@ from typing import Final
 from stead.core.authz import Action
 from stead_agent import tasks
 
-LIMITS: Final[Mapping[str, int]] = {"updates": 3600, "command": 300}
+LIMITS: Final[Mapping[str, int]] = {"updates": 3600, "command": 300, "update": 600}
 LIMIT_SECONDS: Final = 120
-_SENSITIVE: Final = frozenset({"file"})
+_SENSITIVE: Final = frozenset({"file", "update"})
 
 
 class TargetState(StrEnum):

@@ -40,6 +40,7 @@ class MachineOut(BaseModel):
     address: str | None
     health: str = Field(description="online, stale (not heard from for 90 s) or never")
     version: str | None
+    outdated: bool = Field(description="its agent is not the one that this platform hands out")
     system: str
     seen_at: datetime | None
     enrolled_at: datetime | None

@@ -115,6 +115,7 @@ def _out(
         address=machine.address,
         health=seen.health if seen is not None else agents.Health.NEVER,
         version=seen.version if seen is not None else None,
+        outdated=seen is not None and seen.outdated,
         system=f"{facts.get('os', '')} {facts.get('os_version', '')}".strip(),
         seen_at=seen.seen_at if seen is not None else None,
         enrolled_at=seen.enrolled_at if seen is not None else None,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
+import stead_agent
 from stead.agents import public as agents
 from stead.catalog import public as catalog
 from stead.core import durable
@@ -63,8 +64,12 @@ def owner_of(operation_id: str) -> str:
 
 def check(asked: TaskIn) -> Task:
     """Decide by the agent's own rules. Raises InvalidError."""
-    arguments = {name: value for name, value in asked.arguments.items() if value is not None}
+    arguments: dict[str, JsonValue] = {
+        name: value for name, value in asked.arguments.items() if value is not None
+    }
     content = None
+    if asked.kind == "update":
+        arguments = _our_program(arguments)
     if asked.kind == "file":
         content, digest = _content(asked.content or "")
         arguments = {**arguments, "sha256": digest}
@@ -132,6 +137,15 @@ def _json(value: object) -> JsonValue:
     if isinstance(value, tuple | list):
         return [_json(one) for one in value]
     return value if isinstance(value, str | int | bool) else str(value)
+
+
+def _our_program(given: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return which program agents get: the one that we hand out, whatever somebody asks for."""
+    if given:
+        raise InvalidError(
+            "An update takes no arguments", fields=dict.fromkeys(given, "Leave this out")
+        )
+    return {"version": stead_agent.VERSION, "sha256": agents.program().digest}
 
 
 def _content(encoded: str) -> tuple[str, str]:

@@ -18,6 +18,7 @@ def health(one: MachineOut) -> Badge:
     return _HEALTH.get(one.health, Badge(one.health, Tone.QUIET, "ring"))
 
 
+OUTDATED: Final = Badge("Outdated", Tone.QUIET, "undo")
 _TARGETS: Final[Mapping[str, Badge]] = {
     "pending": Badge("Waiting", Tone.QUIET, "ring"),
     "running": Badge("Running", Tone.BUSY, "spin"),

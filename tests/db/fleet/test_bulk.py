@@ -13,6 +13,7 @@ from sqlalchemy import select
 from tests.factories.agents import KEY, Agent
 from tests.factories.platform import Platform
 
+from stead.agents import public as agents
 from stead.agents.models import AgentRow
 from stead.core.authz import Actor, Role
 from stead.core.durable import Worker
@@ -241,3 +242,47 @@ async def _agents(platform: Platform, wire: httpx.AsyncClient) -> list[Agent]:
     async with platform.database.read() as uow:
         rows = list(await uow.session.scalars(select(AgentRow)))
     return [Agent(row.id, row.instance_id, wire) for row in rows]
+
+
+async def test_an_agent_is_outdated_until_it_says_that_it_runs_our_program(
+    platform: Platform, owner: Actor
+):
+    async with playing(platform, owner, []) as room:
+        agent = await room.add("nas")
+        seen = []
+        for program in ("", "0" * 64, agents.program().digest):
+            claim = {"wait": 0, "version": "1", "program": program, "load": 0.1}
+            assert (await agent.ask("POST", "/agent/v1/jobs/claim", claim)).status_code == 204
+            found = (await room.http.get(f"/api/v1/agents/{agent.instance_id}")).json()
+            seen.append(found["outdated"])
+    assert seen == [True, True, False]
+
+
+async def test_a_wave_tells_each_agent_the_digest_of_our_program(platform: Platform, owner: Actor):
+    async with playing(platform, owner, []) as room:
+        agent = await room.add("nas")
+        made = await room.start(machines=["nas"], task={"kind": "update"})
+        answer = await agent.ask("POST", "/agent/v1/jobs/claim", {"wait": 20})
+        job = json.loads(answer.json()["payload"])
+        assert job["kind"] == "update"
+        assert job["arguments"]["sha256"] == agents.program().digest
+        assert made["title"].startswith("update the agent to")
+        await agent.report(job, "failed", reason="The new program ended before it was there.")
+        ended = await room.until(made["id"], "failed")
+        assert "The new program ended" in ended["targets"][0]["reason"]
+
+
+async def test_nobody_chooses_the_program_and_developers_do_not_update(
+    platform: Platform, owner: Actor
+):
+    async with playing(platform, owner, []) as room:
+        project = (await room.http.get("/api/v1/projects")).json()[0]["id"]
+        developer = await platform.person("Bo", **{project: Role.DEVELOPER})
+        agent = await room.add("nas")
+        chosen = {"kind": "update", "arguments": {"sha256": "0" * 64, "version": "1"}}
+        target = f"/api/v1/agents/{agent.instance_id}/jobs"
+        answer = await room.http.post(target, json=chosen)
+        assert answer.status_code == 422
+        assert set(answer.json()["fields"]) == {"sha256", "version"}
+        async with platform.api(await platform.token(developer)) as http:
+            assert (await http.post(target, json={"kind": "update"})).status_code == 403

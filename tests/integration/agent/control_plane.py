@@ -54,6 +54,7 @@ class ControlPlane:
         self.raw_offers: list[dict[str, Any]] = []
         self.offered: list[dict[str, Any]] = []
         self.packages: dict[str, bytes] = {}
+        self.program = b""
         self.lines: dict[str, dict[int, dict[str, Any]]] = {}
         self.results: dict[str, dict[str, Any]] = {}
         self.extra_results: list[dict[str, Any]] = []
@@ -257,8 +258,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(raw)
 
     def _answer(self, plane: ControlPlane, raw: bytes) -> tuple[int, Any]:
+        if self.path == "/agent/v1/stead-agent.pyz":
+            return 200, plane.program
         if self.path == "/agent/v1/enrol":
             return plane.enrol(json.loads(raw))
+        return self._signed(plane, raw)
+
+    def _signed(self, plane: ControlPlane, raw: bytes) -> tuple[int, Any]:
         agent = self.headers.get("Stead-Agent", "")
         if not self._is_signed(plane, agent, raw):
             return 401, {}

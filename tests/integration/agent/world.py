@@ -22,12 +22,15 @@ def spawn(*command: str, log: IO[bytes] | None = None) -> subprocess.Popen[bytes
 class AgentProcess:
     """The zipapp with its state folder."""
 
-    def __init__(self, zipapp: Path, state: Path, *, within: Sequence[str] = ()) -> None:
+    def __init__(
+        self, zipapp: Path, state: Path, *, within: Sequence[str] = (), options: Sequence[str] = ()
+    ) -> None:
         self.zipapp = zipapp
         self.state = state
         self.log = state.with_suffix(".log")
         self._command = [*within, sys.executable, "-I", "-B", str(zipapp), "run"]
         self._command += ["--state-dir", str(state), "--heartbeat", "0.2", "--grace", "0.5"]
+        self._command += options
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
