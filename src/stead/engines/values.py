@@ -246,13 +246,18 @@ class StorageFacts:
 class GuestFacts:
     """What only a survey tells of a guest; None where the engine does not say.
 
-    ``addresses`` are those it took. A guest without backup or snapshot has an empty moment only
-    where ``backups_known`` or ``snapshots_known`` says that somebody looked.
+    ``addresses`` are those it took, ``exposed`` where it is reached through its host.
+    ``nested`` may hold containers; ``host_access`` reaches folders or devices of the host.
+    A guest without backup or snapshot has an empty moment only where ``backups_known`` or
+    ``snapshots_known`` says that somebody looked.
     """
 
     guest: Guest
     addresses: tuple[str, ...] = ()
     privileged: bool | None = None
+    nested: bool | None = None
+    exposed: tuple[str, ...] = ()
+    host_access: bool | None = None
     backups_known: bool = False
     newest_backup: datetime | None = None
     snapshots_known: bool = False

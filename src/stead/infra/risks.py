@@ -160,6 +160,21 @@ _FIXES: Final = {
         "Privileged container",
         "Make it anew as an unprivileged one",
     ),
+    "host_access": (
+        Severity.WARNING,
+        "Reaches folders or devices of its host",
+        "Give it a volume instead",
+    ),
+    "exposed": (
+        Severity.WARNING,
+        "Reached from outside through a port of its host",
+        "Publish it by a route, and remove the proxy device",
+    ),
+    "nested": (
+        Severity.NOTE,
+        "May hold containers of its own",
+        "Switch nesting off where nothing needs it",
+    ),
     "no_backup": (Severity.WARNING, "No backup", "Add it to a backup job of the engine"),
     "old_backup": (Severity.WARNING, "Newest backup is old", "Look at the backup job's last runs"),
     "old_snapshot": (Severity.NOTE, "Snapshot older than 30 days", "Delete what is not needed"),
@@ -182,6 +197,9 @@ def _guests(guests: Iterable[GuestFacts], now: datetime) -> Iterator[Finding]:
 def _about(facts: GuestFacts, now: datetime) -> Iterator[tuple[str, bool]]:
     backup, snapshot = facts.newest_backup, facts.oldest_snapshot
     yield "privileged", facts.privileged is True
+    yield "host_access", facts.host_access is True
+    yield "exposed", bool(facts.exposed)
+    yield "nested", facts.nested is True
     yield "no_backup", facts.backups_known and backup is None
     yield "old_backup", backup is not None and now - backup > OLD_BACKUP
     yield "old_snapshot", snapshot is not None and now - snapshot > OLD_SNAPSHOT

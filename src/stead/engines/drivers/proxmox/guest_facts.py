@@ -25,6 +25,7 @@ async def gather(engine: Engine, found: Found, taken: Mapping[int, int] | None) 
         guest=mapping.guest(found, state),
         addresses=await _addresses(engine, found) if running else (),
         privileged=not number(found.config.get("unprivileged")) if known and container else None,
+        nested="nesting=1" in str(found.config.get("features")) if known and container else None,
         backups_known=taken is not None,
         newest_backup=_moment((taken or {}).get(found.vmid)),
         snapshots_known=known,
