@@ -172,6 +172,32 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def make_certificate(certificate: Path, key: Path) -> None:
+    """Make a client certificate that nobody trusts yet."""
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "30",
+            "-subj",
+            "/CN=stead",
+            "-keyout",
+            str(key),
+            "-out",
+            str(certificate),
+        ],
+        check=True,
+        capture_output=True,
+    )
+
+
 def _prepare(folder: Path, images: Path) -> Incus:
     port = free_port()
     incus = Incus(
@@ -189,28 +215,7 @@ def _prepare(folder: Path, images: Path) -> Incus:
     incus.command("storage", "create", "stead", "btrfs", "size=20GiB")
     options = [f"--config={name}={value}" for name, value in PROJECT_CONFIG.items()]
     incus.command("project", "create", "stead", *options)
-    subprocess.run(
-        [
-            "openssl",
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-            "-days",
-            "30",
-            "-subj",
-            "/CN=stead",
-            "-keyout",
-            str(incus.key),
-            "-out",
-            str(incus.certificate),
-        ],
-        check=True,
-        capture_output=True,
-    )
+    make_certificate(incus.certificate, incus.key)
     incus.command(
         "config",
         "trust",

@@ -39,6 +39,16 @@ class IncusClient:
         answer = await self._send("GET", path, doing, query=query)
         return _object(answer).get("metadata")
 
+    @property
+    def url(self) -> str:
+        """Return where the server is."""
+        return str(self._http.base_url)
+
+    async def date(self, doing: str) -> str:
+        """Return when the server thinks that it is, as it writes it."""
+        response = await self._request("GET", "", doing)
+        return str(response.headers.get("date", ""))
+
     async def text(self, path: str, doing: str) -> str:
         """Read a plain-text answer such as a console log."""
         response = await self._request("GET", path, doing)

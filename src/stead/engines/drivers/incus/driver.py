@@ -10,6 +10,7 @@ from stead.engines import errors, trust
 from stead.engines.drivers.incus.backups import Backups
 from stead.engines.drivers.incus.client import by_certificate, connect, identify
 from stead.engines.drivers.incus.inside import Inside
+from stead.engines.drivers.incus.surveying import Surveying
 from stead.engines.drivers.incus.watching import Watching
 
 _PLACE: Final = frozenset(("url", "project", "pool"))
@@ -19,7 +20,7 @@ _ENTERED: Final = _PLACE | {"certificate_pem", "key_pem", "fingerprint"}
 _DEFAULTS: Final = {"project": "stead", "pool": "default"}
 
 
-class IncusDriver(Backups, Inside, Watching):
+class IncusDriver(Backups, Inside, Surveying, Watching):
     """Every ability of the port; holds no state but its client and what consoles said."""
 
 

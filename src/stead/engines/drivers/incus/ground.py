@@ -4,7 +4,7 @@ import asyncio
 
 from stead.engines import errors
 from stead.engines.capabilities import Ability, Capabilities, Capability, no, yes
-from stead.engines.drivers.incus import mapping
+from stead.engines.drivers.incus import mapping, rights
 from stead.engines.drivers.incus.client import IncusClient, Json
 from stead.engines.values import EngineTask, Guest, GuestState
 
@@ -22,8 +22,18 @@ class Ground:
     async def capabilities(self, pool: str = "") -> Capabilities:
         chosen = pool or self._pool
         answer = table(await self._client.get(f"/storage-pools/{chosen}", "show its storage"))
-        cannot = {Ability.VMS: NO_VMS, **_lacks(str(answer.get("driver", "")))}
+        cannot = {Ability.VMS: NO_VMS, **lacks(str(answer.get("driver", "")))}
+        cannot |= await self._withheld()
         return Capabilities(tuple(_entry(ability, cannot) for ability in Ability), chosen)
+
+    async def _withheld(self) -> dict[Ability, str]:
+        """Return what our project's settings keep from us; one that is not shown says nothing."""
+        project = self._client.project
+        try:
+            told = table(await self._client.get(f"/projects/{project}", "look at its project"))
+        except (errors.NotFoundError, errors.ForbiddenError):
+            return {}
+        return rights.missing(project, table(told.get("config")))
 
     async def find(self, name: str) -> Guest | None:
         try:
@@ -92,7 +102,8 @@ def _entry(ability: Ability, cannot: dict[Ability, str]) -> Capability:
     return no(ability, cannot[ability]) if ability in cannot else yes(ability)
 
 
-def _lacks(pool_driver: str) -> dict[Ability, str]:
+def lacks(pool_driver: str) -> dict[Ability, str]:
+    """Return what cannot be done on storage of this kind, and why."""
     if pool_driver != "dir":
         return {}
     return {Ability.DISK_LIMIT: "A pool of kind dir cannot limit disks; use btrfs"}
