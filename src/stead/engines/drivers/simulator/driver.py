@@ -15,6 +15,7 @@ from stead.engines.drivers.simulator import faults
 from stead.engines.drivers.simulator.around import Around
 from stead.engines.drivers.simulator.inside import Inside
 from stead.engines.drivers.simulator.journal import Journal
+from stead.engines.drivers.simulator.looking import Looking
 from stead.engines.drivers.simulator.times import RealTime, VirtualTime
 from stead.engines.drivers.simulator.world import World
 from stead.engines.values import GuestEvent, GuestUsage
@@ -22,7 +23,7 @@ from stead.engines.values import GuestEvent, GuestUsage
 _OPTIONS: Final = frozenset(("nodes", "images", "time", "speed", "state", "faults", "without"))
 
 
-class SimulatorDriver(Around, Inside):
+class SimulatorDriver(Around, Inside, Looking):
     """Every ability of the port, on a world in memory."""
 
     @property
