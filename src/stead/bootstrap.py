@@ -6,7 +6,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -14,10 +14,11 @@ from typing import cast
 
 import typer
 
+from stead.bundles import plans as bundle_plans
 from stead.catalog import public as catalog
 from stead.core import log, telemetry
 from stead.core.blobs import Blobs
-from stead.core.durable import Checkpoint, Worker, schedule
+from stead.core.durable import Checkpoint, Plan, Worker, schedule
 from stead.core.durable.traced import traced
 from stead.core.http import Provided
 from stead.core.outbound import governed
@@ -73,7 +74,8 @@ async def assemble(
     async with base.database.write() as uow:
         cluster_id = await infra.ensure_local_cluster(uow, settings.engine.kind)
     folder = settings.server.data_dir
-    packages = await asyncio.to_thread(catalog.load, [*settings.server.packages, catalog.BUILT_IN])
+    places = [*settings.server.packages, catalog.BUILT_IN]
+    packages = await asyncio.to_thread(catalog.load, places)
     blobs = await _stock(folder, packages)
     engine = _engine(settings)
     tools = _tools(base, engine, open_gateway)
@@ -83,29 +85,17 @@ async def assemble(
     fleet = Fleet(base.database, base.vault, {cluster_id: engine})
     tests = handover.tools(fleet)
     services = Provided()
-    doors = identity.local_doors(base.database, base.vault)
-    own = (base.database, base.vault, base.heads, blobs, packages, settings, doors)
-    for service in (*own, fleet, tests):
+    own = (base.database, base.vault, base.heads, blobs, packages, settings, _doors(base))
+    deploying = _deployments(settings, packages, base, deploy, remove)
+    acting = (deploying, adoption.Adoption(adopt, forget), platform.Platform(look))
+    for service in (*own, fleet, tests, *acting):
         services.add(service)
-    services.add(
-        deployments.Deployments(
-            catalog=packages,
-            vault=base.vault,
-            within=settings.network.range,
-            apps_domain=settings.server.apps_domain,
-            https_port=settings.server.https_port,
-            tcp_ports=range(settings.edge.tcp_first, settings.edge.tcp_last + 1),
-            deploy_plan=deploy,
-            remove_plan=remove,
-        )
-    )
-    services.add(adoption.Adoption(adopt, forget))
-    services.add(platform.Platform(look))
+    bundled = await _bundles(base, services, places)
     courier = _courier(base, services)
     parts = await _sources(services)
     purge = operation_workflows.purge_plan(base.database)
     renew = exposure_workflows.renew_plan(base.database, base.vault, base.authority)
-    ours = (deploy, remove, adopt, forget, look, *tests.plans, purge, renew, parts.plan)
+    ours = (deploy, remove, adopt, forget, look, *tests.plans, purge, renew, parts.plan, *bundled)
     plans = (*ours, *fleets.add(services).plans)
     services.add(operations.Plans.of(plans))
     owner = f"{socket.gethostname()}:{os.getpid()}"
@@ -120,6 +110,10 @@ async def assemble(
     ever = (timer, watch, partial(courier.run))
     others = (*parts.company, *_company(settings, engine, services))
     return Plant(base, services, worker, (*ever, *others))
+
+
+def _doors(base: Ground) -> identity.Doors:
+    return identity.local_doors(base.database, base.vault)
 
 
 def _courier(base: Ground, services: Provided) -> webhooks.Courier:
@@ -153,6 +147,31 @@ def _tools(
         open_gateway=open_gateway,
         simulated=settings.engine.simulated,
     )
+
+
+def _deployments(
+    settings: Settings, packages: catalog.Catalog, base: Ground, deploy: Plan, remove: Plan
+) -> deployments.Deployments:
+    return deployments.Deployments(
+        catalog=packages,
+        vault=base.vault,
+        within=settings.network.range,
+        apps_domain=settings.server.apps_domain,
+        https_port=settings.server.https_port,
+        tcp_ports=range(settings.edge.tcp_first, settings.edge.tcp_last + 1),
+        deploy_plan=deploy,
+        remove_plan=remove,
+    )
+
+
+async def _bundles(base: Ground, services: Provided, places: Sequence[Path]) -> tuple[Plan, ...]:
+    deploying = services.get(deployments.Deployments)
+    known = deploying.catalog.packages
+    bundles = await asyncio.to_thread(catalog.load_bundles, places, known)
+    works = bundle_plans.assemble(base.database, base.vault, bundles, deploying)
+    services.add(bundles)
+    services.add(works)
+    return works.deploy_plan, works.remove_plan
 
 
 def _company(

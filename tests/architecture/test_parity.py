@@ -34,6 +34,10 @@ PREFIX = "/api/v1/"
 # What the command line has no verb for.
 WITHOUT_VERB: dict[Operation, str] = {
     ("GET", "/api/v1/catalog/schema"): "stead catalog checks packages by it without a server",
+    (
+        "GET",
+        "/api/v1/bundle-catalog/schema",
+    ): "stead catalog checks bundles by it without a server",
     ("GET", "/api/v1/catalog/broken"): "the server's log and stead catalog lint tell it",
     ("GET", "/api/v1/agents/{machine_id}"): "stead agents lists all that it tells",
     ("GET", "/api/v1/operations/{operation_id}/decision"): "stead restored lists all of them",
@@ -41,6 +45,7 @@ WITHOUT_VERB: dict[Operation, str] = {
 # What the console has no page or button for.
 WITHOUT_PAGE: dict[Operation, str] = {
     ("GET", "/api/v1/catalog/schema"): "for programs that check packages",
+    ("GET", "/api/v1/bundle-catalog/schema"): "for programs that check bundles",
     ("GET", "/api/v1/agents/{machine_id}"): "the page of a machine reads its parts one by one",
     ("GET", "/api/v1/agents/{machine_id}/packages"): "on machines alone: by stead, not by hand",
     ("POST", "/api/v1/agents/{machine_id}/packages"): "the console installs by deploying",
@@ -70,6 +75,7 @@ MORE: dict[str, list[list[str]]] = {
     "show": [["cache", "--reveal"]],
     "operation": [[ID, verb] for verb in commands.VERBS],
     "restored": [["--look"]],
+    "bundle catalog": [["cache"]],
     "bulk start": [["cache", "--app", "redis"], ["cache", "--kind", "facts"]],
     "source refresh": [["cache"]],
     "source add": [["cache", "https://git.example.org/x.git"]],

@@ -14,9 +14,10 @@ from stead.entrypoints.client import EXIT_CODES
 ROOT = Path(stead.__file__).parents[2]
 # From the top to the bottom; those that do not exist yet are left out of the contract.
 ORDER = """
-    bootstrap entrypoints migrations platform|gitops billing observability|security|webhooks fleet
-    deployments templates|exposure|backups|access|buckets|mailrelay instances network|storage
-    sources catalog infra|agents identity audit|notify operations engines|edge ui|core kit
+    bootstrap entrypoints migrations platform|gitops billing observability|security|webhooks
+    fleet|bundles deployments templates|exposure|backups|access|buckets|mailrelay instances
+    network|storage sources catalog infra|agents identity audit|notify operations engines|edge
+    ui|core kit
 """
 
 

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from tests.factories import applications
 
 from stead.audit import public as audit
+from stead.bundles import plans as bundle_plans
 from stead.catalog import public as catalog
 from stead.core import pki, vault
 from stead.core.authz import Actor, Role
@@ -177,6 +178,8 @@ async def make_platform(database: Database, folder: Path) -> Platform:
     services.add(handover.tools(fleet))
     services.add(PlatformPlans(look_plan(database, Mock())))
     services.add(fleets.assemble(database, safe, known))
+    services.add(built_in_bundles())
+    services.add(bundle_plans.assemble(database, safe, built_in_bundles(), deployments))
     heads = audit.Heads(folder / "audit.heads")
     uses = (list_uses, list_installed)
     services.add(Sources(known, safe, source_plan(Mock()), (catalog.BUILT_IN,), uses))
@@ -194,6 +197,12 @@ async def make_platform(database: Database, folder: Path) -> Platform:
 def built_in() -> catalog.Catalog:
     """Return the catalog that comes with the product, read once."""
     return catalog.load([catalog.BUILT_IN])
+
+
+@cache
+def built_in_bundles() -> catalog.Bundles:
+    """Return the bundles that come with the product, read once."""
+    return catalog.load_bundles([catalog.BUILT_IN], built_in().packages)
 
 
 async def end_operations(uow: Uow, state: str = "succeeded") -> None:

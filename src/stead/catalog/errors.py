@@ -64,3 +64,16 @@ class UnknownPackageError(SteadError):
             hint="See what there is in the catalog, or with: stead apps. Packages of other sources"
             " are there once the project uses them: stead source use",
         )
+
+
+class UnknownBundleError(SteadError):
+    """No bundle of that name is in the catalog."""
+
+    kind = Kind.NOT_FOUND
+    code = "catalog.bundle_unknown"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The catalog has no bundle named {name}",
+            hint="See what there is in the catalog, or with: stead bundle catalog",
+        )

@@ -23,7 +23,7 @@ _Shape = TypeVar("_Shape", bound=BaseModel)
 
 def parse(document: Document) -> Manifest:
     """Turn a document into a manifest; raises PackageError with every fault found."""
-    manifest = _shaped(document, Manifest)
+    manifest = shaped(document, Manifest)
     faults = [
         *_inputs(manifest),
         *_services(manifest),
@@ -37,7 +37,7 @@ def parse(document: Document) -> Manifest:
 
 def parse_proof(document: Document, manifest: Manifest) -> Proof:
     """Turn ``proof.yml`` into a proof for this manifest; raises PackageError."""
-    proof = _shaped(document, Proof)
+    proof = shaped(document, Proof)
     faults = [
         ((group, name), f"{name} is no input of the manifest", "name one of its inputs")
         for group, given in (("inputs", proof.inputs), ("change", proof.change))
@@ -49,7 +49,8 @@ def parse_proof(document: Document, manifest: Manifest) -> Proof:
     return proof
 
 
-def _shaped(document: Document, shape: type[_Shape]) -> _Shape:
+def shaped(document: Document, shape: type[_Shape]) -> _Shape:
+    """Return a document as this shape; raises PackageError with a problem for each fault."""
     try:
         return shape.model_validate(document.value)
     except ValidationError as error:

@@ -16,6 +16,7 @@ from stead.core.authz import Actor
 
 BUILT_IN: Final = Path(__file__).parent / "packages"
 MANIFEST: Final = "manifest.yml"
+BUNDLE: Final = "bundle.yml"
 MANIFEST_LIMIT: Final = 256 * 1024
 LIBRARY: Final = "stead.sh"
 LOCK_FILE: Final = "package-lock.json"
@@ -135,7 +136,7 @@ def load(places: Sequence[Path]) -> Catalog:
     broken: list[BrokenPackage] = []
     for place in places:
         try:
-            found = _package_folders(place)
+            found = [one for one in folders_in(place) if not is_bundle(one)]
         except OSError as error:
             problem = Problem(
                 ".", None, f"cannot be read ({error.strerror})", "allow or remove it"
@@ -211,7 +212,13 @@ def _proof(manifest: Manifest, files: Mapping[str, bytes]) -> PackageProof | Non
     return PackageProof(terms, MappingProxyType(own), hashlib.sha256(told).hexdigest())
 
 
-def _package_folders(place: Path) -> list[Path]:
+def is_bundle(folder: Path) -> bool:
+    """Tell whether a folder holds several packages as a unit, rather than one package."""
+    return (folder / BUNDLE).is_file()
+
+
+def folders_in(place: Path) -> list[Path]:
+    """Return the folders inside of one that are not hidden; raises OSError."""
     with os.scandir(place) as entries:
         names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
     return [place / name for name in sorted(names) if not name.startswith((".", "_"))]

@@ -1,6 +1,15 @@
 """The catalog for other domains: load packages, check inputs, show forms, render outputs."""
 
 from stead.catalog.archive import pack, unpack
+from stead.catalog.bundles import (
+    INSIDE,
+    Bundle,
+    Bundles,
+    LoadedBundle,
+    Member,
+    bundle_schema,
+    load_bundles,
+)
 from stead.catalog.errors import (
     InvalidInputsError,
     PackageError,
@@ -29,13 +38,18 @@ from stead.catalog.schemas import Manifest, Service
 __all__ = [
     "BUILT_IN",
     "FILE_COUNT_LIMIT",
+    "INSIDE",
     "PACKAGE_LIMIT",
     "BrokenPackage",
+    "Bundle",
+    "Bundles",
     "Catalog",
     "Field",
     "Inputs",
     "InvalidInputsError",
+    "LoadedBundle",
     "Manifest",
+    "Member",
     "Origin",
     "Output",
     "Package",
@@ -44,10 +58,12 @@ __all__ = [
     "Service",
     "UnknownPackageError",
     "UnmetError",
+    "bundle_schema",
     "fields",
     "is_hidden",
     "json_schema",
     "load",
+    "load_bundles",
     "load_package",
     "name_problem",
     "pack",

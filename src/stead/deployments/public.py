@@ -4,7 +4,10 @@ from stead.deployments.errors import BusyError, InvalidRequestError
 from stead.deployments.packages import Installed, find_package_on, list_uses
 from stead.deployments.schemas import AcceptedOut, DeploymentIn, DeploymentOut, OutputOut
 from stead.deployments.service import (
+    Begun,
     Deployments,
+    begin,
+    begin_removal,
     create,
     find_by_instance,
     find_project_id,
@@ -14,24 +17,32 @@ from stead.deployments.service import (
     reveal,
 )
 from stead.deployments.settings import SETTINGS
+from stead.deployments.wiring import Given, give, state_of, taken_names
 
 __all__ = [
     "SETTINGS",
     "AcceptedOut",
+    "Begun",
     "BusyError",
     "DeploymentIn",
     "DeploymentOut",
     "Deployments",
+    "Given",
     "Installed",
     "InvalidRequestError",
     "OutputOut",
+    "begin",
+    "begin_removal",
     "create",
     "find_by_instance",
     "find_package_on",
     "find_project_id",
     "get_",
+    "give",
     "list_",
     "list_uses",
     "remove",
     "reveal",
+    "state_of",
+    "taken_names",
 ]

@@ -4,7 +4,6 @@ import hashlib
 import json
 from dataclasses import dataclass
 from ipaddress import IPv4Network
-from typing import Final
 
 from stead.catalog import public as catalog
 from stead.core import authz, durable
@@ -12,8 +11,8 @@ from stead.core.authz import Action, Actor
 from stead.core.db import Uow
 from stead.core.durable import Plan, Submission
 from stead.core.vault import Vault
-from stead.deployments import governance, repository, rules
-from stead.deployments.errors import BusyError, InvalidRequestError
+from stead.deployments import repository, reserving
+from stead.deployments.errors import BusyError
 from stead.deployments.models import DeploymentRow
 from stead.deployments.rules import DeploymentState
 from stead.deployments.schemas import (
@@ -27,9 +26,6 @@ from stead.exposure import public as exposure
 from stead.identity import public as identity
 from stead.instances import public as instances
 from stead.kit import clock, ids
-from stead.kit.text import is_name
-
-_LABEL_LENGTH: Final = 63
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +52,46 @@ async def create(
     repeated = await _repeated(uow, project_id, key, fingerprint)
     if repeated is not None:
         return repeated
+    begun = Begun(project_id, actor.name, key, fingerprint)
+    return await begin(uow, deployments, asked, begun)
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """For whom a deployment begins. ``reachable`` lets its neighbours in the project reach it."""
+
+    project_id: str
+    requested_by: str
+    key: str | None = None
+    fingerprint: str | None = None
+    reachable: bool = False
+
+
+async def begin(
+    uow: Uow, deployments: Deployments, asked: DeploymentIn, begun: Begun
+) -> AcceptedOut:
+    """Do so for somebody who was let in before, in the project that they were let into."""
+    project_id = begun.project_id
     package = deployments.catalog.get(asked.app, [project_id])
     inputs = catalog.validate(package.manifest, asked.inputs)
     await _require_others(uow, deployments, project_id, package.manifest)
-    name = await _name(uow, project_id, asked, deployments.apps_domain)
-    size = await _size(uow, package.manifest, asked.size)
+    name = await reserving.name(uow, project_id, asked, deployments.apps_domain)
+    size = await reserving.size(uow, package.manifest, asked.size)
     deployment_id = ids.new_id()
-    await _take_up(uow, project_id, deployment_id, package.manifest, size)
+    await reserving.take_up(uow, project_id, deployment_id, package.manifest, size)
     instance = await instances.reserve(
-        uow, deployments.within, project_id=project_id, name=name, size=size
+        uow,
+        deployments.within,
+        project_id=project_id,
+        name=name,
+        size=size,
+        reachable=begun.reachable,
     )
     await _keep(uow, deployments.vault, deployment_id, inputs)
     await exposure.reserve(
         uow,
         deployment_id,
-        _routes(package.manifest, inputs, name, deployments.apps_domain, instance),
+        reserving.routes(package.manifest, inputs, name, deployments.apps_domain, instance),
         deployments.tcp_ports,
     )
     operation_id = await durable.submit(
@@ -80,10 +101,10 @@ async def create(
             project_id=project_id,
             subject=f"deployment:{deployment_id}",
             title=f"Deploy {package.manifest.name} as {name}",
-            requested_by=actor.name,
+            requested_by=begun.requested_by,
             params={"deployment_id": deployment_id, "instance_id": instance.id, "name": name},
-            idempotency_key=key,
-            request_hash=fingerprint,
+            idempotency_key=begun.key,
+            request_hash=begun.fingerprint,
         ),
     )
     uow.session.add(
@@ -100,7 +121,7 @@ async def create(
             instance_id=instance.id,
             state=DeploymentState.DEPLOYING,
             operation_id=operation_id,
-            requested_by=actor.name,
+            requested_by=begun.requested_by,
             created_at=clock.utc_now(),
         )
     )
@@ -113,6 +134,22 @@ async def remove(
 ) -> AcceptedOut:
     """Queue the removal; asking again while it runs returns the same operation."""
     row = await _get(uow, actor, deployment_id, Action.DEPLOYMENT_REMOVE)
+    return await _remove(uow, deployments, row, actor.name)
+
+
+async def begin_removal(
+    uow: Uow, deployments: Deployments, deployment_id: str, requested_by: str
+) -> str | None:
+    """Do so for somebody who was let in before; None when there is nothing to remove."""
+    row = await repository.find(uow, deployment_id)
+    if row is None:
+        return None
+    return (await _remove(uow, deployments, row, requested_by)).operation_id
+
+
+async def _remove(
+    uow: Uow, deployments: Deployments, row: DeploymentRow, requested_by: str
+) -> AcceptedOut:
     current = await durable.get(uow, row.operation_id)
     ended = current is None or durable.State(current.state).ended
     if not ended and row.state == DeploymentState.REMOVING:
@@ -129,7 +166,7 @@ async def remove(
             project_id=row.project_id,
             subject=f"deployment:{row.id}",
             title=f"Remove {row.name}",
-            requested_by=actor.name,
+            requested_by=requested_by,
             params={
                 "deployment_id": row.id,
                 "instance_id": row.instance_id,
@@ -181,22 +218,6 @@ async def reveal(
     return await _outputs(uow, deployments, row, revealed=True)
 
 
-async def _take_up(
-    uow: Uow, project_id: str, deployment_id: str, manifest: catalog.Manifest, size: instances.Size
-) -> None:
-    """Take up what the project's limits have left, before anything else is reserved."""
-    shape = instances.SHAPES[size]
-    needs = {
-        identity.Resource.INSTANCES: 1,
-        identity.Resource.CORES: shape.cores,
-        identity.Resource.MEMORY: shape.memory_mb,
-        identity.Resource.DISK: shape.disk_gb,
-        identity.Resource.ADDRESSES: 1,
-        identity.Resource.ROUTES: len(manifest.services),
-    }
-    await identity.reserve(uow, rules.limit_owner(deployment_id), project_id, needs)
-
-
 async def _keep(uow: Uow, vault: Vault, deployment_id: str, inputs: catalog.Inputs) -> None:
     for name, secret in inputs.secrets.items():
         await vault.put(uow, deployment_id, name, secret)
@@ -243,73 +264,6 @@ async def _accepted(uow: Uow, operation_id: str) -> AcceptedOut:
     )
 
 
-async def _name(uow: Uow, project_id: str, asked: DeploymentIn, domain: str) -> str:
-    if asked.name is None or not asked.name:
-        hosts = await exposure.list_hosts(uow, asked.app)
-        taken = {host.removesuffix(f".{domain}") for host in hosts}
-        return rules.free_name(asked.app, taken | await repository.names(uow, project_id))
-    if not is_name(asked.name):
-        raise InvalidRequestError(
-            "The name does not fit",
-            fields={
-                "name": "Up to 40 lower-case letters, digits and hyphens, beginning with a letter"
-            },
-        )
-    return asked.name
-
-
-async def _size(
-    uow: Uow, manifest: catalog.Manifest, asked: instances.Size | None
-) -> instances.Size:
-    needs = manifest.resource_requirements
-    demands = {
-        "ram_mb": needs.min_ram_mb,
-        "disk_mb": needs.min_disk_mb,
-        "cores": needs.min_cores,
-    }
-    size = asked or rules.smallest_size(**demands)
-    if size is None or not rules.fits(size, **demands):
-        raise InvalidRequestError(
-            f"{manifest.name} needs at least {needs.min_ram_mb} MB of memory, "
-            f"{needs.min_disk_mb} MB of disk and {needs.min_cores} cores",
-            fields={"size": "Choose a larger size"},
-        )
-    await governance.require(uow, manifest, size)
-    return size
-
-
-def _routes(
-    manifest: catalog.Manifest,
-    inputs: catalog.Inputs,
-    name: str,
-    domain: str,
-    instance: instances.Instance,
-) -> list[exposure.RouteRequest]:
-    public = manifest.public_services
-    first = next((s.name for s in public if s.protocol == "http"), None)
-    others = [s.name for s in public if s.protocol == "http" and s.name != first]
-    if any(len(f"{name}-{other}") > _LABEL_LENGTH for other in others):
-        raise InvalidRequestError(
-            "The name is too long for the addresses of this app's services",
-            fields={"name": "Choose a shorter name"},
-        )
-    return [
-        exposure.RouteRequest(
-            service=service.name,
-            protocol=service.protocol,
-            host=f"{name}.{domain}"
-            if service.protocol == "tcp" or service.name == first
-            else f"{name}-{service.name}.{domain}",
-            backend_ip=instance.ip,
-            backend_port=manifest.service_port(service, dict(inputs.values)),
-            path=service.health_path or service.path or "/",
-            probe_send=service.probe.send if service.probe else "",
-            probe_expect=service.probe.expect if service.probe else "",
-        )
-        for service in public
-    ]
-
-
 async def _out(uow: Uow, deployments: Deployments, row: DeploymentRow) -> DeploymentOut:
     instance = await instances.find(uow, row.instance_id)
     return DeploymentOut(
@@ -354,7 +308,7 @@ async def _outputs(
     uow: Uow, deployments: Deployments, row: DeploymentRow, *, revealed: bool
 ) -> list[OutputOut]:
     manifest = catalog.Manifest.model_validate(row.manifest)
-    where = await _whereabouts(uow, deployments, row, manifest)
+    where = await whereabouts(uow, deployments, row, manifest)
     if where is None:
         return []
     secrets = await deployments.vault.all_of(uow, row.id)
@@ -370,7 +324,7 @@ async def _outputs(
     ]
 
 
-async def _whereabouts(
+async def whereabouts(
     uow: Uow, deployments: Deployments, row: DeploymentRow, manifest: catalog.Manifest
 ) -> tuple[str, int, str] | None:
     """Return host, port and URL of the main service: its route, or its place in the project."""

@@ -133,6 +133,7 @@ class Flow:
             gateway=net.gateway,
             agent_port=self._tools.agent_port,
             fenced_off=(self._tools.network_range,),
+            reachable=net.open_part,
         )
         await self._engine.ensure_network(spec)
         await self._tools.open_gateway(net.gateway)
@@ -154,6 +155,7 @@ class Flow:
             memory_mb=instance.memory_mb,
             disk_gb=instance.disk_gb,
             nesting=manifest.nesting,
+            reachable=instance.ip in net.open_part,
         )
         await self._settle(await self._engine.create(spec))
         if await self._engine.find(spec.name) is None:

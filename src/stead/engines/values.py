@@ -33,13 +33,17 @@ class GuestFile:
 
 @dataclass(frozen=True, slots=True)
 class NetworkSpec:
-    """One project's network on an engine."""
+    """One project's network on an engine.
+
+    ``fenced_off`` is closed to its guests, but for the part of it whose guests are reachable.
+    """
 
     name: str
     cidr: IPv4Network
     gateway: IPv4Address
     agent_port: int
     fenced_off: tuple[IPv4Network, ...] = ()
+    reachable: IPv4Network | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class GuestSpec:
     ``image`` is what its disk begins as; a clone or an imported backup has its disk from there
     and leaves it empty. Without an address the network gives one, without a MAC the engine does.
     ``nesting`` lets a container hold containers, where the engine's administrator allows that.
+    ``reachable`` lets its neighbours on the network begin to speak to it.
     ``pool`` is the engine's storage; empty means the cluster's default. ``limits`` says which
     sizes and names are possible.
     """
@@ -68,6 +73,7 @@ class GuestSpec:
     note: str = ""
     tags: tuple[str, ...] = ()
     nesting: bool = False
+    reachable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

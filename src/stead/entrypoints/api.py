@@ -12,6 +12,7 @@ from stead import __version__
 from stead.agents import routes as agent_routes
 from stead.agents.arrivals import Arrivals
 from stead.audit import routes as audit_routes
+from stead.bundles import routes as bundle_routes
 from stead.catalog import routes as catalog_routes
 from stead.core import log
 from stead.core.db import Database
@@ -50,6 +51,7 @@ ROUTERS: Final = (
     fleet_routes.router,
     webhook_routes.router,
     source_routes.router,
+    bundle_routes.router,
 )
 # What the framework itself refuses, before any of our code is asked.
 _UNROUTED: Final = {

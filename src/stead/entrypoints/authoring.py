@@ -13,7 +13,7 @@ from typing import Annotated, Final, Never
 
 import typer
 
-from stead.catalog import loader, records, scaffold
+from stead.catalog import bundles, loader, records, scaffold
 from stead.catalog.errors import PackageError
 from stead.catalog.loader import BUILT_IN, Package
 from stead.catalog.proving import lab as labs
@@ -24,6 +24,7 @@ from stead.catalog.schemas import manifest_schema
 from stead.kit import process
 from stead.kit.process import ProcessError
 
+KINDS: Final = (loader.MANIFEST, loader.BUNDLE)
 FAILED: Final = 1
 USAGE: Final = 2
 CHECKOUT: Final = Path(str(importlib.resources.files("stead"))).parents[1]
@@ -48,7 +49,7 @@ def lint(paths: Paths = None) -> None:
     folders = _folders(paths or [BUILT_IN])
     for folder in folders:
         try:
-            loader.load_package(folder)
+            _check(folder)
         except PackageError as error:
             count += len(error.problems)
             for problem in error.problems:
@@ -56,6 +57,14 @@ def lint(paths: Paths = None) -> None:
     if count:
         _fail(f"{count} fault{'s' if count > 1 else ''} in {len(folders)} package(s)")
     _say(f"{len(folders)} package(s), no faults")
+
+
+def _check(folder: Path) -> None:
+    """Read a package, or a bundle of those beside it and the built-in ones."""
+    if not loader.is_bundle(folder):
+        loader.load_package(folder)
+        return
+    bundles.load_bundle(folder, loader.load([folder.parent, BUILT_IN]).packages)
 
 
 @commands.command()
@@ -72,9 +81,12 @@ def new(
 
 
 @commands.command()
-def schema() -> None:
+def schema(
+    *, bundle: Annotated[bool, typer.Option("--bundle", help="That of bundle.yml.")] = False
+) -> None:
     """Print the JSON Schema of manifest.yml, for editors."""
-    _say(json.dumps(manifest_schema(), indent=1))
+    found = bundles.bundle_schema() if bundle else manifest_schema()
+    _say(json.dumps(found, indent=1))
 
 
 @commands.command("test")
@@ -97,7 +109,8 @@ def prove_(
     report: Annotated[bool, typer.Option(help="Write down what was found.")] = True,
 ) -> None:
     """Prove packages in fresh containers: install, change, stop, back up, restore, uninstall."""
-    folders = _folders([BUILT_IN] if all_ else paths or [])
+    chosen_folders = _folders([BUILT_IN] if all_ else paths or [])
+    folders = [one for one in chosen_folders if not loader.is_bundle(one)]
     if not folders:
         _fail("name a package's folder, or say --all", USAGE)
     if earlier is not None and len(folders) > 1:
@@ -186,8 +199,9 @@ def _folders(paths: Sequence[Path]) -> list[Path]:
     for path in (one.resolve() for one in paths):
         if not path.is_dir():
             _fail(f"{path} is no folder", USAGE)
-        within = [one.parent for one in sorted(path.glob("*/manifest.yml"))]
-        found += [path] if (path / "manifest.yml").exists() or not within else within
+        within = sorted(one.parent for kind in KINDS for one in path.glob(f"*/{kind}"))
+        itself = any((path / kind).exists() for kind in KINDS)
+        found += [path] if itself or not within else within
     return found
 
 

@@ -13,6 +13,7 @@ import typer
 from stead.entrypoints import (
     account_commands,
     audit_commands,
+    bundle_commands,
     config,
     config_commands,
     connect_commands,
@@ -61,6 +62,7 @@ app.add_typer(work_commands.job, name="job")
 app.add_typer(work_commands.bulk, name="bulk")
 app.command("agents")(fleet_commands.agents)
 app.add_typer(webhook_commands.webhook, name="webhook")
+app.add_typer(bundle_commands.bundle, name="bundle")
 app.add_typer(config_commands.config, name="config")
 app.add_typer(account_commands.token, name="token")
 app.add_typer(account_commands.session, name="session")

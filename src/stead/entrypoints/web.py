@@ -16,6 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stead.audit import pages as audit_pages
+from stead.bundles import pages as bundle_pages
 from stead.catalog import pages as catalog_pages
 from stead.core.authz import Actor, ForbiddenError
 from stead.core.http import Provided, provided
@@ -38,6 +39,7 @@ from stead.webhooks import pages as webhook_pages
 
 PAGES: Final = {
     "catalog": catalog_pages,
+    "bundles": bundle_pages,
     "deployments": deployment_pages,
     "operations": operation_pages,
     "platform": platform_pages,
@@ -101,7 +103,14 @@ def add_services(services: Provided) -> None:
     """Add what the pages need besides the services of the domains."""
     simulated = services.get(Settings).engine.simulated
     services.add(_console(_SIMULATED if simulated else ""))
-    services.add(Subjects({"deployment": deployment_pages.find_subject}))
+    services.add(
+        Subjects(
+            {
+                "deployment": deployment_pages.find_subject,
+                "bundle": bundle_pages.find_subject,
+            }
+        )
+    )
     services.add(Recoveries({"deployment": adoption.RECOVERY}))
 
 

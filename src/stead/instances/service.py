@@ -32,7 +32,13 @@ class Instance:
 
 
 async def reserve(
-    uow: Uow, within: IPv4Network, *, project_id: str, name: str, size: Size
+    uow: Uow,
+    within: IPv4Network,
+    *,
+    project_id: str,
+    name: str,
+    size: Size,
+    reachable: bool = False,
 ) -> Instance:
     """Reserve name, guest id and address in the caller's transaction."""
     if await repository.find_by_name(uow, project_id, name) is not None:
@@ -49,7 +55,10 @@ async def reserve(
     await infra.admit(uow, cluster_id, asked, ours)
     instance_id = ids.new_id()
     address = await network.reserve_address(
-        uow, within, project_id=project_id, cluster_id=cluster_id, instance_id=instance_id
+        uow,
+        within,
+        network.Owner(project_id, cluster_id, instance_id),
+        reachable=reachable,
     )
     row = InstanceRow(
         id=instance_id,

@@ -4,6 +4,7 @@ from alembic import context
 
 from stead.agents import models as agents
 from stead.audit import models as audit
+from stead.bundles import models as bundles
 from stead.core import epoch, replays, vault
 from stead.core.db import Base
 from stead.core.durable import tables as durable
@@ -22,6 +23,7 @@ from stead.webhooks import models as webhooks
 REGISTERED = (
     agents,
     audit,
+    bundles,
     epoch,
     vault,
     durable,

@@ -3,6 +3,7 @@
 from stead.network.service import (
     Address,
     Network,
+    Owner,
     get_network,
     list_networks,
     release_address,
@@ -14,6 +15,7 @@ __all__ = [
     "SETTINGS",
     "Address",
     "Network",
+    "Owner",
     "get_network",
     "list_networks",
     "release_address",

@@ -7,6 +7,8 @@ from typing import Final
 PREFIX: Final = 24
 FIRST_HOST: Final = 10
 LAST_HOST: Final = 250
+# The firewall of a network is made once, so who can be reached is told by the address.
+FIRST_OPEN: Final = 192
 
 
 def next_network(
@@ -24,10 +26,18 @@ def next_network(
     )
 
 
-def next_address(network: IPv4Network, used: Container[str]) -> IPv4Address | None:
+def next_address(
+    network: IPv4Network, used: Container[str], *, reachable: bool = False
+) -> IPv4Address | None:
     """Return the first free address; the low and the highest ones stay for infrastructure."""
-    candidates = (network[host] for host in range(FIRST_HOST, LAST_HOST + 1))
+    hosts = range(FIRST_OPEN, LAST_HOST + 1) if reachable else range(FIRST_HOST, FIRST_OPEN)
+    candidates = (network[host] for host in hosts)
     return next((ip for ip in candidates if str(ip) not in used), None)
+
+
+def open_part(network: IPv4Network) -> IPv4Network:
+    """Return the last quarter of a network, whose guests their neighbours may speak to."""
+    return list(network.subnets(2))[-1]
 
 
 def gateway(network: IPv4Network) -> IPv4Address:

@@ -25,6 +25,11 @@ class Network:
         """Return the address at which guests find the control plane."""
         return rules.gateway(self.cidr)
 
+    @property
+    def open_part(self) -> IPv4Network:
+        """Return the part whose guests their neighbours may speak to."""
+        return rules.open_part(self.cidr)
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -35,22 +40,34 @@ class Address:
     mac: str
 
 
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """For whom an address is reserved."""
+
+    project_id: str
+    cluster_id: str
+    instance_id: str
+
+
 async def reserve_address(
-    uow: Uow, within: IPv4Network, *, project_id: str, cluster_id: str, instance_id: str
+    uow: Uow, within: IPv4Network, owner: Owner, *, reachable: bool = False
 ) -> Address:
-    """Reserve an address on the project's network, and the network itself if it is new."""
-    network = await repository.find_network(uow, project_id, cluster_id)
+    """Reserve an address on the project's network, and the network itself if it is new.
+
+    A reachable one is of the part that neighbours on the network may speak to.
+    """
+    network = await repository.find_network(uow, owner.project_id, owner.cluster_id)
     if network is None:
-        network = await _reserve_network(uow, within, project_id, cluster_id)
+        network = await _reserve_network(uow, within, owner.project_id, owner.cluster_id)
     used = await repository.used_ips(uow, network.id)
     # After a restore there may be guests that this copy does not know.
-    used |= await infra.foreign_addresses(uow, cluster_id)
-    ip = rules.next_address(IPv4Network(network.cidr), used)
+    used |= await infra.foreign_addresses(uow, owner.cluster_id)
+    ip = rules.next_address(IPv4Network(network.cidr), used, reachable=reachable)
     if ip is None:
         raise NoFreeAddressError("All addresses of the project's network are in use")
     mac = rules.mac_for(ip)
     uow.session.add(
-        AddressRow(network_id=network.id, ip=str(ip), instance_id=instance_id, mac=mac)
+        AddressRow(network_id=network.id, ip=str(ip), instance_id=owner.instance_id, mac=mac)
     )
     await uow.session.flush()
     return Address(network.id, ip, mac)

@@ -9,9 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.factories import applications
-from tests.factories.platform import QUICK, built_in
+from tests.factories.platform import QUICK, built_in, built_in_bundles
 
 from stead.audit import public as audit
+from stead.bundles import plans as bundle_plans
 from stead.catalog.public import BUILT_IN
 from stead.core import pki, vault
 from stead.core.blobs import Blobs
@@ -100,6 +101,10 @@ async def site(database: Database, tmp_path: Path) -> AsyncIterator[Site]:
     services.add(fleets.assemble(database, safe, packages))
     services.add(Sources(packages, safe, Plan("source.refresh", 1, steps), (BUILT_IN,)))
     services.add(Blobs(tmp_path / "blobs"))
+    bundles = built_in_bundles()
+    services.add(bundles)
+    deploying = services.get(Deployments)
+    services.add(bundle_plans.assemble(database, safe, bundles, deploying))
     async with database.write() as uow:
         admin_id = await identity.ensure_admin(uow, "admin", "main")
         await infra.ensure_local_cluster(uow, "incus")

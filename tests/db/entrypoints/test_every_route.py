@@ -44,6 +44,10 @@ def _new(made: Made) -> object:
     return {"app": "redis", "name": "another", "project": made["project_name"]}
 
 
+def _new_bundle(made: Made) -> object:
+    return {"bundle": "monitoring", "name": "another", "project": made["project_name"]}
+
+
 def _new_server(made: Made) -> object:
     return {"name": "another", "project": made["project_name"]}
 
@@ -204,6 +208,13 @@ SAMPLES = {
     ("POST", "/api/v1/projects/{project_id}/webhooks"): Sample(
         _says(name="chat", url="https://hooks.example.org/", events=["job.failed"]), write=True
     ),
+    ("GET", "/api/v1/bundle-catalog"): Sample(own=True),
+    ("GET", "/api/v1/bundle-catalog/schema"): Sample(own=True),
+    ("GET", "/api/v1/bundle-catalog/{bundle}"): Sample(own=True),
+    ("GET", "/api/v1/bundles"): Sample(own=True),
+    ("POST", "/api/v1/bundles"): Sample(_new_bundle, write=True),
+    ("GET", "/api/v1/bundles/{bundle_id}"): Sample(),
+    ("DELETE", "/api/v1/bundles/{bundle_id}"): Sample(write=True, fails=409),
     ("GET", "/api/v1/webhooks/{webhook_id}"): Sample(write=True),
     ("PATCH", "/api/v1/webhooks/{webhook_id}"): Sample(_says(name="other"), write=True),
     ("DELETE", "/api/v1/webhooks/{webhook_id}"): Sample(write=True),
@@ -296,6 +307,7 @@ async def made(platform: Platform, owner: Actor) -> Made:
         server = await api.post("/api/v1/servers", json={"name": "nas"})
         asked = {"machines": ["nas"], "task": {"kind": "facts"}}
         many = await api.post("/api/v1/bulk", json=asked)
+        watch = await api.post("/api/v1/bundles", json={"bundle": "monitoring", "name": "watch"})
         hook = {"name": "chat", "url": "https://hooks.example.org/", "events": ["job.failed"]}
         path = f"/api/v1/projects/{project}/webhooks"
         webhook_id = (await api.post(path, json=hook)).json()["id"]
@@ -315,6 +327,8 @@ async def made(platform: Platform, owner: Actor) -> Made:
         "server_id": server.json()["id"],
         "machine_id": server.json()["id"],
         "webhook_id": webhook_id,
+        "bundle_id": watch.json()["bundle_id"],
+        "bundle": "monitoring",
         "delivery_id": told.json()["id"],
         "guest_id": "web",
         "stranger_id": "web",
@@ -368,7 +382,8 @@ async def test_a_revoked_token_gets_nobody_in(platform: Platform, owner: Actor, 
 
 async def test_strangers_cannot_tell_ours_from_what_does_not_exist(platform: Platform, made: Made):
     stranger = await platform.person("Eve", **{await platform.project("other"): Role.OWNER})
-    absent = {name: ids.new_id() for name in made} | {"app": "redis", "project_name": "absent"}
+    absent = {name: ids.new_id() for name in made}
+    absent |= {"app": "redis", "bundle": "monitoring", "project_name": "absent"}
     told = []
     async with platform.api(await platform.token(stranger)) as api:
         for route, sample in SAMPLES.items():
@@ -426,6 +441,7 @@ async def test_owners_get_through(
 NONSENSE = ["0" * 26, "x", "%00", "é" * 13, "%2e%2e", "a" * 5000, "' or 1=1 --"]
 
 
+@pytest.mark.timeout(300)
 async def test_nonsense_for_an_id_is_not_found(platform: Platform, owner: Actor, made: Made):
     found = []
     async with platform.api(await platform.token(owner)) as api:

@@ -22,6 +22,7 @@ WORDS: Final[dict[str, Any]] = {
     "repeat": "correct horse battery",
     "code": "123456",
     "app": "redis",
+    "bundle": "monitoring",
     "job.failed": "yes",
     "url": "https://127.0.0.1:1/x",
     "key": "0" * 64,
@@ -38,6 +39,7 @@ WORDS: Final[dict[str, Any]] = {
 # What paths name that is nobody's.
 SHARED: Final = {
     "app": "redis",
+    "bundle": "monitoring",
     "build": "0",
     "name": "console.css",
     "digest": "0" * 64,

@@ -6,6 +6,9 @@ from typing import Final
 from tests.factories.platform import Platform, end_operations
 from tests.support.attack.filling import SHARED, WORDS
 
+from stead.bundles import service as bundles
+from stead.bundles.schemas import BundleIn
+from stead.bundles.service import BundleWorks
 from stead.core.authz import Actor, PlatformRole, Role
 from stead.core.db import Uow
 from stead.core.settings import Settings
@@ -96,11 +99,16 @@ async def populate(platform: Platform, project: str, elsewhere: str = "") -> Wor
         )
         webhook = await _webhook(uow, platform, owner, project_id)
         await _offer_source(uow, platform, members[PlatformRole.ADMIN])
+        bundle_id = await _bundle(uow, platform, owner, project)
         guest = f"guest-near-{project}"
         await infra.claim(uow, cluster_id, guest, owner=ids.new_id(), key="attack")
-        uow.session.add(_sighting(cluster_id, guest, key="attack", standing="changed"))
         stranger = f"stranger-near-{project}"
-        uow.session.add(_sighting(cluster_id, stranger, key="", standing="unknown"))
+        uow.session.add_all(
+            (
+                _sighting(cluster_id, guest, key="attack", standing="changed"),
+                _sighting(cluster_id, stranger, key="", standing="unknown"),
+            )
+        )
         # Streams of what has ended end too; whatever still ran would be followed for ever.
         await end_operations(uow)
     await platform.session(owner)
@@ -126,6 +134,7 @@ async def populate(platform: Platform, project: str, elsewhere: str = "") -> Wor
             "machines": machine.id,
             "machine_id": machine.id,
             "webhook_id": webhook.webhook_id,
+            "bundle_id": bundle_id,
             "delivery_id": webhook.id,
             "token_id": token.id,
             "token": ids.new_token("stl"),
@@ -140,6 +149,12 @@ async def populate(platform: Platform, project: str, elsewhere: str = "") -> Wor
         names=frozenset({f"cache-{project}", f"server-{project}", owner.name}),
         private=frozenset({token.id, token.name, session_id}),
     )
+
+
+async def _bundle(uow: Uow, platform: Platform, owner: Actor, project: str) -> str:
+    works = platform.services.get(BundleWorks)
+    watch = BundleIn(bundle="monitoring", name=f"watch-{project}"[:20])
+    return (await bundles.create(uow, owner, works, watch)).bundle_id
 
 
 async def _webhook(uow: Uow, platform: Platform, owner: Actor, project_id: str) -> DeliveryOut:

@@ -104,6 +104,27 @@ def test_only_the_gateway_gets_in():
     assert config["security.acls.default.ingress.action"] == "drop"
 
 
+def test_neighbours_reach_only_the_part_that_is_open():
+    spec = replace(network(), reachable=IPv4Network("10.90.3.192/26"))
+    acl = mapping.acl_body(spec)
+    told = {
+        to: refused(acl, to, "tcp", 80) for to in ("10.90.3.191", "10.90.3.192", "10.90.4.200")
+    }
+    assert told == {"10.90.3.191": True, "10.90.3.192": False, "10.90.4.200": True}
+    assert refused(acl, str(GATEWAY), "tcp", 22)
+    assert acl["ingress"][1] == {
+        "action": "allow",
+        "state": "enabled",
+        "source": "10.90.3.0/24",
+        "destination": "10.90.3.192/26",
+    }
+
+
+def test_only_a_guest_that_may_be_reached_is_not_isolated():
+    nic = mapping.instance_body(replace(guest(), reachable=True), "pool")["devices"]["eth0"]
+    assert nic["security.port_isolation"] == "false"
+
+
 def test_a_guest_cannot_pretend_to_be_another():
     nic = mapping.instance_body(guest(), "pool")["devices"]["eth0"]
     for kind in ("mac", "ipv4", "ipv6"):

@@ -26,9 +26,11 @@ def test_a_gap_is_used_again():
 
 def test_addresses_leave_room_for_infrastructure_and_end():
     used: set[str] = set()
-    while (found := rules.next_address(NET, used)) is not None:
-        used.add(str(found))
-    assert len(used) == 241
+    for reachable, number in ((False, 182), (True, 241)):
+        while (found := rules.next_address(NET, used, reachable=reachable)) is not None:
+            used.add(str(found))
+            assert (found in rules.open_part(NET)) is reachable
+        assert len(used) == number
     assert str(rules.gateway(NET)) not in used
     assert not used & {"10.90.3.0", "10.90.3.9", "10.90.3.251", "10.90.3.255"}
 

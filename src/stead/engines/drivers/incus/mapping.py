@@ -1,7 +1,7 @@
 """Pure translation between the port's values and Incus's JSON."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv4Network
 
 from stead.engines.drivers.incus.client import Json
@@ -71,7 +71,8 @@ def _interface(spec: GuestSpec) -> dict[str, Json]:
         "security.mac_filtering": "true",
         "security.ipv4_filtering": "true",
         "security.ipv6_filtering": "true",
-        "security.port_isolation": "true",
+        # Isolated guests reach none of their kind, but the one that is not, and it them.
+        "security.port_isolation": "false" if spec.reachable else "true",
     }
     if spec.address is not None:
         interface["ipv4.address"] = str(spec.address)
@@ -101,13 +102,13 @@ def acl_body(spec: NetworkSpec) -> dict[str, Json]:
 
     The gateway's agent port is the only door to the control plane (DNS and DHCP are open by
     themselves), other projects are closed, and only the gateway may reach the guests. Incus
-    applies refusals before permissions, so what is refused must leave the gateway's port out.
+    applies refusals before permissions, so what is refused must leave the gateway's port out,
+    and the part of the network whose guests their neighbours may speak to.
     """
     gateway = IPv4Network(f"{spec.gateway}/32")
+    holes = [gateway] if spec.reachable is None else [gateway, spec.reachable]
     refused: list[dict[str, Json]] = [
-        {"destination": str(part)}
-        for closed in spec.fenced_off
-        for part in _without(closed, gateway)
+        {"destination": str(part)} for part in _without(spec.fenced_off, holes)
     ]
     around = ((1, spec.agent_port - 1), (spec.agent_port + 1, 65535))
     ports = ",".join(f"{first}-{last}" for first, last in around if first <= last)
@@ -115,6 +116,9 @@ def acl_body(spec: NetworkSpec) -> dict[str, Json]:
     refused.append({"destination": str(gateway), "protocol": "udp", "destination_port": "1-65535"})
     egress: list[Json] = [{"action": "reject", "state": "enabled", **rule} for rule in refused]
     ingress: list[Json] = [{"action": "allow", "source": str(gateway), "state": "enabled"}]
+    if spec.reachable is not None:
+        between: dict[str, Json] = {"source": str(spec.cidr), "destination": str(spec.reachable)}
+        ingress.append({"action": "allow", "state": "enabled", **between})
     return {"egress": egress, "ingress": ingress}
 
 
@@ -202,7 +206,14 @@ def _addresses(devices: Mapping[str, Json]) -> tuple[str, ...]:
     return tuple(address for address in found if isinstance(address, str))
 
 
-def _without(network: IPv4Network, hole: IPv4Network) -> list[IPv4Network]:
+def _without(closed: Iterable[IPv4Network], holes: Sequence[IPv4Network]) -> list[IPv4Network]:
+    left = list(closed)
+    for hole in holes:
+        left = [part for one in left for part in _around(one, hole)]
+    return left
+
+
+def _around(network: IPv4Network, hole: IPv4Network) -> list[IPv4Network]:
     if not hole.subnet_of(network):
         return [network]
     return list(network.address_exclude(hole))

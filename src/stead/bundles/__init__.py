@@ -1,0 +1,1 @@
+"""Bundles in use: several deployments that were made, wired and are removed as one."""
