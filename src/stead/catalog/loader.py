@@ -21,8 +21,9 @@ MANIFEST_LIMIT: Final = 256 * 1024
 LIBRARY: Final = "stead.sh"
 LOCK_FILE: Final = "package-lock.json"
 PROOF: Final = "proof.yml"
+DRAFT: Final = "draft.json"
 PROOF_FOLDER: Final = "proof/"
-_NOT_SENT: Final = frozenset({MANIFEST, PROOF, "README.md", "icon.svg"})
+_NOT_SENT: Final = frozenset({MANIFEST, PROOF, "README.md", "REVIEW.md", "icon.svg"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +163,7 @@ def package_of(name: str, files: Mapping[str, bytes]) -> Package:
     """Make a package of the files of a folder of this name; raises PackageError."""
     manifest = _manifest(name, files)
     problems = [
+        *_draft_problems(files),
         *_script_problems(manifest, files),
         *_secret_problems(files),
         *_icon_problems(files),
@@ -247,6 +249,13 @@ def _manifest(folder: str, files: Mapping[str, bytes]) -> Manifest:
     if manifest.id != folder:
         raise PackageError(read.problem(("id",), "differs from its folder", f"say {folder}"))
     return manifest
+
+
+def _draft_problems(files: Mapping[str, bytes]) -> list[Problem]:
+    """Refuse what was imported until a person has confirmed it."""
+    fix = "read REVIEW.md, then: stead catalog confirm FOLDER"
+    told = Problem(DRAFT, None, "is a draft that nobody has confirmed", fix)
+    return [told] if DRAFT in files else []
 
 
 def _script_problems(manifest: Manifest, files: Mapping[str, bytes]) -> list[Problem]:

@@ -15,6 +15,7 @@ import typer
 
 from stead.catalog import bundles, loader, records, scaffold
 from stead.catalog.errors import PackageError
+from stead.catalog.importing import checkout, confirm as confirming, draft
 from stead.catalog.loader import BUILT_IN, Package
 from stead.catalog.proving import lab as labs
 from stead.catalog.proving.journey import prove
@@ -87,6 +88,59 @@ def schema(
     """Print the JSON Schema of manifest.yml, for editors."""
     found = bundles.bundle_schema() if bundle else manifest_schema()
     _say(json.dumps(found, indent=1))
+
+
+@commands.command("import")
+def import_(
+    paths: Annotated[
+        list[Path], typer.Argument(help="install/NAME-install.sh, or a checkout with many.")
+    ],
+    *,
+    into: Annotated[Path, typer.Option(help="The folder that gets the drafts.")] = Path(),
+) -> None:
+    """Make drafts of packages from scripts in the style of Proxmox VE helper scripts.
+
+    Their text is read, nothing is run. A draft is not offered before somebody confirmed it.
+    """
+    found = [script for path in paths for script in checkout.scripts(path.resolve())]
+    if not found:
+        _fail("there is no install/NAME-install.sh", USAGE)
+    failed = 0
+    for script in found:
+        try:
+            made = draft.make(checkout.read(script))
+            folder = draft.write(made, into)
+        except checkout.UnreadableError as error:
+            failed += 1
+            sys.stderr.write(f"stead: {error}\n")
+            continue
+        _say(f"{folder}: {made.open_points} points for a person, see {folder / draft.REVIEW}")
+    if failed:
+        _fail(f"{failed} of {len(found)} could not be imported")
+
+
+@commands.command()
+def confirm(
+    folder: Annotated[Path, typer.Argument(help="The folder of a draft.")],
+    *,
+    seen: Annotated[
+        str, typer.Option("--digest", help="Of what you looked at, instead of being asked.")
+    ] = "",
+) -> None:
+    """Show how a draft differs from what was imported, and make a package of it."""
+    folder = folder.resolve()
+    try:
+        digest = confirming.digest(folder)
+        if not seen:
+            _say("\n".join(confirming.difference(folder)))
+            _say(f"\ndigest {digest}")
+            if not sys.stdin.isatty():
+                _fail(f"say --digest {digest} once you have looked at it", USAGE)
+            typer.confirm("Does this do what you want, as root, and nothing else?", abort=True)
+        confirming.enable(folder, seen or digest)
+    except (checkout.UnreadableError, OSError) as error:
+        _fail(str(error))
+    _say(f"{folder.name} is a package now: stead catalog test {folder}")
 
 
 @commands.command("test")

@@ -12,7 +12,7 @@ def test_apps_are_found_by_every_word_by_category_and_by_tag(tmp_path: Path):
     catalog = load([tmp_path])
 
     def names(**wanted: str) -> list[str]:
-        return [package.manifest.id for package in views.found(catalog, **wanted)]
+        return [package.manifest.id for package in views.found(catalog.packages, **wanted)]
 
     assert names() == ["alpha", "beta"]
     assert names(words="PAGES writes") == ["alpha"]
