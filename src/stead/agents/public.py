@@ -14,7 +14,15 @@ from stead.agents.jobs import (
     result_topic,
 )
 from stead.agents.service import is_enrolled, issue_enrolment, revoke, topic
-from stead.agents.sightings import Health, JobView, Sighting, describe, list_jobs, list_sightings
+from stead.agents.sightings import (
+    Health,
+    JobView,
+    Sighting,
+    describe,
+    find_operation_id,
+    list_jobs,
+    list_sightings,
+)
 
 __all__ = [
     "Figures",
@@ -31,6 +39,7 @@ __all__ = [
     "ensure_job",
     "ensure_task",
     "figures",
+    "find_operation_id",
     "find_result",
     "is_enrolled",
     "issue_enrolment",

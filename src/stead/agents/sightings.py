@@ -94,6 +94,12 @@ async def list_jobs(
     ]
 
 
+async def find_operation_id(uow: Uow, job_id: str) -> str | None:
+    """Return the operation that a job belongs to, whoever asks."""
+    row = await repository.find_job(uow, job_id)
+    return row.operation_id if row is not None else None
+
+
 async def list_sightings(uow: Uow, instance_ids: Collection[str]) -> dict[str, Sighting]:
     """Return the agents of these instances and servers; those that have none are left out."""
     jobs: defaultdict[str, list[JobRow]] = defaultdict(list)

@@ -25,7 +25,7 @@ from stead.entrypoints.lasting import Lasting
 from stead.entrypoints.once import Once
 from stead.entrypoints.trace import Traced
 from stead.exposure import routes as exposure_routes
-from stead.fleet import routes as fleet_routes
+from stead.fleet import routes as fleet_routes, streams as job_streams
 from stead.identity import routes as identity_routes
 from stead.infra import routes as infra_routes
 from stead.kit.text import sendable
@@ -49,6 +49,7 @@ ROUTERS: Final = (
     audit_routes.router,
     infra_routes.router,
     fleet_routes.router,
+    job_streams.router,
     webhook_routes.router,
     source_routes.router,
     bundle_routes.router,
