@@ -18,6 +18,7 @@ from stead_agent import signing
 
 CLAIM_SECONDS = 25
 TICK_SECONDS = 0.2
+AWAY_SECONDS = 1.0
 # The handshakes of so many at once; real agents do not all start in the same moment either.
 JOINING = 20
 
@@ -59,12 +60,15 @@ class Crowd:
         me = Signer(json.loads(raw)["agent"], key)
         self.joined.release()
         while True:
+            # A server that is overrun says so, and is asked again as agents do.
+            if status == 503:
+                await asyncio.sleep(AWAY_SECONDS)
             body = {"wait": CLAIM_SECONDS, "running": [], "version": "bench", "load": 0.1}
             status, raw = await me.ask(line, "POST", "/agent/v1/jobs/claim", body)
             if status == 200:
                 picked = time.time()
                 await self._work(place, line, me, json.loads(raw)["payload"], picked)
-            elif status != 204:
+            elif status not in (204, 503):
                 raise RuntimeError(f"a claim was answered with HTTP {status}: {raw.decode()}")
 
     async def _work(

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Float,
     MetaData,
     TypeDecorator,
+    exc,
     make_url,
 )
 from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, InterfaceError, OperationalError
@@ -59,8 +60,9 @@ _SERVER: Final[dict[str, Any]] = {
 }
 # What PostgreSQL calls two transactions of which only one can go on.
 _CLASHES: Final = frozenset({"40001", "40P01"})
-# What connecting to a server raises before SQLAlchemy has anything to wrap.
-_NO_CONNECTION = (ConnectionError, TimeoutError)
+# What connecting to a server raises before SQLAlchemy has anything to wrap, and what it raises
+# itself when so many ask at once that no connection gets free in time.
+_NO_CONNECTION = (ConnectionError, TimeoutError, exc.TimeoutError)
 
 
 class DatabaseUnavailableError(SteadError):

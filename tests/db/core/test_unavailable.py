@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import exc, insert, text
 from tests.factories.durable import Hold, World, ended, submit, working
 from tests.factories.platform import Platform
 from tests.support.postgres import Postgres
@@ -125,3 +125,10 @@ async def _use_up(database: Database) -> None:
                 await uow.session.execute(insert(EventRow), [row | {"data": {"x": "x" * 2000}}])
         except DatabaseUnavailableError:
             return
+
+
+async def test_who_gets_no_connection_in_time_is_told_to_come_back(platform: Platform):
+    for opened in (platform.database.read, platform.database.write):
+        with pytest.raises(DatabaseUnavailableError):
+            async with opened():
+                raise exc.TimeoutError("QueuePool limit reached")
