@@ -105,10 +105,14 @@ def overcommit(
     cores: Annotated[float, typer.Option(help="Times the processors; 0 is no limit.")] = 0,
     memory: Annotated[float, typer.Option(help="Times the memory; 0 is no limit.")] = 0,
     disk: Annotated[float, typer.Option(help="Times the disk; 0 is no limit.")] = 0,
+    as_json: Json = False,
 ) -> None:
     """Say how many times of what a cluster has may be given out."""
     body = {"cores": cores or None, "memory": memory or None, "disk": disk or None}
     found = client().put(f"{path_of(name)}/overcommit", body)
+    if as_json:
+        say(json.dumps(found, indent=2))
+        return
     limits = found["capacity"]["policy"]
     told = ", ".join(f"{one} {factor:g} times" for one, factor in limits.items() if factor)
     say(f"{found['name']} may give out {told or 'without limits'}")

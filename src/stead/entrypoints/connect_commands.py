@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import typer
 
+from stead.entrypoints.client import Client
 from stead.entrypoints.cluster_commands import Cluster, cluster, path_of
 from stead.entrypoints.follow import follow
 from stead.entrypoints.terminal import Json, Yes, client, pick, say, secret, sure, table, wrong
@@ -50,6 +51,7 @@ def connect(
         str, typer.Option(help="Of the certificate, as the host itself shows it.")
     ] = "",
     yes: Yes = False,
+    as_json: Json = False,
 ) -> None:
     """Connect a cluster, to be looked at only. Whatever is not given is asked for."""
     api = client()
@@ -69,19 +71,16 @@ def connect(
             )
     body = {"name": name, "engine": chosen["engine"], "options": given}
     made = api.post("/api/v1/clusters", {**body, "fingerprint": fingerprint})
-    say(f"{made['cluster']['name']} is connected, and is looked at only")
-    follow(api, made["operation_id"])
+    if not as_json:
+        say(f"{made['cluster']['name']} is connected, and is looked at only")
+    _end(api, made, as_json=as_json)
 
 
 @cluster.command("test")
 def examine(name: Cluster = "local", *, as_json: Json = False) -> None:
     """Test a cluster: certificate, credentials, each privilege, storages, networks, clock."""
     api = client()
-    made = api.post(f"{path_of(name)}/check")
-    if as_json:
-        say(json.dumps(made))
-        return
-    follow(api, made["operation_id"])
+    _end(api, api.post(f"{path_of(name)}/check"), as_json=as_json)
 
 
 @cluster.command()
@@ -99,7 +98,12 @@ def certificate(name: Cluster, *, yes: Yes = False) -> None:
 
 
 @cluster.command()
-def rotate(name: Cluster, *, option: Options = []) -> None:  # noqa: B006  (typer copies it)
+def rotate(
+    name: Cluster,
+    *,
+    option: Options = [],  # noqa: B006  (typer copies it)
+    as_json: Json = False,
+) -> None:
     """Replace credentials. The old ones are used until the new ones were found to work."""
     api = client()
     given = _given(option)
@@ -108,15 +112,15 @@ def rotate(name: Cluster, *, option: Options = []) -> None:  # noqa: B006  (type
         fields = _engine(api.get(_ENGINES), found["engine"])["fields"]
         given = {one["name"]: secret(one["label"]) for one in fields if one["secret"]}
     made = api.post(f"{path_of(name)}/credentials", {"options": given})
-    follow(api, made["operation_id"])
+    _end(api, made, as_json=as_json)
 
 
 @cluster.command()
-def takeover(name: Cluster, *, yes: Yes = False) -> None:
+def takeover(name: Cluster, *, yes: Yes = False, as_json: Json = False) -> None:
     """Let Stead manage guests of its own there, after a test of everything that takes."""
     sure(f"May Stead make and change guests of its own on {name}?", yes=yes)
     api = client()
-    follow(api, api.post(f"{path_of(name)}/takeover")["operation_id"])
+    _end(api, api.post(f"{path_of(name)}/takeover"), as_json=as_json)
 
 
 @cluster.command()
@@ -162,6 +166,14 @@ def release(name: Cluster, guest: str) -> None:
     """Take an adoption back; the guest stays as it is."""
     client().delete(f"{path_of(name)}/guests/{quote(guest, safe='')}/adoption")
     say(f"{guest} is nobody's here any more, and stays as it is")
+
+
+def _end(api: Client, made: dict[str, Any], *, as_json: bool) -> None:
+    """Follow what was begun, or print it for a program that will look by itself."""
+    if as_json:
+        say(json.dumps(made, indent=2))
+        return
+    follow(api, made["operation_id"])
 
 
 def _compare(found: dict[str, Any], *, yes: bool) -> str:
