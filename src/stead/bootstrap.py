@@ -156,7 +156,7 @@ def _deployments(
         catalog=packages,
         vault=base.vault,
         within=settings.network.range,
-        apps_domain=settings.server.apps_domain,
+        domain=settings.server.domain,
         https_port=settings.server.https_port,
         tcp_ports=range(settings.edge.tcp_first, settings.edge.tcp_last + 1),
         deploy_plan=deploy,

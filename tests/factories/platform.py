@@ -164,7 +164,7 @@ async def make_platform(database: Database, folder: Path) -> Platform:
         catalog=known,
         vault=safe,
         within=RANGE,
-        apps_domain=settings.server.apps_domain,
+        domain=settings.server.domain,
         https_port=443,
         tcp_ports=range(20000, 20003),
         deploy_plan=workflows.deploy_plan(Mock()),

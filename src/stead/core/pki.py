@@ -51,7 +51,13 @@ class Authority:
         """Return the root certificate that clients trust."""
         return self._certificate.public_bytes(serialization.Encoding.PEM).decode()
 
-    def issue(self, *, names: tuple[str, ...] = (), ips: tuple[IPv4Address, ...] = ()) -> Leaf:
+    def issue(
+        self,
+        *,
+        names: tuple[str, ...] = (),
+        ips: tuple[IPv4Address, ...] = (),
+        days: int = LEAF_DAYS,
+    ) -> Leaf:
         """Return a new server certificate for these names and addresses."""
         key = ec.generate_private_key(ec.SECP256R1())
         alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in names]
@@ -59,7 +65,7 @@ class Authority:
         # An address as common name would be taken for a DNS name outside of our constraints.
         common = names[0] if names else "Stead control plane"
         certificate = (
-            _builder(_named(common[:64]), self._certificate.subject, key, LEAF_DAYS)
+            _builder(_named(common[:64]), self._certificate.subject, key, days)
             .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(

@@ -16,6 +16,7 @@ from stead.core.http import ActorDep, DatabaseDep, Provided, provided
 from stead.deployments import forms, rules, service, views
 from stead.deployments.schemas import DeploymentOut, OutputOut
 from stead.deployments.service import Deployments
+from stead.exposure import public as exposure
 from stead.identity import public as identity
 from stead.kit.words import say
 from stead.operations import public as operations
@@ -194,9 +195,10 @@ async def _place(desk: Desk) -> forms.Place:
     """Return where apps are served, and the projects into which the actor may deploy."""
     async with desk.database.read() as uow:
         mine = await identity.list_projects(uow, desk.actor, mine=True)
+        domain = await exposure.apps_domain(uow, desk.deployments.domain)
     usable = [one for one in mine if authz.allows(desk.actor, Action.DEPLOYMENT_CREATE, one.id)]
     return forms.Place(
-        desk.deployments.apps_domain,
+        domain,
         desk.deployments.https_port,
         tuple(Choice(one.name, one.name) for one in usable),
     )

@@ -35,7 +35,7 @@ class Deployments:
     catalog: catalog.Catalog
     vault: Vault
     within: IPv4Network
-    apps_domain: str
+    domain: str
     https_port: int
     tcp_ports: range
     deploy_plan: Plan
@@ -75,7 +75,8 @@ async def begin(
     package = deployments.catalog.get(asked.app, [project_id])
     inputs = catalog.validate(package.manifest, asked.inputs)
     await _require_others(uow, deployments, project_id, package.manifest)
-    name = await reserving.name(uow, project_id, asked, deployments.apps_domain)
+    domain = await exposure.apps_domain(uow, deployments.domain)
+    name = await reserving.name(uow, project_id, asked, domain)
     size = await reserving.size(uow, package.manifest, asked.size)
     deployment_id = ids.new_id()
     await reserving.take_up(uow, project_id, deployment_id, package.manifest, size)
@@ -88,12 +89,8 @@ async def begin(
         reachable=begun.reachable,
     )
     await _keep(uow, deployments.vault, deployment_id, inputs)
-    await exposure.reserve(
-        uow,
-        deployment_id,
-        reserving.routes(package.manifest, inputs, name, deployments.apps_domain, instance),
-        deployments.tcp_ports,
-    )
+    routes = reserving.routes(package.manifest, inputs, name, domain, instance)
+    await exposure.reserve(uow, deployment_id, routes, deployments.tcp_ports)
     operation_id = await durable.submit(
         uow,
         deployments.deploy_plan,

@@ -10,8 +10,9 @@ from fastapi.responses import FileResponse
 
 from stead import __version__
 from stead.core.authz import Action, NotFoundError, action, public
-from stead.core.http import ActorDep, provided
+from stead.core.http import ActorDep, DatabaseDep, provided
 from stead.core.settings import Settings
+from stead.exposure import public as exposure
 from stead.ui.assets import CACHE_FOREVER
 from stead.ui.console import Console
 
@@ -42,16 +43,22 @@ async def get_ca(settings: SettingsDep) -> FileResponse:
 
 @router.get("/about")
 @action(Action.ABOUT_READ)
-def show_about(
-    request: Request, actor: ActorDep, console: ConsoleDep, settings: SettingsDep
+async def show_about(
+    request: Request,
+    actor: ActorDep,
+    console: ConsoleDep,
+    settings: SettingsDep,
+    database: DatabaseDep,
 ) -> Response:
+    async with database.read() as uow:
+        below = await exposure.apps_domain(uow, settings.server.domain)
     return console.page(
         request,
         "console/about.html",
         viewer=actor,
         version=__version__,
         console_url=settings.server.console_url,
-        apps_domain=settings.server.apps_domain,
+        apps_domain=below,
         fingerprint=_fingerprint(_ca(settings)),
     )
 

@@ -6,6 +6,7 @@ from sqlalchemy import JSON, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from stead.core.db import Base, UtcDateTime
+from stead.core.pki import LEAF_DAYS
 
 
 class RouteRow(Base):
@@ -37,6 +38,7 @@ class CertificateRow(Base):
     host: Mapped[str] = mapped_column(String(253), unique=True)
     chain: Mapped[str] = mapped_column(String(20000))
     issued_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    days: Mapped[int] = mapped_column(Integer, default=LEAF_DAYS, server_default="90")
 
 
 class EdgeRow(Base):

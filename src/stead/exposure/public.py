@@ -4,6 +4,7 @@ from stead.exposure.service import (
     REPORT_TOPIC,
     Route,
     RouteRequest,
+    apps_domain,
     ensure_console_route,
     ensure_edge,
     find_served,
@@ -14,11 +15,14 @@ from stead.exposure.service import (
     reserve,
     withdraw,
 )
+from stead.exposure.settings import SETTINGS
 
 __all__ = [
     "REPORT_TOPIC",
+    "SETTINGS",
     "Route",
     "RouteRequest",
+    "apps_domain",
     "ensure_console_route",
     "ensure_edge",
     "find_served",

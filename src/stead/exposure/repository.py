@@ -1,8 +1,9 @@
 """All SQL of exposure."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import and_, delete, false, or_, select, update
 
 from stead.core.db import Uow, platform_wide
 from stead.exposure.models import CertificateRow, EdgeRow, RouteRow, SnapshotRow
@@ -64,10 +65,22 @@ async def certificates(uow: Uow, hosts: set[str]) -> list[CertificateRow]:
 
 
 @platform_wide("certificates of all owners grow old alike")
-async def issued_before(uow: Uow, moment: datetime, limit: int) -> list[CertificateRow]:
+async def lives(uow: Uow) -> set[int]:
+    return set(await uow.session.scalars(select(CertificateRow.days).distinct()))
+
+
+@platform_wide("certificates of all owners grow old alike")
+async def issued_before(
+    uow: Uow, moments: Mapping[int, datetime], limit: int
+) -> list[CertificateRow]:
+    """Return some that were issued before the moment of those with their length of life."""
+    old = (
+        and_(CertificateRow.days == days, CertificateRow.issued_at < moment)
+        for days, moment in moments.items()
+    )
     rows = await uow.session.scalars(
         select(CertificateRow)
-        .where(CertificateRow.issued_at < moment)
+        .where(or_(false(), *old))
         .order_by(CertificateRow.issued_at)
         .limit(limit)
     )

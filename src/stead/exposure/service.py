@@ -6,7 +6,7 @@ from datetime import timedelta
 from ipaddress import IPv4Address
 from typing import Final
 
-from stead.core import epoch
+from stead.core import epoch, platform_settings
 from stead.core.db import Uow
 from stead.core.pki import LEAF_DAYS, Authority
 from stead.core.vault import Vault
@@ -14,12 +14,13 @@ from stead.edge.snapshot import Certificate, HttpRoute, Report, Snapshot, TcpRou
 from stead.exposure import repository
 from stead.exposure.errors import EdgeRefusedError, HostTakenError, NoFreePortError
 from stead.exposure.models import CertificateRow, EdgeRow, RouteRow
+from stead.exposure.settings import APPS_BELOW, CERTIFICATE_DAYS
 from stead.kit import clock, ids
 from stead.kit.secrets import Secret
 
 SNAPSHOT_TOPIC: Final = "edge-snapshot"
 REPORT_TOPIC: Final = "edge-reports"
-RENEWED_AFTER: Final = timedelta(days=LEAF_DAYS * 2 // 3)
+RENEWED_AFTER: Final = timedelta(days=LEAF_DAYS) * 2 / 3
 CONSOLE_OWNER: Final = "console"
 _KEY: Final = "key"
 _ERROR_LENGTH: Final = 2000
@@ -86,6 +87,12 @@ async def reserve(
     return [_route(row) for row in rows]
 
 
+async def apps_domain(uow: Uow, server_domain: str) -> str:
+    """Return the domain below which new apps get their addresses."""
+    below = await platform_settings.get(uow, APPS_BELOW)
+    return f"{below}.{server_domain}"
+
+
 async def list_hosts(uow: Uow, beginning: str) -> set[str]:
     """Return the host names in use, of whatever project, that begin like this."""
     return await repository.hosts(uow, beginning)
@@ -127,8 +134,14 @@ async def release(uow: Uow, vault: Vault, owner: str) -> None:
 
 
 async def renew(uow: Uow, vault: Vault, authority: Authority, limit: int) -> int:
-    """Replace some of the certificates whose last third has begun; return how many."""
-    old = await repository.issued_before(uow, clock.utc_now() - RENEWED_AFTER, limit)
+    """Replace some of the certificates whose last third has begun; return how many.
+
+    One that lasts longer than new ones do is judged as if it were new.
+    """
+    now = clock.utc_now()
+    most = await platform_settings.get(uow, CERTIFICATE_DAYS)
+    moments = {d: now - timedelta(days=min(d, most)) * 2 / 3 for d in await repository.lives(uow)}
+    old = await repository.issued_before(uow, moments, limit)
     for row in old:
         await vault.forget(uow, row.id)
         await repository.delete_certificate(uow, row.id)
@@ -236,8 +249,10 @@ async def _bump(uow: Uow) -> int:
 async def _ensure_certificate(uow: Uow, vault: Vault, authority: Authority, host: str) -> None:
     if await repository.find_certificate(uow, host) is not None:
         return
-    leaf = authority.issue(names=(host,))
-    row = CertificateRow(id=ids.new_id(), host=host, chain=leaf.chain, issued_at=clock.utc_now())
+    days = await platform_settings.get(uow, CERTIFICATE_DAYS)
+    leaf = authority.issue(names=(host,), days=days)
+    now = clock.utc_now()
+    row = CertificateRow(id=ids.new_id(), host=host, chain=leaf.chain, issued_at=now, days=days)
     uow.session.add(row)
     await vault.put(uow, row.id, _KEY, Secret(leaf.key))
 

@@ -36,6 +36,7 @@ _GROUPS: Final = {
     "lockout": say("Lockout"),
     "operations": say("Operations"),
     "session": say("Sessions"),
+    "tls": say("Certificates"),
     "sign_in": say("Links to sign in"),
     "token": say("API tokens"),
     "invitation": say("Invitations"),

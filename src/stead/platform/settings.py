@@ -13,6 +13,7 @@ from stead.core.platform_settings.store import DEFAULT, NEVER, Choice
 from stead.core.platform_settings.tables import SettingChangeRow, SettingRow
 from stead.core.settings import Settings
 from stead.deployments import public as deployments
+from stead.exposure import public as exposure
 from stead.identity import public as identity
 from stead.network import public as network
 from stead.operations import public as operations
@@ -21,6 +22,7 @@ from stead.platform.errors import SettingElsewhereError, SettingInvalidError
 DECLARED: Final = platform_settings.collect(
     (
         *deployments.SETTINGS,
+        *exposure.SETTINGS,
         *network.SETTINGS,
         *identity.SETTINGS,
         *operations.SETTINGS,

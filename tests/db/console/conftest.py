@@ -91,7 +91,7 @@ async def site(database: Database, tmp_path: Path) -> AsyncIterator[Site]:
             catalog=packages,
             vault=safe,
             within=IPv4Network("10.90.0.0/16"),
-            apps_domain=settings.server.apps_domain,
+            domain=settings.server.domain,
             https_port=443,
             tcp_ports=range(20000, 20100),
             deploy_plan=Plan("deployment.deploy", 1, steps),

@@ -2,13 +2,16 @@
 
 import asyncio
 from datetime import timedelta
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 from sqlalchemy import select, update
 from tests.factories.platform import Platform
 
-from stead.core import durable, outbound
+from stead.core import durable, outbound, pki
 from stead.core.authz import Actor, Role
 from stead.core.outbound.settings import ALLOWED, ANSWER_KB, SECONDS
 from stead.core.platform_settings import AnySetting
@@ -16,6 +19,10 @@ from stead.deployments import public as deployments
 from stead.deployments.errors import PolicyError
 from stead.deployments.public import DeploymentIn
 from stead.deployments.settings import LARGEST_SIZE, REFUSED_APPS
+from stead.exposure import public as exposure, repository, service
+from stead.exposure.models import CertificateRow
+from stead.exposure.public import RouteRequest
+from stead.exposure.settings import APPS_BELOW, CERTIFICATE_DAYS
 from stead.identity import (
     accounts,
     limits,
@@ -37,6 +44,7 @@ from stead.network.settings import RESERVED
 from stead.operations import workflows
 from stead.operations.settings import KEEP_DAYS
 from stead.platform import settings
+from stead.platform.errors import SettingInvalidError
 
 
 @pytest.fixture
@@ -172,6 +180,65 @@ async def test_what_may_not_be_deployed_is_refused_with_the_rule(
     assert setting.name in " ".join(refused.value.fields.values())
 
 
+async def deployed(platform: Platform, root: Actor, name: str) -> str:
+    """Deploy an app and return its address."""
+    async with platform.database.write() as uow:
+        asked = DeploymentIn(app="static-site", name=name)
+        made = await deployments.create(uow, root, platform.deployments, asked)
+        (route,) = await exposure.list_routes(uow, made.deployment_id)
+        return route.host
+
+
+async def test_new_apps_move_below_another_name_and_those_that_run_stay(
+    platform: Platform, root: Actor
+):
+    assert await deployed(platform, root, "one") == "one.apps.stead.localhost"
+    await choose(platform, root, APPS_BELOW, "lab.tenants")
+    assert await deployed(platform, root, "two") == "two.lab.tenants.stead.localhost"
+    async with platform.database.read() as uow:
+        hosts = await exposure.list_hosts(uow, "one.")
+    assert hosts == {"one.apps.stead.localhost"}
+
+
+@pytest.mark.parametrize("name", ["console", "apps.console", "", "evil/../x"])
+async def test_apps_never_get_the_consoles_own_name(platform: Platform, root: Actor, name: str):
+    with pytest.raises(SettingInvalidError):
+        await choose(platform, root, APPS_BELOW, name)
+
+
+async def certificate(platform: Platform, authority: pki.Authority, host: str) -> int:
+    """Publish a route, and return for how many days its certificate is good."""
+    async with platform.database.write() as uow:
+        request = RouteRequest("web", "http", host, IPv4Address("10.90.0.9"), 80)
+        await exposure.reserve(uow, host[:20], [request], range(0))
+        await exposure.publish(uow, platform.vault, authority, host[:20])
+        row = await repository.find_certificate(uow, host)
+        assert row is not None
+        found = x509.load_pem_x509_certificate(row.chain.encode())
+        return (found.not_valid_after_utc - clock.utc_now()).days + 1
+
+
+async def test_certificates_live_as_long_as_they_shall_and_none_ends_before_its_renewal(
+    platform: Platform, root: Actor, tmp_path: Path
+):
+    pki.ensure_root(tmp_path, "stead.localhost", IPv4Network("10.90.0.0/16"))
+    authority = pki.load(tmp_path)
+
+    async def renewed(after: timedelta) -> int:
+        async with platform.database.write() as uow:
+            issued = clock.utc_now() - after
+            await uow.session.execute(update(CertificateRow).values(issued_at=issued))
+            return await service.renew(uow, platform.vault, authority, 9)
+
+    assert await certificate(platform, authority, "a.apps.stead.localhost") == 90
+    await choose(platform, root, CERTIFICATE_DAYS, 9)
+    assert await certificate(platform, authority, "b.apps.stead.localhost") == 9
+    assert await renewed(timedelta(days=5)) == 0
+    assert await renewed(timedelta(days=7)) == 2, "longer ones are judged as if they were new"
+    await choose(platform, root, CERTIFICATE_DAYS, 300)
+    assert await renewed(timedelta(days=7)) == 2, "shorter ones do not wait for a longer life"
+
+
 async def test_operations_are_kept_as_long_as_they_shall(platform: Platform, root: Actor):
     await choose(platform, root, KEEP_DAYS, 7)
     plan = workflows.purge_plan(platform.database)
@@ -207,6 +274,7 @@ def test_every_setting_is_tried_here():
         *(who.PASSWORD_SHORTEST, who.LOCKOUT_ATTEMPTS, who.LOCKOUT_LONGEST),
         *(who.TOKEN_LONGEST, who.INVITATION_LONGEST, who.INVITATION_DAYS),
         *(RESERVED, REFUSED_APPS, LARGEST_SIZE, KEEP_DAYS, ALLOWED, ANSWER_KB, SECONDS),
+        *(APPS_BELOW, CERTIFICATE_DAYS),
         *who.PROJECT_LIMITS.values(),
     }
     assert {one.name for one in tried} == set(settings.DECLARED)

@@ -13,6 +13,7 @@ from stead.core.platform_settings.kinds import (
     Network,
     Networks,
     Number,
+    Subdomain,
     UnacceptableError,
 )
 from stead.core.platform_settings.store import get
@@ -27,6 +28,7 @@ __all__ = [
     "Networks",
     "Number",
     "Setting",
+    "Subdomain",
     "UnacceptableError",
     "collect",
     "get",

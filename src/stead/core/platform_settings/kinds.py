@@ -14,6 +14,8 @@ Value = TypeVar("Value")
 _ITEMS: Final = 100
 _ITEM_LENGTH: Final = 80
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_SUBDOMAIN: Final = 63
 _NUMBER: Final = re.compile(r"-?[0-9]{1,12}")
 _SEPARATORS: Final = re.compile(r"[\s,]+")
 
@@ -157,6 +159,33 @@ class Networks(_List[Network]):
             raise UnacceptableError(
                 f"{text[:_ITEM_LENGTH]} is no network; write it like 192.0.2.0/24"
             ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Subdomain:
+    """A part of the server's domain, such as ``apps``; never one of those that are ours."""
+
+    ours: frozenset[str]
+    unit: str = ""
+
+    @property
+    def words(self) -> str:
+        """Return what can be given."""
+        return "a name such as apps or lab.apps, which stands before the server's domain"
+
+    def read(self, given: object) -> str:
+        """Return the name in small letters."""
+        text = given.strip().lower() if isinstance(given, str) else ""
+        parts = text.split(".")
+        if len(text) > _SUBDOMAIN or not all(_LABEL.fullmatch(part) for part in parts):
+            raise UnacceptableError(f"Choose {self.words}")
+        if parts[-1] in self.ours:
+            raise UnacceptableError(f"{parts[-1]} is the server's own name; apps stay beside it")
+        return text
+
+    def write(self, value: str) -> Json:
+        """Return the name."""
+        return value
 
 
 class Names(_List[str]):

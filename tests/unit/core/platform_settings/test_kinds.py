@@ -9,6 +9,7 @@ from stead.core.platform_settings import (
     Networks,
     Number,
     Setting,
+    Subdomain,
     UnacceptableError,
     collect,
 )
@@ -31,6 +32,7 @@ NUMBER = Number(5, 60, "minutes")
         (Networks(), ["10.0.0.0/8", "10.0.0.0/8"], ["10.0.0.0/8"]),
         (Networks(), "", []),
         (Names(), "redis,wordpress", ["redis", "wordpress"]),
+        (Subdomain(frozenset({"console"})), " Lab.apps ", "lab.apps"),
     ],
 )
 def test_a_value_is_read_and_stored(kind: Kind[object], given: object, stored: object):
@@ -60,6 +62,13 @@ def test_a_value_is_read_and_stored(kind: Kind[object], given: object, stored: o
         (Networks(), ["10.0.0.0/8"] * 101),
         (Names(), "no name!"),
         (Names(), "../etc"),
+        *(
+            (Subdomain(frozenset({"console"})), given)
+            for given in ("", ".", "apps.", "a..b", "-a", "a_b", "é", "x" * 64, 5, None, "a b")
+        ),
+        (Subdomain(frozenset({"console"})), "console"),
+        (Subdomain(frozenset({"console"})), "tenants.CONSOLE"),
+        (Subdomain(frozenset({"console"})), ".".join(["ab"] * 40)),
     ],
 )
 def test_anything_else_is_refused_with_a_sentence(kind: Kind[object], given: object):
