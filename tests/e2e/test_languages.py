@@ -51,6 +51,8 @@ LISTS = (
         "projects",
     ),
     *(
+        "bundles",
+        "bundle-catalog",
         "sources",
         "people",
         "tokens",
@@ -97,11 +99,19 @@ def data_of(stead: Stead) -> list[str]:
     return sorted({*strings(answers), *ENGLISH}, key=len, reverse=True)
 
 
+ADDRESSES = re.compile(r"^[a-z-]+=(?=https)|https?://\S*|[\w-]+\.localhost\S*")
+
+
 def unsaid(text: str, data: list[str]) -> str:
-    """Return what is left of a text without data and addresses."""
+    """Return what is left of a text without data and addresses, which may hold each other."""
+    left = _without(data, ADDRESSES.sub("", text))
+    left = left and ADDRESSES.sub("", _without(data, text))
+    return left if re.search(r"[^\W\d_]{2}", left) else ""
+
+
+def _without(data: list[str], text: str) -> str:
     for one in data:
         text = text.replace(one, "")
-    text = re.sub(r"^[a-z-]+=(?=https)|https?://\S*|[\w-]+\.localhost\S*", "", text)
     return text if re.search(r"[^\W\d_]{2}", text) else ""
 
 
