@@ -39,11 +39,8 @@ BEYOND = """() => {
   return (wide > 0 ? [`${wide} pixels too wide`] : [])
     .concat(out.slice(0, 3).map(e => `sticks out: ${e.outerHTML.slice(0, 160)}`));
 }"""
-# Kinds of pages that no link leads to here: behind a form, when a repository has news, and
-# when a bundle was deployed.
-BEHIND_A_FORM = {
-    *("/profile/second-factor", "/sources/{source_id}/proposal", "/bundles/{bundle_id}"),
-}
+# Kinds of pages that no link leads to here: behind a form, or when a repository has news.
+BEHIND_A_FORM = {"/profile/second-factor", "/sources/{source_id}/proposal"}
 FILES = {"/operations/{operation_id}/log"}
 
 

@@ -89,6 +89,7 @@ def _outside(api: httpx.Client) -> None:
 def _apps(api: httpx.Client) -> None:
     for app, name in (("redis", "cache"), ("static-site", "welcome"), ("static-site", "broken")):
         _send(api, "/deployments", {"app": app, "name": name, "project": "main"})
+    _send(api, "/bundles", {"bundle": "monitoring", "name": "watch", "project": "main"})
 
 
 def _servers(api: httpx.Client) -> None:
@@ -106,4 +107,5 @@ def _clusters(api: httpx.Client) -> None:
 def _are_settled(api: httpx.Client) -> bool:
     """Tell whether only the work of the server that never calls is still waiting."""
     rows = api.get("/api/v1/operations").json()
-    return not [row for row in rows if row["kind"].startswith("deployment") and not row["ended"]]
+    ours = ("deployment", "bundle")
+    return not [row for row in rows if row["kind"].startswith(ours) and not row["ended"]]

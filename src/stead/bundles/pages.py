@@ -19,6 +19,7 @@ from stead.core.db import Database, Uow
 from stead.core.errors import Kind, SteadError
 from stead.core.http import ActorDep, DatabaseDep, Provided, provided
 from stead.identity import public as identity
+from stead.kit.words import say
 from stead.operations import public as operations
 from stead.ui.console import Console, form_texts
 from stead.ui.models import Choice, Link
@@ -155,10 +156,11 @@ async def find_subject(
     except NotFoundError:
         return None
     live = found.state == "live"
+    told = say("%(name)s is live", name=found.name)
     return operations.Subject(
         name=found.name,
-        headline=f"{found.name} is live" if live else f"{found.name} is done",
-        page=Link(f"/bundles/{found.id}", "Its members"),
+        headline=told if live else say("%(name)s is done", name=found.name),
+        page=Link(f"/bundles/{found.id}", say("Its members")),
         ways=tuple(_page_of(one) for one in found.members if live and one.deployment_id),
         addresses=(),
     )

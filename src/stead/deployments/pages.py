@@ -139,12 +139,14 @@ async def find_subject(
     except NotFoundError:
         return None
     shown = views.view(found, operation_ended=True)
+    live = found.state == "live"
+    told = say("%(name)s is live", name=found.name)
     return operations.Subject(
         name=found.name,
-        headline=f"{found.name} is live" if found.state == "live" else f"{found.name} is done",
+        headline=told if live else say("%(name)s is done", name=found.name),
         page=Link(f"/deployments/{found.id}", say("Connection details")),
-        ways=shown.pages if found.state == "live" else (),
-        addresses=shown.addresses if found.state == "live" else (),
+        ways=shown.pages if live else (),
+        addresses=shown.addresses if live else (),
     )
 
 
