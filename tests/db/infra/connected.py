@@ -90,6 +90,16 @@ async def surveyed(api: httpx.AsyncClient, name: str = "house") -> dict[str, Any
             await asyncio.sleep(0.1)
 
 
+async def described(api: httpx.AsyncClient, name: str = "house") -> list[dict[str, Any]]:
+    """Wait until looks know more of the guests than that they are there; return them."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            found: list[dict[str, Any]] = (await api.get(f"{BASE}/{name}/guests")).json()["items"]
+            if found and all(one["addresses"] for one in found):
+                return found
+            await asyncio.sleep(0.1)
+
+
 async def ended(api: httpx.AsyncClient, operation_id: str) -> dict[str, Any]:
     async with asyncio.timeout(PATIENCE):
         while True:
