@@ -153,3 +153,13 @@ def strangers_page(playwright: Playwright) -> Iterator[Page]:
     context = browser.new_context(ignore_https_errors=True, reduced_motion="reduce")
     yield context.new_page()
     browser.close()
+
+
+@pytest.fixture
+def playwright_page_without_scripts(strangers_page: Page) -> Iterator[Page]:
+    """Return a tab of a browser that runs no scripts."""
+    browser = strangers_page.context.browser
+    assert browser is not None
+    context = browser.new_context(ignore_https_errors=True, java_script_enabled=False)
+    yield context.new_page()
+    context.close()

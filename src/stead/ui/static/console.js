@@ -8,6 +8,7 @@ import { startOperation } from "./operation.js";
 import { startRefreshing } from "./live.js";
 import { startTheme } from "./theme.js";
 import { startTimes } from "./times.js";
+import { startTurning } from "./turn.js";
 
 startTheme();
 startTimes();
@@ -18,3 +19,4 @@ startFilter();
 startDeployForm();
 startOperation();
 startRefreshing();
+startTurning();

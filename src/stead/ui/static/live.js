@@ -20,11 +20,14 @@ export async function take(url, selector, options = {}) {
   return fresh;
 }
 
+let timer;
+
 // While something on the page is under way, look again every few seconds.
 export function startRefreshing() {
+  clearTimeout(timer);
   const part = document.querySelector("#live[data-refresh]");
   if (!part) return;
-  setTimeout(async () => {
+  timer = setTimeout(async () => {
     const open = document.querySelector("dialog[open]");
     if (!document.hidden && !open) {
       try {
