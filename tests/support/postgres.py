@@ -1,6 +1,7 @@
 """A PostgreSQL of the tests' own: Debian's server, never as root, gone afterwards."""
 
 import contextlib
+import fcntl
 import os
 import pwd
 import shutil
@@ -14,6 +15,8 @@ from tests.support.incus import free_port
 
 MEMORY = Path("/dev/shm")  # noqa: S108  (a folder of a random name is made in it)
 PREFIX = "stead-pg-"
+# Beside other tests even its first start may take a while.
+PATIENCE = 300
 
 
 def why_not() -> str:
@@ -68,14 +71,25 @@ class Postgres:
     def create(self) -> None:
         """Make an empty cluster whose superuser is stead."""
         self._run(
-            "initdb", "-D", f"{self.folder}/data", "-U", "stead", "-A", "trust", "-E", "UTF8"
+            "initdb",
+            *(
+                "-D",
+                f"{self.folder}/data",
+                "-U",
+                "stead",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--no-sync",
+            ),
         )
 
     def _run(self, program: str, *words: str) -> None:
         command = [str(self.programs / program), *words]
         if os.geteuid() == 0:
             command = ["setpriv", f"--reuid={self.user}", "--clear-groups", *command]
-        subprocess.run(command, check=True, capture_output=True, cwd=self.folder, timeout=60)
+        subprocess.run(command, check=True, capture_output=True, cwd=self.folder, timeout=PATIENCE)
 
 
 @contextlib.contextmanager
@@ -87,6 +101,8 @@ def running_postgres() -> Iterator[Postgres]:
     place = MEMORY if MEMORY.is_dir() else Path(tempfile.gettempdir())
     _sweep(place)
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
+    lock = _held(folder)
+    assert lock is not None
     user = "postgres"
     if os.geteuid() == 0:
         os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
@@ -99,15 +115,28 @@ def running_postgres() -> Iterator[Postgres]:
         with contextlib.suppress(subprocess.CalledProcessError):
             server.stop()
         shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def _held(folder: Path) -> int | None:
+    """Return a lock that says a server's test still runs; None when somebody else has it."""
+    number = os.open(folder / "held", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(number)
+        return None
+    return number
 
 
 def _sweep(place: Path) -> None:
-    """Take away what tests that were killed have left of servers that no longer run."""
-    for pid_file in place.glob(f"{PREFIX}*/data/postmaster.pid"):
-        with contextlib.suppress(OSError):
-            pid = pid_file.read_text().split("\n", 1)[0]
-            if not Path("/proc", pid).exists():
-                shutil.rmtree(pid_file.parent.parent, ignore_errors=True)
+    """Take away what tests that were killed have left."""
+    for mark in place.glob(f"{PREFIX}*/held"):
+        with contextlib.suppress(FileNotFoundError):
+            lock = _held(mark.parent)
+            if lock is not None:
+                shutil.rmtree(mark.parent, ignore_errors=True)
+                os.close(lock)
 
 
 def _programs() -> Path | None:
