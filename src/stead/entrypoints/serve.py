@@ -139,9 +139,6 @@ async def serve(
         plant = await assemble(settings, gateways.open, checkpoint)
         gateways.use(plant)
         await _prepare(plant, gateways)
-        # What is there now stays; looking through it again and again would hold up everybody.
-        gc.collect()
-        gc.freeze()
         console = Server(
             _config(
                 control_app(plant.provided),
