@@ -34,6 +34,8 @@ OPERATIONS = 200
 SUBJECTS = 100
 KILLS = 6
 LEASE = 2.0
+# What takes over may first have to start, beside other tests.
+PATIENCE = 90
 WORKER = str(Path(__file__).with_name("executor_worker.py"))
 
 
@@ -151,7 +153,7 @@ class Scene:
 
     async def taken_over(self, owner: str) -> None:
         """Wait until others have everything that a worker had."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE
         while await self._owns(owner):
             assert time.monotonic() < deadline
             await asyncio.sleep(0.05)

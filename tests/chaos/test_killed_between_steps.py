@@ -78,9 +78,17 @@ class Mortal(Stead):
         return found
 
     def ask(self, method: str, path: str, **content: object) -> httpx.Response:
-        """Send a request that must be accepted."""
-        with self.api() as api:
-            answer = api.request(method, path, **content)
+        """Send a request that must be accepted, by the next server if the last one just died."""
+
+        def send() -> httpx.Response | None:
+            try:
+                with self.api() as api:
+                    return api.request(method, path, **content)
+            except httpx.ConnectError:
+                return None
+
+        answer = until("a server", send, 60)
+        assert answer is not None
         assert answer.status_code == httpx.codes.ACCEPTED, answer.text
         return answer
 
