@@ -26,7 +26,8 @@ TARGET = 50.0
 def main() -> int:
     """Send requests at a fixed rate, whatever the answers take, and print what they took."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--requests", type=int, default=200)
+    # A project's network holds 182 guests besides those that their neighbours may reach.
+    parser.add_argument("--requests", type=int, default=150)
     parser.add_argument("--postgresql", action="store_true")
     parser.add_argument("--speed", type=float, default=1, help="of the simulated engine")
     chosen = parser.parse_args()
