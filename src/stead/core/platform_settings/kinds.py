@@ -140,6 +140,7 @@ class _List(Generic[Value]):
         return [str(one) for one in value]
 
     def _item(self, text: str) -> Value:
+        """Return one item; each kind of list below says how. Raises UnacceptableError."""
         raise NotImplementedError
 
 
