@@ -14,7 +14,8 @@ from stead_agent import VERSION, joining, log, updating, watching
 from stead_agent.clock import Pauses
 from stead_agent.enrolment import enrol
 from stead_agent.identity import IdentityError, parse_bootstrap, prepare
-from stead_agent.loop import Agent, Timing
+from stead_agent.loop import Agent
+from stead_agent.slots import Timing
 from stead_agent.store import Store, StoreError, read, write
 from stead_agent.transport import UnreachableError
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -81,12 +82,16 @@ class Desk:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._lock = threading.Lock()
+        self._at_work: set[Path] = set()
         self.pending: list[JobFolder] = []
 
     def open(self, ticket: Ticket, started: float) -> JobFolder:
         """Make the folder of an attempt; what an earlier attempt left is gone afterwards."""
         path = self._root / ticket.job
-        self.pending = [folder for folder in self.pending if folder.path != path]
+        with self._lock:
+            self._at_work.add(path)
+            self.pending = [folder for folder in self.pending if folder.path != path]
         shutil.rmtree(path, ignore_errors=True)
         path.mkdir(mode=0o700)
         store.write(path / "job.json", {**asdict(ticket), "started": started})
@@ -103,17 +108,29 @@ class Desk:
         folders = [_load(path) for path in sorted(self._root.iterdir(), key=_age)]
         return [folder for folder in folders if folder and not folder.is_closed()]
 
+    def keep(self, folder: JobFolder) -> None:
+        """Have an attempt that ended told later."""
+        with self._lock:
+            self._at_work.discard(folder.path)
+            self.pending.append(folder)
+
+    def settle(self, folder: JobFolder) -> None:
+        """Note that an attempt was told to its end, and tidy up."""
+        folder.close()
+        with self._lock:
+            self._at_work.discard(folder.path)
+            self.pending = [one for one in self.pending if one is not folder]
+            self._prune()
+
     def deliver(self, tell: Callable[[JobFolder], None]) -> None:
         """Tell what is pending; an error of `tell` leaves it pending."""
         for folder in list(self.pending):
             tell(folder)
-            folder.close()
-            self.pending.remove(folder)
-        self._prune()
+            self.settle(folder)
 
     def _prune(self) -> None:
         """Keep the newest folders, and all that still have something to tell."""
-        open_paths = {folder.path for folder in self.pending}
+        open_paths = {folder.path for folder in self.pending} | self._at_work
         paths = sorted(self._root.iterdir(), key=_age, reverse=True)
         for path in paths[KEEP:]:
             if path not in open_paths:
@@ -131,4 +148,8 @@ def _load(path: Path) -> JobFolder | None:
 
 
 def _age(path: Path) -> float:
-    return path.stat().st_mtime
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        # Made anew this very moment.
+        return float("inf")

@@ -1,4 +1,4 @@
-"""Runs one accepted job from its package to its ending; the loop calls it, one job at a time."""
+"""Runs one accepted job from its package to its ending; each job has a thread of its own."""
 
 from __future__ import annotations
 
@@ -82,6 +82,7 @@ class Tools:
     stopping: threading.Event
     kept: store.Store
     patience: float
+    files: threading.Lock
 
 
 def execute(tools: Tools, folder: JobFolder, order: Order, orders: Orders, spool: Spool) -> Ending:
@@ -210,8 +211,10 @@ class _Patience:
 
 
 def _prepare(tools: Tools, folder: JobFolder, order: Order) -> packages.Package:
-    archive = packages.fetch(tools.line, tools.cache, order.digest)
-    packages.unpack(archive, folder.package)
+    # Two jobs may need the same archive, and the one may tidy up what the other has just fetched.
+    with tools.files:
+        archive = packages.fetch(tools.line, tools.cache, order.digest)
+        packages.unpack(archive, folder.package)
     return packages.read_manifest(folder.package, order)
 
 

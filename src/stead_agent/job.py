@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 SCRIPTS = ("install.sh", "check.sh", "uninstall.sh")
 TIMEOUT_LIMIT = 24 * 3600
 PACKAGE = "package"
+MOST_AT_ONCE = 16
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _NONCE = re.compile(r"[A-Za-z0-9_-]{8,128}")
@@ -37,6 +38,14 @@ class Ticket:
     def running(self) -> str:
         """Return how a claim lists it."""
         return f"{self.job}:{self.attempt}"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many jobs may run at once: those that change the machine, and those that look."""
+
+    changing: int = 1
+    quick: int = 2
 
 
 @dataclass(frozen=True)
@@ -99,6 +108,18 @@ def parse_epoch(raw: Mapping[str, object]) -> int:
     if isinstance(epoch, bool) or not isinstance(epoch, int) or epoch < 0:
         raise RefusedError("The job's epoch is not a number.")
     return epoch
+
+
+def parse_limits(raw: Mapping[str, object]) -> Limits | None:
+    """Return how many jobs may run at once, None when it is not said; raise RefusedError."""
+    said = raw.get("limits")
+    if said is None:
+        return None
+    numbers = [said.get(name) for name in ("changing", "quick")] if isinstance(said, dict) else []
+    whole = [n for n in numbers if isinstance(n, int) and not isinstance(n, bool)]
+    if len(whole) != 2 or not all(1 <= n <= MOST_AT_ONCE for n in whole):  # noqa: PLR2004 - two lanes
+        raise RefusedError("The job does not say how many may run at once.")
+    return Limits(*whole)
 
 
 def parse_order(raw: Mapping[str, object]) -> Order:

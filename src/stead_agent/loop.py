@@ -1,4 +1,4 @@
-"""The agent's life: enrol, make up for a restart, then claim, run and report jobs one by one."""
+"""The agent's life: enrol, make up for a restart, then claim jobs and have them run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import threading
 import time
 import traceback
-from dataclasses import dataclass
 
 from stead_agent import (
     VERSION,
@@ -18,32 +17,23 @@ from stead_agent import (
     sessions,
     signing,
     store,
+    tasks,
     updating,
 )
 from stead_agent.clock import Pauses, ServerClock
 from stead_agent.desk import Desk, Ending, JobFolder
 from stead_agent.enrolment import enrol
-from stead_agent.execution import Orders, Tools, execute
 from stead_agent.identity import Identity, IdentityError
 from stead_agent.job import RefusedError, Ticket, UnusableError
 from stead_agent.nonces import Epoch, Nonces
-from stead_agent.output import Spool
-from stead_agent.reports import HEARTBEAT_SECONDS, Reporter, deliver
+from stead_agent.reports import deliver
+from stead_agent.slots import Bench, Slots, Timing
 from stead_agent.transport import Line, UnreachableError
 
 CLAIM_SECONDS = 25
 _ANSWER_SPARE = 15
 _QUICK_SECONDS = 0.5
 _LEFTOVER_GRACE = 2.0
-
-
-@dataclass(frozen=True)
-class Timing:
-    """How patient the agent is; the defaults are the protocol's."""
-
-    heartbeat: float = HEARTBEAT_SECONDS
-    grace: float = 10.0
-    patience: float = updating.PATIENCE_SECONDS
 
 
 class Agent:
@@ -71,9 +61,6 @@ class Agent:
             except UnreachableError as error:
                 pause = True
                 log.event("server.unreachable", reason=str(error))
-            except updating.RestartError:
-                pause = False
-                updating.become()
             except Exception as error:  # noqa: BLE001 - the loop outlives whatever a turn meets
                 pause = True
                 log.event("turn.failed", reason=type(error).__name__, place=_place(error))
@@ -107,7 +94,7 @@ class Agent:
 
 
 class Worker:
-    """One identity at work: at any time it claims, runs a job or reports."""
+    """One identity at work: it claims, and makes up for what was not told; its slots run jobs."""
 
     def __init__(
         self, kept: store.Store, identity: Identity, timing: Timing, stopping: threading.Event
@@ -122,7 +109,18 @@ class Worker:
         self._epoch = Epoch(kept.epoch)
         self._line = Line(identity)
         self._program = updating.own_digest()
-        self._orders: Orders | None = None
+        self._slots = Slots(
+            Bench(
+                kept,
+                timing,
+                stopping,
+                self._clock,
+                self._desk,
+                identity.key,
+                lambda: Line(identity),
+                self.ask_anew,
+            )
+        )
         self._updating: JobFolder | None = None
 
     def recover(self) -> None:
@@ -138,7 +136,7 @@ class Worker:
                 log.event("job.interrupted", job=folder.ticket.job, gone=gone)
                 ending = Ending("interrupted", None, "The agent was restarted while the job ran.")
                 folder.finish(ending, self._me.key, self._clock.now())
-            self._desk.pending.append(folder)
+            self._desk.keep(folder)
 
     def conclude_update(self) -> None:
         """Tell how an update ended; a new program has to reach the control plane first."""
@@ -152,7 +150,7 @@ class Worker:
             ending = Ending("done", 0)
         if self._updating is not None:
             self._updating.finish(ending, self._me.key, self._clock.now())
-            self._desk.pending.append(self._updating)
+            self._desk.keep(self._updating)
         self._kept.update.unlink(missing_ok=True)
         log.event("update.ended", job=record.job, outcome=ending.outcome)
 
@@ -175,8 +173,11 @@ class Worker:
         return False
 
     def turn(self) -> bool:
-        """Report what is pending, then claim and run a job; return whether to pause after it."""
+        """Report what is pending, then claim a job and begin it; return whether to pause then."""
         stuck = False
+        if self._line.is_useless:
+            self._line.close()
+            self._line = Line(self._me)
         try:
             self._desk.deliver(lambda folder: deliver(self._line, folder))
         except UnreachableError as error:
@@ -184,7 +185,11 @@ class Worker:
             log.event("result.delayed", reason=str(error))
         if self._stopping.is_set():
             return False
-        running: list[object] = [folder.ticket.running for folder in self._desk.pending]
+        return self._claim(stuck=stuck)
+
+    def _claim(self, *, stuck: bool) -> bool:
+        held = self._slots.running()
+        running = [*held, *(folder.ticket.running for folder in self._desk.pending)]
         body: dict[str, object] = {
             "wait": 1 if stuck else CLAIM_SECONDS,
             "running": running,
@@ -203,15 +208,18 @@ class Worker:
         # A server that does not wait must not be asked in a circle.
         return stuck or time.monotonic() - asked < _QUICK_SECONDS
 
+    def ask_anew(self) -> None:
+        """End a waiting claim, which says what is not true any more; called from other threads."""
+        self._line.interrupt()
+
     def interrupt(self) -> None:
-        """End a waiting claim or a running job; called from another thread."""
-        orders = self._orders
-        if orders is not None:
-            orders.put("stop")
+        """End a waiting claim and the running jobs; called from another thread."""
+        self._slots.interrupt()
         self._line.interrupt()
 
     def farewell(self) -> None:
         """Try once to report what is pending; the rest is reported after the next start."""
+        self._slots.drain()
         self._line.close()
         self._line = Line(self._me)
         try:
@@ -241,9 +249,12 @@ class Worker:
         try:
             self._admit(raw, ticket)
             order = job.parse_order(raw)
+            self._slots.limits = job.parse_limits(raw) or self._slots.limits
         except RefusedError as error:
             return self._refuse(mine, str(error))
-        self._run(mine, order)
+        self._slots.leave(mine.job)
+        if self._slots.wait_for_room(tasks.lane(order.kind, order.inputs)):
+            self._slots.start(mine, order)
         return False
 
     def _admit(self, raw: dict[str, object], ticket: Ticket) -> None:
@@ -256,6 +267,8 @@ class Worker:
             raise RefusedError("The job has expired.")
         if ticket.nonce in self._nonces:
             raise RefusedError("The job was offered before: its nonce is known.")
+        if self._desk.holds(ticket):
+            raise RefusedError("The job was offered before: a later attempt is known.")
         if epoch < self._epoch.latest:
             raise RefusedError("The job is from before the platform was restored from a copy.")
         self._epoch.remember(epoch)
@@ -272,39 +285,8 @@ class Worker:
             return True
         folder = self._desk.open(ticket, now)
         folder.finish(Ending("refused", None, reason), self._me.key, now)
-        self._desk.pending.append(folder)
+        self._desk.keep(folder)
         return False
-
-    def _run(self, ticket: Ticket, order: job.Order) -> None:
-        orders = self._orders = Orders()
-        folder = self._desk.open(ticket, self._clock.now())
-        spool = Spool(folder.output, self._clock.now)
-        reporter = Reporter(Line(self._me), folder, spool.grown, orders.put)
-        tools = Tools(
-            self._line,
-            self._clock,
-            self._kept.packages,
-            self._timing.grace,
-            self._stopping,
-            self._kept,
-            self._timing.patience,
-        )
-        log.event("job.accepted", job=ticket.job, attempt=ticket.attempt)
-        reporter.start(self._timing.heartbeat)
-        if self._stopping.is_set():
-            orders.put("stop")
-        try:
-            ending = execute(tools, folder, order, orders, spool)
-            folder.finish(ending, self._me.key, self._clock.now())
-        finally:
-            reporter.stop()
-            spool.close()
-            self._orders = None
-        log.event("job.ended", job=ticket.job, attempt=ticket.attempt, outcome=ending.outcome)
-        if orders.replaced:
-            folder.close()
-        else:
-            self._desk.pending.append(folder)
 
 
 def _load() -> float:

@@ -89,15 +89,17 @@ class Reporter:
         self._beaten = time.monotonic()
         self._thread.start()
 
-    def stop(self) -> None:
-        """End soon; what was not sent is sent with the result."""
+    def stop(self) -> bool:
+        """End soon; what was not sent is sent with the result. Tell whether the line is of use."""
         self._ended.set()
         self._grown.set()
         self._thread.join(_STOP_SECONDS)
-        if self._thread.is_alive():
-            self._line.interrupt()
-            self._thread.join(_STOP_SECONDS)
+        if not self._thread.is_alive():
+            return True
+        self._line.interrupt()
+        self._thread.join(_STOP_SECONDS)
         self._line.close()
+        return False
 
     def _run(self) -> None:
         while not self._ended.is_set():

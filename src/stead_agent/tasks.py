@@ -16,12 +16,16 @@ SYSTEMD = Path("/run/systemd/system")
 LOGS = Path("/var/log")
 CONTENT_LIMIT = 256 * 1024
 LINES_LIMIT = 1000
+# Jobs of one lane wait for each other. Those that change a machine hold its package manager or
+# what others read; an update of the agent ends everything else that it does.
+CHANGING, QUICK, ALONE = "changing", "quick", "alone"
 
 Declaration = Mapping[str, object]
 
 _UNIT = r"[A-Za-z0-9][A-Za-z0-9@._-]{0,127}"
 _HOST = r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
 _PATH = r"/[^/]+(/[^/]+)*"
+_LOOKING = ("facts", "readiness", "log")
 _NOBODY_WRITES = ("/proc", "/sys", "/dev", "/run", "/boot", "/var/lib/stead-agent")
 _STEP = re.compile(r"(^|/)\.\.?(/|$)")
 _LIST_UPDATES = (
@@ -90,6 +94,7 @@ class Command:
     argv: tuple[str, ...]
     parameters: tuple[Declaration, ...] = ()
     least: str = "developer"
+    changes: bool = False
 
 
 COMMANDS: Mapping[str, Command] = {
@@ -118,15 +123,26 @@ COMMANDS: Mapping[str, Command] = {
         (_text("host", _HOST, required=True), _number("count", 1, 10, 3)),
     ),
     "clean-packages": Command(
-        "Remove downloaded packages", ("apt-get", "clean"), (), "maintainer"
+        "Remove downloaded packages", ("apt-get", "clean"), (), "maintainer", changes=True
     ),
     "shrink-journal": Command(
         "Remove the oldest of the journal",
         ("journalctl", "--vacuum-size={megabytes}M"),
         (_number("megabytes", 10, 10_000, 200),),
         "maintainer",
+        changes=True,
     ),
 }
+
+
+def lane(kind: str, arguments: Mapping[str, object]) -> str:
+    """Return which jobs a job waits for; what is not known to be quick changes something."""
+    if kind == "update":
+        return ALONE
+    chosen = COMMANDS.get(str(arguments.get("command"))) if kind == "command" else None
+    asks = kind == "service" and arguments.get("action") == "status"
+    looks = chosen is not None and not chosen.changes
+    return QUICK if asks or looks or kind in _LOOKING else CHANGING
 
 
 def problems(kind: str, arguments: Mapping[str, object]) -> dict[str, str]:

@@ -113,6 +113,11 @@ class Line:
             except OSError:
                 return
 
+    @property
+    def is_useless(self) -> bool:
+        """Tell whether it was interrupted."""
+        return self._interrupted
+
     def close(self) -> None:
         """Give the connection back."""
         self._http.close()

@@ -78,6 +78,7 @@ MORE: dict[str, list[list[str]]] = {
     "bundle catalog": [["cache"]],
     "bulk start": [["cache", "--app", "redis"], ["cache", "--kind", "facts"]],
     "source refresh": [["cache"]],
+    "agent limits": [["cache", "--quick", "4"]],
     "source add": [["cache", "https://git.example.org/x.git"]],
     "config undo": [["cache", "0"], ["cache", "0", "--version", "1"]],
     "cluster connect": [

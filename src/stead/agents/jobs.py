@@ -2,8 +2,8 @@
 
 import json
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
 from typing import Final
 
 from pydantic import ValidationError
@@ -18,7 +18,10 @@ from stead.core.durable import Json
 from stead.core.vault import Vault
 from stead.kit import clock, ids
 from stead.kit.secrets import Secret
+from stead_agent import tasks
 
+# Attempts, by job and number, that an agent was given and says it does not hold.
+Lost = Collection[tuple[str, int]]
 LEASE_SECONDS: Final = 40.0
 ACCEPT_SECONDS: Final = 120.0
 PACKAGE: Final = "package"
@@ -85,11 +88,6 @@ class JobEnded:
     exit_code: int | None
 
 
-def queue_topic(instance_id: str) -> str:
-    """Return the bus topic of an instance's waiting jobs."""
-    return f"jobs:{instance_id}"
-
-
 def result_topic(job_id: str) -> str:
     """Return the bus topic of a job's end."""
     return f"job:{job_id}"
@@ -116,7 +114,7 @@ async def ensure_job(uow: Uow, request: JobRequest) -> str:
             requested_by=request.requested_by,
         )
         await _queue(uow, row)
-    uow.wake(queue_topic(request.instance_id))
+    uow.wake(service.queue_topic(request.instance_id))
     return row.id
 
 
@@ -143,11 +141,12 @@ async def ensure_task(uow: Uow, request: TaskRequest) -> str:
             requested_by=request.requested_by,
         )
         await _queue(uow, row)
-    uow.wake(queue_topic(request.instance_id))
+    uow.wake(service.queue_topic(request.instance_id))
     return row.id
 
 
 async def _queue(uow: Uow, row: JobRow) -> None:
+    row.lane = tasks.lane(row.kind or PACKAGE, row.arguments or {})
     row.state, row.attempt, row.failures = "queued", 0, 0
     row.trace = telemetry.carried()
     row.epoch = await epoch.current(uow)
@@ -173,26 +172,38 @@ async def cancel_job(uow: Uow, key: str) -> None:
             _end(uow, row, "cancelled", None, "Cancelled before it started")
 
 
-async def due(uow: Uow, instance_id: str, running: list[str] | None) -> float | None:
-    """Return in how many seconds a claim will find something; at most 0 is now, None never."""
-    return await repository.next_due(uow, instance_id, _job_ids(running))
+async def outlook(
+    uow: Uow, instance_id: str, running: list[str], gone: Lost | None
+) -> tuple[Lost, float | None]:
+    """Return what an agent has lost, and in how many seconds a claim will find something.
+
+    At most 0 is now, None never. ``gone`` is what this said before; what runs was true when the
+    agent asked, and by now a newer poll may have got a job.
+    """
+    limits, now, found = await repository.look(uow, instance_id)
+    if gone is None:
+        gone = rules.lost(found, {entry.split(":")[0] for entry in running})
+    return gone, rules.choose(found, gone, limits, now)[1]
 
 
 async def claim(
-    uow: Uow, vault: Vault, agent_id: str, instance_id: str, running: list[str] | None
+    uow: Uow, vault: Vault, agent_id: str, instance_id: str, gone: Lost
 ) -> ClaimOut | None:
-    """Hand out the next job, signed; None when there is none.
+    """Hand out the next job for which there is room, signed; None when there is none.
 
-    A job that was handed out and is not among those that run has been lost, and is handed
-    out again. None for ``running`` says that this is not known, so that nothing counts as lost.
+    What its agent has lost is handed out again, as another attempt.
     """
-    row = await repository.next_job(uow, instance_id, _job_ids(running))
+    limits, now, found = await repository.look(uow, instance_id)
+    chosen, _ = rules.choose(found, gone, limits, now)
+    row = await repository.find_job(uow, chosen) if chosen is not None else None
     if row is None:
+        return None
+    if row.cancel_requested:
+        _end(uow, row, "cancelled", None, "The agent lost this job, and it was not wanted")
         return None
     if row.attempt >= rules.MAX_ATTEMPTS:
         _end(uow, row, "failed", None, "The agent lost this job too often")
         return None
-    now = await repository.database_time(uow)
     values = {
         "state": "claimed",
         "attempt": row.attempt + 1,
@@ -213,6 +224,7 @@ async def claim(
             "epoch": row.epoch,
             "secrets": row.secret_names,
             "timeout": row.limit_seconds,
+            "limits": asdict(limits),
             **_work(row),
         }
     )
@@ -311,7 +323,7 @@ async def _settle(uow: Uow, row: JobRow, result: ResultPayload) -> None:
 
 def _requeue(uow: Uow, row: JobRow) -> None:
     row.state = "queued"
-    uow.wake(queue_topic(row.instance_id))
+    uow.wake(service.queue_topic(row.instance_id))
 
 
 def _end(uow: Uow, row: JobRow, outcome: str, code: int | None, reason: str) -> None:
@@ -326,6 +338,8 @@ def _end(uow: Uow, row: JobRow, outcome: str, code: int | None, reason: str) -> 
     seconds = (times[1] - times[0]).total_seconds()
     telemetry.measure("stead.job.duration", seconds, what=row.kind, outcome=outcome)
     uow.wake(result_topic(row.id))
+    # There is room for another.
+    uow.wake(service.queue_topic(row.instance_id))
     uow.tell(JobEnded(row.id, row.operation_id, row.step, outcome, code))
 
 
@@ -345,7 +359,3 @@ def _fact(line: Line) -> tuple[str, dict[str, Json]]:
     if found is not None and line.stream == "stdout":
         return "progress", {"percent": found[0], "text": found[1]}
     return "log", {"stream": line.stream, "text": line.text}
-
-
-def _job_ids(running: list[str] | None) -> list[str] | None:
-    return None if running is None else [entry.split(":")[0] for entry in running]

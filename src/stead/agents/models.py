@@ -33,6 +33,8 @@ class AgentRow(Base):
     enrolled_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     load: Mapped[float | None] = mapped_column(Float)
+    changing_limit: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"))
+    quick_limit: Mapped[int] = mapped_column(Integer, default=2, server_default=text("2"))
 
 
 class NonceRow(Base):
@@ -74,6 +76,7 @@ class JobRow(Base):
     last_seq: Mapped[int] = mapped_column(Integer, default=0)
     epoch: Mapped[int] = mapped_column(Integer)
     kind: Mapped[str] = mapped_column(String(20), default="package")
+    lane: Mapped[str] = mapped_column(String(10), server_default=text("'changing'"))
     arguments: Mapped[dict[str, str | int | bool]] = mapped_column(JSON, default=dict)
     requested_by: Mapped[str] = mapped_column(String(80), default="")
     trace: Mapped[str] = mapped_column(String(55), default="", server_default=text("''"))

@@ -13,11 +13,13 @@ from stead.agents.jobs import (
     find_result,
     result_topic,
 )
-from stead.agents.service import is_enrolled, issue_enrolment, revoke, topic
+from stead.agents.rules import Limits
+from stead.agents.service import is_enrolled, issue_enrolment, revoke, set_limits, topic
 from stead.agents.sightings import (
     Health,
     JobView,
     Sighting,
+    Work,
     describe,
     find_operation_id,
     list_jobs,
@@ -31,9 +33,11 @@ __all__ = [
     "JobRequest",
     "JobResult",
     "JobView",
+    "Limits",
     "Program",
     "Sighting",
     "TaskRequest",
+    "Work",
     "cancel_job",
     "describe",
     "ensure_job",
@@ -48,5 +52,6 @@ __all__ = [
     "program",
     "result_topic",
     "revoke",
+    "set_limits",
     "topic",
 ]

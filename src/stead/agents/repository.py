@@ -4,10 +4,11 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Boolean, CursorResult, Row, bindparam, delete, func, or_, select, update
+from sqlalchemy import CursorResult, Row, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from stead.agents.models import AgentRow, EnrolmentRow, JobRow, NonceRow
+from stead.agents.rules import Limits, OpenJob
 from stead.core import epoch
 from stead.core.db import DatabaseNow, Uow, platform_wide
 
@@ -23,25 +24,32 @@ _SEEN: Final = select(
     _AGENT.c.program,
 ).where(_AGENT.c.id == bindparam("agent_id"))
 
-# A job of this epoch that waits, or that its agent has evidently lost. Made once: this is asked
-# at every claim, and making it costs more than asking.
-_OFFERED: Final = (
-    JobRow.instance_id == bindparam("of"),
-    JobRow.epoch == epoch.query().scalar_subquery(),
-    JobRow.cancel_requested.is_(False),
-    or_(
-        JobRow.state == "queued",
-        (JobRow.state == "claimed")
-        & bindparam("known", type_=Boolean())
-        & JobRow.id.not_in(bindparam("running", expanding=True)),
-    ),
-)
-_DUE: Final = select(func.min(JobRow.not_before) - DatabaseNow()).where(*_OFFERED)
-_NEXT: Final = (
-    select(JobRow)
-    .where(*_OFFERED, JobRow.not_before <= DatabaseNow())
-    .order_by(JobRow.id)
-    .limit(1)
+# What an agent may run at once, and its jobs that wait or that it holds: made once, for this is
+# asked at every claim, and making it costs more than asking. More than these do not matter now.
+_MOST_OPEN: Final = 200
+_JOB: Final = JobRow.metadata.tables[JobRow.__tablename__]
+_OPEN: Final = (
+    select(
+        _AGENT.c.changing_limit,
+        _AGENT.c.quick_limit,
+        DatabaseNow(),
+        _JOB.c.id,
+        _JOB.c.attempt,
+        _JOB.c.lane,
+        _JOB.c.state,
+        _JOB.c.not_before,
+        _JOB.c.epoch == epoch.query().scalar_subquery(),
+    )
+    .select_from(
+        _AGENT.outerjoin(
+            _JOB,
+            (_JOB.c.instance_id == _AGENT.c.instance_id) & _JOB.c.state.in_(("queued", "claimed")),
+        )
+    )
+    .where(_AGENT.c.instance_id == bindparam("of"))
+    # Those that are held come first, so that none of them is left out.
+    .order_by(_JOB.c.state, _JOB.c.id)
+    .limit(_MOST_OPEN)
 )
 
 
@@ -163,20 +171,17 @@ async def find_job_by_key(uow: Uow, key: str) -> JobRow | None:
     return row
 
 
-async def next_due(uow: Uow, instance_id: str, running: Collection[str] | None) -> float | None:
-    """Return in how many seconds a claim will find something; at most 0 is now, None never."""
-    found: float | None = await uow.session.scalar(_DUE, _offered(instance_id, running))
-    return found
-
-
-async def next_job(uow: Uow, instance_id: str, running: Collection[str] | None) -> JobRow | None:
-    """Return the oldest job that may be handed out."""
-    row: JobRow | None = await uow.session.scalar(_NEXT, _offered(instance_id, running))
-    return row
-
-
-def _offered(instance_id: str, running: Collection[str] | None) -> dict[str, object]:
-    return {"of": instance_id, "known": running is not None, "running": list(running or ())}
+async def look(uow: Uow, instance_id: str) -> tuple[Limits, float, list[OpenJob]]:
+    """Return what an agent may run at once, the time, and its open jobs, oldest first."""
+    rows = (await uow.session.execute(_OPEN, {"of": instance_id})).all()
+    if not rows:
+        return Limits(), 0.0, []
+    found = [
+        OpenJob(row[3], row[4], row[5], row[6] == "claimed", row[7], bool(row[8]))
+        for row in rows
+        if row[3] is not None
+    ]
+    return Limits(rows[0][0], rows[0][1]), rows[0][2], sorted(found, key=lambda one: one.id)
 
 
 async def take_job(uow: Uow, row: JobRow, values: Mapping[str, object]) -> bool:

@@ -123,26 +123,24 @@ async def enrol(body: EnrolIn, database: DatabaseDep, vault: VaultDep) -> EnrolO
 async def claim_job(
     body: ClaimIn, request: Request, caller: IdentifiedDep, database: DatabaseDep, vault: VaultDep
 ) -> Response | ClaimOut:
-    topic = jobs.queue_topic(caller.instance_id)
+    topic = service.queue_topic(caller.instance_id)
     # Agents that all came at once, after a restart of ours, shall not come back all at once.
     deadline = clock.monotonic() + body.wait * spread.uniform(SHORTEST_WAIT, 1)
-    running: list[str] | None = body.running
     due = caller.is_due() or body.program not in ("", caller.program)
     said = service.Said(body.version, body.load, body.program) if due else None
     await _arrivals(request).admit(replace(caller.arrival, said=said))
+    gone: jobs.Lost | None = None
     while True:
         seen = database.bus.version(topic)
         async with database.read() as uow:
-            pause = await jobs.due(uow, caller.instance_id, running)
+            gone, pause = await jobs.outlook(uow, caller.instance_id, body.running, gone)
         waiting = pause is not None and pause <= 0
         # An agent that has gone must not be handed the job that its next poll is waiting for.
         if waiting and await request.is_disconnected():
             return Response(status_code=204)
-        claimed = await _claim(database, vault, caller, running) if waiting else None
+        claimed = await _claim(database, vault, caller, gone) if waiting else None
         if claimed is not None:
             return claimed
-        # What runs was true when the agent asked; by now a newer poll may have got a job.
-        running = None
         remaining = deadline - clock.monotonic()
         if remaining <= 0:
             return Response(status_code=204)
@@ -222,7 +220,7 @@ def _arrivals(request: Request) -> Arrivals:
 
 
 async def _claim(
-    database: Database, vault: Vault, caller: Caller, running: list[str] | None
+    database: Database, vault: Vault, caller: Caller, gone: jobs.Lost
 ) -> ClaimOut | None:
     async with database.write() as uow:
-        return await jobs.claim(uow, vault, caller.agent_id, caller.instance_id, running)
+        return await jobs.claim(uow, vault, caller.agent_id, caller.instance_id, gone)

@@ -4,8 +4,12 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
+
+from stead_agent import tasks
 
 REQUEST: Final = "stead-request-v1"
 JOB: Final = "stead-job-v1"
@@ -15,6 +19,64 @@ MAX_FAILURES: Final = 3
 TIMELY_SECONDS: Final = 300
 MAX_ATTEMPTS: Final = 10
 _PROGRESS = re.compile(r"\A::progress (\d{1,3})(?: (.{0,200}))?\Z", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many jobs an agent may run at once: those that change its machine, those that look."""
+
+    changing: int = 1
+    quick: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class OpenJob:
+    """A job that waits or that an agent holds, as far as it matters for what comes next."""
+
+    id: str
+    attempt: int
+    lane: str
+    claimed: bool
+    not_before: float
+    offered: bool
+
+
+def lost(jobs: Iterable[OpenJob], running: Collection[str]) -> frozenset[tuple[str, int]]:
+    """Return the attempts that were handed out and that the agent says it does not run."""
+    return frozenset(
+        (one.id, one.attempt) for one in jobs if one.claimed and one.id not in running
+    )
+
+
+def choose(
+    jobs: Sequence[OpenJob], gone: Collection[tuple[str, int]], limits: Limits, now: float
+) -> tuple[str | None, float | None]:
+    """Return the job to hand out now, else in how many seconds there is one to look at.
+
+    Jobs are given in the order in which they were asked for. One that has to be alone lets
+    nothing pass that came later, or it would wait for ever.
+    """
+    held = [one for one in jobs if one.claimed and (one.id, one.attempt) not in gone]
+    lanes = Counter(one.lane for one in held)
+    soonest: float | None = None
+    for one in jobs:
+        if one in held or not one.offered:
+            continue
+        if not _fits(one.lane, lanes, limits):
+            if one.lane == tasks.ALONE:
+                break
+            continue
+        if one.not_before <= now:
+            return one.id, 0.0
+        soonest = min(one.not_before - now, soonest or float("inf"))
+    return None, soonest
+
+
+def _fits(lane: str, lanes: Mapping[str, int], limits: Limits) -> bool:
+    if tasks.ALONE in (lane, *lanes):
+        return not lanes
+    most = limits.quick if lane == tasks.QUICK else limits.changing
+    return lanes.get(lane, 0) < most
 
 
 def canonical(value: Mapping[str, object]) -> str:

@@ -37,7 +37,7 @@ class ClaimIn(Wire):
     """An agent asks for work."""
 
     wait: Annotated[float, Field(ge=0, le=30)] = 25
-    running: Annotated[list[Text], Field(max_length=20)] = []
+    running: Annotated[list[Text], Field(max_length=100)] = []
     version: Annotated[str, StringConstraints(max_length=40)] = ""
     program: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")] = ""
     load: Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)] | None = None

@@ -27,6 +27,11 @@ def topic(instance_id: str) -> str:
     return f"agent:{instance_id}"
 
 
+def queue_topic(instance_id: str) -> str:
+    """Return the bus topic of an instance's waiting jobs."""
+    return f"jobs:{instance_id}"
+
+
 async def issue_enrolment(uow: Uow, instance_id: str) -> str:
     """Return a fresh one-time token; earlier ones of this instance no longer count."""
     await repository.delete_enrolments(uow, instance_id)
@@ -56,8 +61,9 @@ async def enrol(
         return agent.id
     if row.expires_at <= clock.utc_now():
         raise AgentRefusedError("This enrolment token is not valid")
-    now = clock.utc_now()
+    now, limits = clock.utc_now(), rules.Limits()
     if agent is not None:
+        limits = rules.Limits(agent.changing_limit, agent.quick_limit)
         await repository.delete_agent(uow, agent.id)
         await vault.forget(uow, agent.id)
     agent = AgentRow(
@@ -67,12 +73,24 @@ async def enrol(
         facts=dict(facts),
         enrolled_at=now,
         last_seen_at=now,
+        changing_limit=limits.changing,
+        quick_limit=limits.quick,
     )
     uow.session.add(agent)
     row.key_hash = key_hash
     await vault.put(uow, agent.id, _KEY, Secret(key))
     uow.wake(topic(row.instance_id))
     return agent.id
+
+
+async def set_limits(uow: Uow, instance_id: str, limits: rules.Limits) -> bool:
+    """Say how many jobs an agent may run at once; False when there is no agent."""
+    agent = await repository.find_agent_of(uow, instance_id)
+    if agent is None:
+        return False
+    agent.changing_limit, agent.quick_limit = limits.changing, limits.quick
+    uow.wake(queue_topic(instance_id))
+    return True
 
 
 async def is_enrolled(uow: Uow, instance_id: str) -> bool:

@@ -1,7 +1,7 @@
 """What is known about agents from outside: when they called last, and what they do now."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -9,6 +9,7 @@ from typing import Final
 
 from stead.agents import distribution, repository
 from stead.agents.models import AgentRow, JobRow
+from stead.agents.rules import Limits
 from stead.core.db import Uow
 from stead.kit import clock
 
@@ -46,8 +47,9 @@ class Sighting:
     enrolled_at: datetime
     load: float | None
     facts: Mapping[str, str]
-    running: Work | None
+    running: Sequence[Work]
     waiting: int
+    limits: Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,6 @@ async def list_sightings(uow: Uow, instance_ids: Collection[str]) -> dict[str, S
 
 
 def _sighting(row: AgentRow, jobs: list[JobRow], now: datetime) -> Sighting:
-    running = next((job for job in jobs if job.state == "claimed"), None)
     stale = now - row.last_seen_at > STALE_AFTER
     return Sighting(
         agent_id=row.id,
@@ -125,8 +126,9 @@ def _sighting(row: AgentRow, jobs: list[JobRow], now: datetime) -> Sighting:
         enrolled_at=row.enrolled_at,
         load=row.load,
         facts=row.facts,
-        running=_work(running) if running is not None else None,
+        running=[_work(job) for job in jobs if job.state == "claimed"],
         waiting=sum(job.state == "queued" for job in jobs),
+        limits=Limits(row.changing_limit, row.quick_limit),
     )
 
 

@@ -7,14 +7,15 @@ import typer
 
 from stead.entrypoints.client import Client
 from stead.entrypoints.listing import listing
-from stead.entrypoints.terminal import Yes, client, pick, say, sure
+from stead.entrypoints.terminal import Yes, client, pick, say, sure, wrong
 
+agent = typer.Typer(no_args_is_help=True, help="Say how the agent of a machine works.")
 server = typer.Typer(no_args_is_help=True, help="Let servers without an engine join, and go.")
 Project = Annotated[str, typer.Option(help="The project, if you have several.")]
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    job = row["running"]["what"] if row["running"] else ""
+    job = ", ".join(one["what"] for one in row["jobs"])
     version = f"{row['version'] or ''}{' (outdated)' if row['outdated'] else ''}"
     more = {"agent": row["health"], "job": job, "last_seen": row["seen_at"]}
     return {**row, **more, "version": version}
@@ -25,6 +26,30 @@ def agents(*, project: Project = "") -> str:
     """List instances and servers with their agents: version, load, job, last seen."""
     query = f"?{urlencode({'project': project})}" if project else ""
     return f"/api/v1/agents{query}"
+
+
+@agent.command("limits")
+def limits(
+    machine: Annotated[str, typer.Argument(help="Its name or id.")],
+    *,
+    changing: Annotated[
+        int | None, typer.Option(min=1, max=16, help="Jobs at once that change the machine.")
+    ] = None,
+    quick: Annotated[
+        int | None, typer.Option(min=1, max=16, help="Jobs at once that only look.")
+    ] = None,
+) -> None:
+    """Show how many jobs an agent runs at once, or change it."""
+    api = client()
+    found = pick(api.rows("/api/v1/agents"), machine, "machine")
+    asked = {"changing": changing, "quick": quick}
+    body = {name: number for name, number in asked.items() if number is not None}
+    if body:
+        found = api.patch(f"/api/v1/agents/{found['id']}/limits", body)
+    if not isinstance(found["limits"], dict):
+        wrong(f"{found['name']} has no agent yet")
+    most = found["limits"]
+    say(f"{found['name']}: {most['changing']} that change it, {most['quick']} that look")
 
 
 @server.command("add")

@@ -29,3 +29,10 @@ class BusyError(SteadError):
 
     kind = Kind.CONFLICT
     code = "fleet.busy"
+
+
+class NoAgentError(SteadError):
+    """The machine has no agent that this could be said to."""
+
+    kind = Kind.CONFLICT
+    code = "fleet.no_agent"

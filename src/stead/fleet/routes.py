@@ -21,6 +21,7 @@ from stead.fleet.schemas import (
     FileIn,
     InstallationOut,
     JobOut,
+    LimitsIn,
     MachineOut,
     PackageIn,
     ServerIn,
@@ -86,6 +87,16 @@ async def get_agent(machine_id: str, actor: ActorDep, database: DatabaseDep) -> 
     """Describe one of them, by the id of its instance or server."""
     async with database.read() as uow:
         return await service.get_(uow, actor, machine_id)
+
+
+@router.patch("/agents/{machine_id}/limits")
+@action(Action.JOB_ADMINISTER)
+async def set_limits(
+    machine_id: str, body: LimitsIn, actor: ActorDep, database: DatabaseDep
+) -> MachineOut:
+    """Say how many jobs its agent runs at once: those that change it, and those that look."""
+    async with database.write() as uow:
+        return await service.set_limits(uow, actor, machine_id, body)
 
 
 @router.get("/agents/{machine_id}/packages")

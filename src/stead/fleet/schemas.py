@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 from stead.core.answers import ShownOnce
+from stead_agent.job import MOST_AT_ONCE
 
 # Base64 of what an agent takes.
 CONTENT = 4 * 128 * 1024
@@ -29,6 +30,22 @@ class WorkOut(BaseModel):
     since: datetime
 
 
+class LimitsOut(BaseModel):
+    """How many jobs an agent runs at once."""
+
+    changing: int = Field(description="jobs that change the machine, such as installers")
+    quick: int = Field(description="jobs that only look: status, facts, the end of a log")
+
+
+class LimitsIn(BaseModel):
+    """How many jobs an agent may run at once; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"quick": 4}]})
+
+    changing: Annotated[int, Field(ge=1, le=MOST_AT_ONCE)] | None = None
+    quick: Annotated[int, Field(ge=1, le=MOST_AT_ONCE)] | None = None
+
+
 class MachineOut(BaseModel):
     """Something that has an agent, or is to have one, as the agent was last heard of."""
 
@@ -45,8 +62,10 @@ class MachineOut(BaseModel):
     seen_at: datetime | None
     enrolled_at: datetime | None
     load: float | None
-    running: WorkOut | None
+    running: WorkOut | None = Field(description="the oldest of the jobs that run")
+    jobs: list[WorkOut] = Field(description="all that run")
     waiting: int
+    limits: LimitsOut | None
 
 
 class ServerIn(BaseModel):

@@ -8,7 +8,8 @@ from stead.core import authz
 from stead.core.authz import Action, Actor
 from stead.core.db import Uow
 from stead.fleet import repository
-from stead.fleet.schemas import JobOut, MachineKind, MachineOut, WorkOut
+from stead.fleet.errors import NoAgentError
+from stead.fleet.schemas import JobOut, LimitsIn, LimitsOut, MachineKind, MachineOut, WorkOut
 from stead.identity import public as identity
 from stead.instances import public as instances
 
@@ -39,6 +40,19 @@ async def get_(uow: Uow, actor: Actor, machine_id: str) -> MachineOut:
     seen = await agents.list_sightings(uow, [machine.id])
     project = await identity.find_project_name(uow, machine.project_id)
     return _out(machine, seen.get(machine.id), {machine.project_id: project})
+
+
+async def set_limits(uow: Uow, actor: Actor, machine_id: str, asked: LimitsIn) -> MachineOut:
+    """Say how many jobs an agent may run at once. Raises NotFoundError, ForbiddenError."""
+    machine = await get_machine(uow, actor, machine_id, Action.JOB_ADMINISTER)
+    seen = (await agents.list_sightings(uow, [machine.id])).get(machine.id)
+    if seen is None:
+        raise NoAgentError(f"{machine.name} has no agent yet")
+    chosen = agents.Limits(
+        asked.changing or seen.limits.changing, asked.quick or seen.limits.quick
+    )
+    await agents.set_limits(uow, machine.id, chosen)
+    return await get_(uow, actor, machine_id)
 
 
 async def list_jobs(
@@ -105,7 +119,7 @@ def _out(
     machine: Machine, seen: agents.Sighting | None, projects: Mapping[str, str]
 ) -> MachineOut:
     facts = seen.facts if seen is not None else {}
-    running = seen.running if seen is not None else None
+    jobs = [_work(one) for one in seen.running] if seen is not None else []
     return MachineOut(
         id=machine.id,
         name=machine.name,
@@ -120,13 +134,16 @@ def _out(
         seen_at=seen.seen_at if seen is not None else None,
         enrolled_at=seen.enrolled_at if seen is not None else None,
         load=seen.load if seen is not None else None,
-        running=WorkOut(
-            job_id=running.job_id,
-            operation_id=running.operation_id,
-            what=running.what,
-            since=running.since,
-        )
-        if running is not None
-        else None,
+        running=jobs[0] if jobs else None,
+        jobs=jobs,
         waiting=seen.waiting if seen is not None else 0,
+        limits=LimitsOut(changing=seen.limits.changing, quick=seen.limits.quick)
+        if seen is not None
+        else None,
+    )
+
+
+def _work(one: agents.Work) -> WorkOut:
+    return WorkOut(
+        job_id=one.job_id, operation_id=one.operation_id, what=one.what, since=one.since
     )

@@ -15,9 +15,10 @@ from stead.core.http import provided
 from stead.fleet import bulk, installs, service, tasks, views
 from stead.fleet.desk import DeskDep, show_machine
 from stead.fleet.errors import InvalidError
-from stead.fleet.schemas import BulkIn, PackageIn, TaskIn
+from stead.fleet.schemas import BulkIn, LimitsIn, PackageIn, TaskIn
 from stead.fleet.tasks import Fleet
 from stead.ui.console import form_texts
+from stead_agent.job import MOST_AT_ONCE
 
 REFRESH_SECONDS: Final = 3
 ARGUMENT: Final = "arg."
@@ -48,6 +49,24 @@ async def uninstall(machine_id: str, desk: DeskDep, fleet: FleetDep) -> Response
     async with desk.database.write() as uow:
         began = await installs.uninstall(uow, desk.actor, fleet, machine_id, app)
     return RedirectResponse(f"/operations/{began.operation_id}", status_code=303)
+
+
+@router.post("/agents/{machine_id}/limits")
+@action(Action.JOB_ADMINISTER)
+async def set_limits(machine_id: str, desk: DeskDep) -> Response:
+    form = await form_texts(desk.request)
+    try:
+        numbers = {name: form[name] for name in ("changing", "quick") if form.get(name)}
+        async with desk.database.write() as uow:
+            await service.set_limits(uow, desk.actor, machine_id, LimitsIn.model_validate(numbers))
+    except ValidationError:
+        wrong = InvalidError(f"Choose numbers from 1 to {MOST_AT_ONCE}")
+        return await show_machine(desk, machine_id, wrong)
+    except SteadError as error:
+        if error.kind not in _CORRECTABLE:
+            raise
+        return await show_machine(desk, machine_id, error)
+    return RedirectResponse(f"/agents/{machine_id}", status_code=303)
 
 
 @router.get("/bulk")

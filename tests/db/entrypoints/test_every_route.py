@@ -134,6 +134,7 @@ SAMPLES = {
     ("DELETE", "/api/v1/projects/{project_id}/sources/{source_id}"): Sample(write=True),
     ("GET", "/api/v1/agents"): Sample(own=True),
     ("GET", "/api/v1/agents/{machine_id}"): Sample(),
+    ("PATCH", "/api/v1/agents/{machine_id}/limits"): Sample(_says(quick=3), write=True, fails=409),
     ("GET", "/api/v1/agents/{machine_id}/packages"): Sample(),
     ("POST", "/api/v1/agents/{machine_id}/packages"): Sample(_says(app="redis"), write=True),
     ("DELETE", "/api/v1/agents/{machine_id}/packages/{app}"): Sample(write=True, fails=404),

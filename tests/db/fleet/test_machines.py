@@ -116,3 +116,31 @@ async def test_a_new_token_replaces_the_one_before(platform: Platform, owner: Ac
         body = {"token": made["token"], "key": KEY, "version": "1"}
         assert (await wire.post("/agent/v1/enrol", json=body)).status_code == 401
         assert await join(wire, newer)
+
+
+async def test_how_many_jobs_run_at_once_is_said_per_machine(platform: Platform, owner: Actor):
+    async with await api(platform, owner) as http, platform.agent() as wire:
+        made = (await http.post("/api/v1/servers", json={"name": "nas"})).json()
+        path = f"/api/v1/agents/{made['id']}"
+        early = await http.patch(f"{path}/limits", json={"quick": 4})
+        assert (early.status_code, early.json()["code"]) == (409, "fleet.no_agent")
+        assert (await http.get(path)).json()["limits"] is None
+        await join(wire, made)
+        assert (await http.get(path)).json()["limits"] == {"changing": 1, "quick": 2}
+        row = (await http.patch(f"{path}/limits", json={"quick": 4})).json()
+        assert row["limits"] == {"changing": 1, "quick": 4}
+        for wrong in ({"quick": 0}, {"changing": 17}, {"most": 3}):
+            assert (await http.patch(f"{path}/limits", json=wrong)).status_code == 422
+        assert (await http.get(path)).json()["limits"] == {"changing": 1, "quick": 4}
+
+
+async def test_only_those_who_administer_say_how_many_jobs_run_at_once(platform: Platform):
+    project = await platform.project("main")
+    owner = await platform.person("Ada", **{project: Role.OWNER})
+    developer = await platform.person("Dev", **{project: Role.DEVELOPER})
+    async with await api(platform, owner) as http, platform.agent() as wire:
+        made = (await http.post("/api/v1/servers", json={"name": "nas"})).json()
+        await join(wire, made)
+    path = f"/api/v1/agents/{made['id']}/limits"
+    async with await api(platform, developer) as http:
+        assert (await http.patch(path, json={"quick": 4})).status_code == 403
