@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
-from tests.support import inhabited as inhabitants
+from tests.support import inhabited as inhabitants, unaware
 from tests.support.stead import Stead
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -32,13 +32,21 @@ def playwright() -> Iterator[Playwright]:
 
 
 @pytest.fixture(scope="session")
+def launcher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return what starts Chromium so that networks of other tests do not interrupt its pages."""
+    if not CHROMIUM.exists():
+        pytest.skip("needs Debian's chromium")
+    return unaware.write_launcher(tmp_path_factory.mktemp("launcher") / "chromium", CHROMIUM)
+
+
+@pytest.fixture(scope="session")
 def chromium(
-    stead: Stead, playwright: Playwright, tmp_path_factory: pytest.TempPathFactory
+    stead: Stead, playwright: Playwright, launcher: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Browser]:
     """Return a browser with a home of its own, in which the CA is trusted like a user would."""
     certutil = shutil.which("certutil")
-    if not CHROMIUM.exists() or certutil is None:
-        pytest.skip("needs Debian's chromium and libnss3-tools")
+    if certutil is None:
+        pytest.skip("needs Debian's libnss3-tools")
     home = tmp_path_factory.mktemp("home")
     store = home / ".pki" / "nssdb"
     store.mkdir(parents=True)
@@ -48,7 +56,7 @@ def chromium(
     ):
         subprocess.run([certutil, "-d", f"sql:{store}", *words], check=True)
     browser = playwright.chromium.launch(
-        executable_path=CHROMIUM,
+        executable_path=launcher,
         args=[*SWITCHES],
         env={**os.environ, "HOME": str(home), "XDG_CONFIG_HOME": str(home)},
     )
@@ -144,11 +152,9 @@ def inhabited_console(inhabited: Stead) -> str:
 
 
 @pytest.fixture
-def strangers_page(playwright: Playwright) -> Iterator[Page]:
+def strangers_page(playwright: Playwright, launcher: Path) -> Iterator[Page]:
     """Return a tab of a browser that nobody told about any CA, and that does not mind."""
-    if not CHROMIUM.exists():
-        pytest.skip("needs Debian's chromium")
-    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*SWITCHES])
+    browser = playwright.chromium.launch(executable_path=launcher, args=[*SWITCHES])
     # Colours that fade from one theme to the other would be measured half-way.
     context = browser.new_context(ignore_https_errors=True, reduced_motion="reduce")
     yield context.new_page()

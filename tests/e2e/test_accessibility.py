@@ -70,9 +70,9 @@ def test_every_page_can_be_used_by_everybody(
         wrong.extend(examine(page, name))
         shoot(page, name.strip("/").replace("/", "-").replace("?", "-") or "deployments")
 
-    walking.visit(page, f"{console}/sign-in")
+    page.goto(f"{console}/sign-in")
     look(page, "/sign-in")
-    walking.visit(page, inhabited.admin("sign-in-link").strip())
+    page.goto(inhabited.admin("sign-in-link").strip())
     look(page, "/sign-in/link")
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(f"{console}/")
@@ -82,7 +82,7 @@ def test_every_page_can_be_used_by_everybody(
     page.locator("form[action='/profile/second-factor/begin'] button").click()
     page.wait_for_url("**/profile/second-factor")
     look(page, "/profile/second-factor")
-    walking.visit(page, f"{console}/nothing")
+    page.goto(f"{console}/nothing")
     look(page, "/nothing")
     assert not wrong, "\n".join(wrong)
     assert set(walking.kinds()) - seen == BEHIND_A_FORM | FILES

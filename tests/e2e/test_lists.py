@@ -2,14 +2,13 @@
 
 import pytest
 from playwright.sync_api import Page, expect
-from tests.e2e import walking
 from tests.support.stead import Stead
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 
 def sign_in(page: Page, stead: Stead, console: str) -> None:
-    walking.visit(page, stead.admin("sign-in-link").strip())
+    page.goto(stead.admin("sign-in-link").strip())
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(f"{console}/")
 
@@ -19,7 +18,7 @@ def test_a_filter_changes_the_list_and_not_the_page(
 ):
     page, console = strangers_page, inhabited_console
     sign_in(page, inhabited, console)
-    walking.visit(page, f"{console}/operations")
+    page.goto(f"{console}/operations")
     page.evaluate("window.unchanged = true")  # a page load would lose it
     page.get_by_role("link", name="Failed", exact=True).click()
     expect(page.get_by_role("row", name="Deploy Redis as cache")).to_have_count(0)
@@ -39,7 +38,7 @@ def test_a_form_that_only_asks_changes_the_list_too(
 ):
     page, console = strangers_page, inhabited_console
     sign_in(page, inhabited, console)
-    walking.visit(page, f"{console}/audit")
+    page.goto(f"{console}/audit")
     page.evaluate("window.unchanged = true")
     page.get_by_label("Action").fill("server.manage")
     page.get_by_role("button", name="Filter").click()
@@ -53,7 +52,7 @@ def test_lists_are_filtered_without_scripts_too(
 ):
     page, console = playwright_page_without_scripts, inhabited_console
     sign_in(page, inhabited, console)
-    walking.visit(page, f"{console}/operations")
+    page.goto(f"{console}/operations")
     page.get_by_role("link", name="Failed", exact=True).click()
     page.wait_for_url(f"{console}/operations?state=failed")
     expect(page.get_by_role("row", name="as broken")).to_have_count(1)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from playwright.sync_api import Error, Page
+from playwright.sync_api import Page
 from tests.support import pages
 
 PASSWORD = "correct horse battery"
@@ -11,9 +11,6 @@ PASSWORD = "correct horse battery"
 OF_A_KIND = {"/operations/{operation_id}": 4, "/deployments/{deployment_id}": 2}
 LINKS = """() => [...document.links].filter(a => a.origin === location.origin && !a.hash)
   .map(a => a.pathname + a.search)"""
-
-CHANGED = "ERR_NETWORK_CHANGED"
-NETWORKS = 5
 
 Look = Callable[[Page, str], None]
 
@@ -25,19 +22,6 @@ def kinds() -> dict[str, re.Pattern[str]]:
     """
     paths = sorted(pages.private_pages(), key=lambda path: path.count("{"))
     return {path: re.compile(re.sub(r"\{\w+\}", "[^/]+", path) + r"(\?.*)?$") for path in paths}
-
-
-def visit(page: Page, url: str) -> None:
-    """Go to a page, and again when another test has just given the machine a network."""
-    for _ in range(NETWORKS):
-        try:
-            page.goto(url)
-        except Error as error:
-            if CHANGED not in error.message:
-                raise
-        else:
-            return
-    page.goto(url)
 
 
 def walk(page: Page, console: str, look: Look) -> set[str]:
@@ -52,7 +36,7 @@ def walk(page: Page, console: str, look: Look) -> set[str]:
         if not kind or seen.get(kind, 0) >= OF_A_KIND.get(kind, 1) or kind.endswith("/log"):
             continue
         seen[kind] = seen.get(kind, 0) + 1
-        visit(page, console + path)
+        page.goto(console + path)
         look(page, path)
         found = [link for link in page.evaluate(LINKS) if link not in asked]
         asked.update(found)
@@ -62,7 +46,7 @@ def walk(page: Page, console: str, look: Look) -> set[str]:
 
 def set_password(page: Page, console: str) -> None:
     """Give the account a password, which a second factor needs."""
-    visit(page, f"{console}/profile")
+    page.goto(f"{console}/profile")
     page.locator("input[name=password]").fill(PASSWORD)
     page.locator("input[name=repeat]").fill(PASSWORD)
     page.locator("form[action='/profile/password'] button").click()
