@@ -25,9 +25,12 @@ from stead.engines.values import (
     NetworkSpec,
     Snapshot,
     Survey,
+    Swept,
     TerminalSize,
     Topic,
+    WayIn,
 )
+from stead.kit.secrets import Secret
 
 
 @runtime_checkable
@@ -234,4 +237,44 @@ class Examines(Protocol):
 
     async def examine(self, topic: Topic) -> tuple[Checked, ...]:
         """Return what was looked at, the good and the bad, one by one."""
+        ...
+
+
+@runtime_checkable
+class Enrols(Protocol):
+    """Brings one small secret into a container, without a network of ours and without SSH.
+
+    Through a console it takes ``open_shell`` before the first start, then ``put_secret`` and
+    ``close_shell``. Until ``is_closed`` says so, whoever may open the console is root in it.
+    """
+
+    async def way_in(self, spec: GuestSpec) -> WayIn:
+        """Tell, by asking only, how a secret gets into such a guest and that it can be made.
+
+        Raises NotFound, Unsupported, Forbidden or Conflict, with what to change.
+        """
+        ...
+
+    async def create_enrolling(self, spec: GuestSpec, token: Secret) -> EngineTask:
+        """Create a guest that finds the token at its first start; else as ``create``."""
+        ...
+
+    async def open_shell(self, name: str) -> None:
+        """Let the console be a root shell from the first start on. Raises Conflict after it."""
+        ...
+
+    async def put_secret(self, name: str, file: GuestFile) -> None:
+        """Write a file into a guest whose console is a shell; overwrites."""
+        ...
+
+    async def close_shell(self, name: str) -> EngineTask:
+        """Make the console an ordinary one, which restarts a guest that runs; twice is fine."""
+        ...
+
+    async def is_closed(self, name: str) -> bool:
+        """Tell whether the console is an ordinary one now, not only from the next start on."""
+        ...
+
+    async def sweep(self) -> Swept:
+        """Find guests of ours whose console is open, and delete users that were left over."""
         ...

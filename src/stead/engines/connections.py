@@ -51,6 +51,18 @@ class Connection:
     port: int
     pin: str
     fields: tuple[Field, ...]
+    # Guests of ours can be made there, once an administrator said what they begin as.
+    hosts: bool = False
+    # The options with the first and the last number of our guests, where they have numbers.
+    numbered: tuple[str, ...] = ()
+
+    def numbers(self, options: Mapping[str, str]) -> range:
+        """Return the numbers that our guests may have; none where they have no numbers."""
+        if not self.numbered:
+            return range(0)
+        defaults = {field.name: field.default for field in self.fields}
+        first, last = (int(options.get(name) or defaults[name]) for name in self.numbered)
+        return range(first, last + 1)
 
     def check(self, options: Mapping[str, str]) -> dict[str, str]:
         """Return the options that were given, trimmed. Raises Invalid for what is amiss."""
@@ -115,6 +127,8 @@ def of(engine: str) -> Connection:
         port=table.get("port", 443),
         pin=table.get("pin", ""),
         fields=tuple(Field(**field) for field in table["fields"]),
+        hosts=table.get("hosts", False),
+        numbered=tuple(table.get("numbers", ())),
     )
 
 

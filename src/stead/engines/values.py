@@ -47,6 +47,18 @@ class NetworkSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Segment:
+    """The part of a network of others that a guest's address belongs to.
+
+    An administrator says so, because an engine knows of its bridge and not of what is behind it.
+    """
+
+    cidr: IPv4Network
+    gateway: IPv4Address | None = None
+    nameserver: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class GuestSpec:
     """Everything needed to create one guest.
 
@@ -54,6 +66,9 @@ class GuestSpec:
     and leaves it empty. Without an address the network gives one, without a MAC the engine does.
     ``nesting`` lets a container hold containers, where the engine's administrator allows that.
     ``reachable`` lets its neighbours on the network begin to speak to it.
+    ``segment`` says what surrounds the address where the network is not one of ours. ``number``
+    is the one reserved for it, on engines that number their guests; one that a stranger took
+    meanwhile is replaced.
     ``pool`` is the engine's storage; empty means the cluster's default. ``limits`` says which
     sizes and names are possible.
     """
@@ -74,6 +89,32 @@ class GuestSpec:
     tags: tuple[str, ...] = ()
     nesting: bool = False
     reachable: bool = False
+    segment: Segment | None = None
+    number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WayIn:
+    """How a one-time secret gets into a guest that is about to be made.
+
+    ``at_creation`` takes it along with the guest, otherwise it goes through the console of its
+    first start. ``fenced`` says that the engine lets the guest use no MAC and no address but its
+    own, so that its address proves something.
+    """
+
+    at_creation: bool
+    fenced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a control plane that died half-way had left behind.
+
+    ``open_guests`` have a console on which whoever opens it is root.
+    """
+
+    open_guests: tuple[str, ...] = ()
+    deleted_users: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,10 +157,10 @@ def test_sizes(volume: str, size: int):
 
 def test_the_same_key_asks_for_the_same_number_first():
     vmids = range(100, 200)
-    assert next(placing.numbers("k", vmids, ())) == next(placing.numbers("k", vmids, ()))
+    assert next(placing.numbers(SPEC, vmids, ())) == next(placing.numbers(SPEC, vmids, ()))
 
 
 def test_every_free_number_is_offered_once_and_no_taken_one():
     vmids = range(100, 110)
-    offered = list(placing.numbers("k", vmids, {100, 105}))
+    offered = list(placing.numbers(SPEC, vmids, {100, 105}))
     assert sorted(offered) == [101, 102, 103, 104, 106, 107, 108, 109]

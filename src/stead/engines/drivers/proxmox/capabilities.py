@@ -110,6 +110,11 @@ async def _storage(engine: Engine, wanted: str) -> tuple[str, str]:
     return wanted, kinds[wanted]
 
 
+async def is_fenced(engine: Engine, missing: tuple[Missing, ...]) -> bool:
+    """Tell whether guests can use no MAC and no address but their own."""
+    return not access.lacking(missing, access.FENCE) and (await _filters(engine)).usable
+
+
 async def _filters(engine: Engine) -> Capability:
     if not engine.site.filtered:
         return no(Ability.ADDRESS_FILTER, "Filtering is switched off for this cluster")

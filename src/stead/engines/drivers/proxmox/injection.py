@@ -7,17 +7,24 @@ guest's owner may not do so before the last step has been verified.
 """
 
 import base64
-from dataclasses import dataclass
 from typing import Final
 
 from stead.engines import errors, limits
-from stead.engines.drivers.proxmox import access, calls, console, placing
+from stead.engines.capabilities import Ability
+from stead.engines.drivers.proxmox import (
+    access,
+    bridges,
+    calls,
+    capabilities,
+    console,
+    placing,
+)
 from stead.engines.drivers.proxmox.client import Param, ProxmoxClient, number, open_http, rows
 from stead.engines.drivers.proxmox.login import User
 from stead.engines.drivers.proxmox.mapping import Found
 from stead.engines.drivers.proxmox.part import Part, task
 from stead.engines.drivers.proxmox.tasks import Upid
-from stead.engines.values import EngineTask, GuestFile, GuestSpec, GuestState
+from stead.engines.values import EngineTask, GuestFile, GuestSpec, GuestState, Swept, WayIn
 from stead.kit import clock, ids
 from stead.kit.secrets import Secret
 
@@ -28,18 +35,32 @@ _SECONDS: Final = 180
 # What is larger is downloaded by the guest itself.
 _LARGEST: Final = 1024 * 1024
 _RESTART_SECONDS: Final = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Swept:
-    """What a control plane that died half-way had left behind."""
-
-    open_guests: tuple[str, ...]
-    deleted_users: int
+_GRANT: Final = "Grant that to the token's user"
 
 
 class InjectionCalls(Part):
     """Puts one small secret into a container that has not started yet."""
+
+    async def way_in(self, spec: GuestSpec) -> WayIn:
+        """Look whether such a guest can be made and how a secret gets into it."""
+        limits.check_spec(spec)
+        engine = self.engine
+        missing = await access.check(engine.client, engine.site, spec.pool)
+        if lacking := access.lacking(missing, Ability.CONTAINERS):
+            raise errors.ForbiddenError(f"Proxmox makes no guest here: {lacking}", hint=_GRANT)
+        from_archive = placing.ARCHIVE in spec.image
+        if from_archive:
+            node = await placing.archive_node(engine.client, engine.site, spec.image)
+        else:
+            node = (await self.maker.template(spec)).node
+            if lacking := access.lacking(missing, access.INJECTION):
+                raise errors.ForbiddenError(
+                    f"Proxmox lets no secret into a clone of {spec.image}: {lacking}",
+                    hint=f"{_GRANT}, or let guests begin as an archive (STORAGE:vztmpl/FILE)",
+                )
+        await placing.disk_storage(engine.client, node, spec.pool or engine.site.storage)
+        await bridges.of_guest(engine, node, spec.network)
+        return WayIn(from_archive, await capabilities.is_fenced(engine, missing))
 
     async def create_enrolling(self, spec: GuestSpec, token: Secret) -> EngineTask:
         """Create a container from an archive of ours, with a one-time token and no console.
@@ -85,6 +106,7 @@ class InjectionCalls(Part):
         """Make the console an ordinary one again; only the restart closes it for good."""
 
         async def act(found: Found) -> Upid | None:
+            await self._delete_users(found.vmid)
             if "cmode" in found.config:
                 await self._set(found, {"delete": "cmode"})
             if await self.engine.directory.state(found) is not GuestState.RUNNING:
@@ -105,16 +127,32 @@ class InjectionCalls(Part):
         return not waits and row.get("value", "tty") != "shell"
 
     async def sweep(self) -> Swept:
-        """Find guests that were left with a root console, and delete what users were left."""
+        """Find guests that were left with a root console, and delete what users were left.
+
+        One that has not expired may be somebody's at this moment.
+        """
         survey = await self.engine.directory.survey()
         ours = [found for found in survey if found.record is not None and not found.template]
         left = [found.name for found in ours if not await self._is_ordinary(found)]
-        listed = rows(await self.engine.client.call(calls.USERS, "list its users"))
-        users = [str(row.get("userid")) for row in listed]
-        stray = [user for user in users if user.startswith(_PREFIX)]
+        now = clock.utc_now().timestamp()
+        stray = [user for user, expires in (await self._users(_PREFIX)).items() if expires <= now]
         for user in stray:
             await self._delete_user(user)
         return Swept(tuple(sorted(left)), len(stray))
+
+    async def _users(self, prefix: str) -> dict[str, int]:
+        """Return our users whose names begin so, and when they expire."""
+        listed = rows(await self.engine.client.call(calls.USERS, "list its users"))
+        return {
+            str(row.get("userid")): number(row.get("expire"))
+            for row in listed
+            if str(row.get("userid")).startswith(prefix)
+        }
+
+    async def _delete_users(self, vmid: int) -> None:
+        """Delete what a session that was cut off had left for a console."""
+        for user in await self._users(f"{_PREFIX}{vmid}-"):
+            await self._delete_user(user)
 
     async def _is_ordinary(self, found: Found) -> bool:
         if found.config.get("cmode") == "shell":
@@ -122,7 +160,8 @@ class InjectionCalls(Part):
         return not found.name or await self.is_closed(found.name)
 
     async def _put(self, found: Found, file: GuestFile) -> None:
-        name = f"{_PREFIX}{ids.new_id()}@{_REALM}"
+        await self._delete_users(found.vmid)
+        name = f"{_PREFIX}{found.vmid}-{ids.new_id()}@{_REALM}"
         password = Secret(ids.new_password(32))
         try:
             await self._mint(name, password, found)

@@ -67,7 +67,7 @@ class Maker:
                 )
                 keys = {"ssh-public-keys": enrolment.reveal()} if enrolment else {}
                 return await self._unpack(spec, node, spec.image, keys)
-            source = await self._template(spec.image, spec.kind)
+            source = await self.template(spec)
             return await self._clone(spec, source)
 
     async def clone(self, source: Found, spec: GuestSpec, *, image: bool = False) -> EngineTask:
@@ -120,6 +120,7 @@ class Maker:
             "tags": mapping.tags(record),
             "digest": str(found.config.get("digest", "")),
         }
+        changes |= {"nameserver": plan.nameserver} if plan.nameserver else {}
         if found.kind is GuestKind.CONTAINER:
             changes["swap"] = 0
         else:
@@ -159,12 +160,15 @@ class Maker:
             if str(address) in mapping.addresses(found):
                 raise errors.ConflictError(f"The address {address} belongs to {found.name}")
 
-    async def _template(self, image: str, kind: GuestKind) -> Found:
+    async def template(self, spec: GuestSpec) -> Found:
+        """Return the template that a guest begins as. Raises NotFound, and Conflict."""
+        image, kind = spec.image, spec.kind
         everybody = await self._engine.directory.survey()
         for found in everybody:
             if found.template and found.kind is kind and image in {found.name, str(found.vmid)}:
                 fresh = await self._engine.directory.fresh(found)
                 if fresh is not None:
+                    _require_unprivileged(fresh)
                     return fresh
         raise errors.NotFoundError(f"This cluster has no template {image!r} that we may see")
 
@@ -172,10 +176,7 @@ class Maker:
         engine, family = self._engine, BY_KIND[source.kind]
         if spec.disk_gb * _GIB < source.disk_bytes:
             raise errors.InvalidError(f"A copy of {source.name} needs a disk at least as large")
-        if source.kind is GuestKind.CONTAINER and not number(source.config.get("unprivileged")):
-            raise errors.ConflictError(
-                f"{source.name} is a privileged container, and nothing is made of those"
-            )
+        _require_unprivileged(source)
         bridge = await bridges.of_guest(engine, source.node, spec.network)
         plan = mapping.plan_of(spec, engine.site, bridge, template=image)
         params: dict[str, Param] = {
@@ -248,7 +249,7 @@ class Maker:
             **more,
         }
         params |= {"pool": engine.site.pool} if engine.site.pool else {}
-        params |= {"nameserver": engine.site.nameserver} if engine.site.nameserver else {}
+        params |= {"nameserver": plan.nameserver} if plan.nameserver else {}
 
         async def ask(vmid: int) -> Upid:
             engine.directory.expect(vmid, spec.name, record)
@@ -268,7 +269,8 @@ class Maker:
         taken = {found.vmid for found in await engine.directory.survey()}
         locks = (place.lock, Lock(Scope.NODE, place.node))
         for _ in range(_TRIES):
-            vmid = next(placing.numbers(spec.key, engine.site.vmids, taken | self._claimed), None)
+            free = placing.numbers(spec, engine.site.vmids, taken | self._claimed)
+            vmid = next(free, None)
             if vmid is None:
                 raise errors.QuotaError("No guest number is left in the range of this cluster")
             self._claimed.add(vmid)
@@ -301,6 +303,13 @@ class Maker:
                     raise
                 if await self._engine.directory.quiet(source, _LOCK_SECONDS, _CLOSE) is None:
                     raise
+
+
+def _require_unprivileged(source: Found) -> None:
+    if source.kind is GuestKind.CONTAINER and not number(source.config.get("unprivileged")):
+        raise errors.ConflictError(
+            f"{source.name} is a privileged container, and nothing is made of those"
+        )
 
 
 _FENCE: Final[dict[str, Param]] = {

@@ -52,6 +52,7 @@ class Plan:
     gateway: str
     mac: str
     template: bool = False
+    nameserver: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +123,16 @@ def plan_of(
 ) -> Plan:
     """Return what a clone lacks to be what is asked for.
 
-    A guest's prefix and gateway are those of its bridge where its address is within; a bridge
-    that leads nowhere is itself the gateway.
+    A guest's prefix and gateway are those of its segment, else of its bridge where its address
+    is within; a bridge that leads nowhere is itself the gateway.
     """
     own = _network(str(bridge.get("cidr", "")))
     within = own is not None and spec.address is not None and spec.address in own.network
-    prefix, gateway = site.prefix, str(site.gateway or "")
-    if own is not None and within:
+    prefix, gateway, nameserver = site.prefix, str(site.gateway or ""), site.nameserver
+    if spec.segment is not None:
+        prefix, gateway = spec.segment.cidr.prefixlen, str(spec.segment.gateway or "")
+        nameserver = spec.segment.nameserver or nameserver
+    elif own is not None and within:
         prefix, gateway = own.network.prefixlen, str(bridge.get("gateway") or own.ip)
     return Plan(
         cores=spec.cores,
@@ -139,6 +143,7 @@ def plan_of(
         gateway=gateway,
         mac=spec.mac,
         template=template,
+        nameserver=nameserver,
     )
 
 
@@ -277,6 +282,7 @@ def _plan(head: Mapping[str, Json]) -> Plan:
         gateway=str(head.get("gateway", "")),
         mac=str(head.get("mac", "")),
         template=bool(head.get("template")),
+        nameserver=str(head.get("nameserver", "")),
     )
 
 

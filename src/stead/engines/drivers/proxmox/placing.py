@@ -7,18 +7,20 @@ from stead.engines import errors
 from stead.engines.drivers.proxmox import calls
 from stead.engines.drivers.proxmox.client import Json, ProxmoxClient, number, rows, table
 from stead.engines.drivers.proxmox.mapping import Found, Site
-from stead.engines.values import GuestKind
+from stead.engines.values import GuestKind, GuestSpec
 
 ARCHIVE = ":vztmpl/"
 
 
-def numbers(key: str, vmids: range, taken: Collection[int]) -> Iterator[int]:
-    """Yield the free numbers for a key, the same first one on every attempt.
+def numbers(spec: GuestSpec, vmids: range, taken: Collection[int]) -> Iterator[int]:
+    """Yield the free numbers for a guest, the same first one on every attempt.
 
     So a repeated create that lost its answer collides with itself instead of making a second
-    guest, and two control planes hardly ever collide.
+    guest, and two control planes hardly ever collide. The reserved number comes first.
     """
-    digest = hashlib.sha256(key.encode()).digest()
+    if spec.number is not None and spec.number in vmids and spec.number not in taken:
+        yield spec.number
+    digest = hashlib.sha256(spec.key.encode()).digest()
     start = int.from_bytes(digest[:8], "big") % len(vmids)
     for step in range(len(vmids)):
         vmid = vmids[(start + step) % len(vmids)]
