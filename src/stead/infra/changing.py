@@ -56,6 +56,11 @@ async def disconnect(
     """
     authz.enter(actor, Action.PLATFORM_MANAGE)
     row = await ours.connected(uow, name_or_id)
+    if await repository.hosts_any(uow, row.id):
+        raise StillInUseError(
+            f"Deployments run on {row.name}",
+            hint="Remove them first: without its cluster nothing could be done to them",
+        )
     managed = [claim.native_name for claim in await repository.claims(uow, row.id)]
     if managed and not forget:
         raise StillInUseError(

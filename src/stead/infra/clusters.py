@@ -11,11 +11,12 @@ from typing import Any, Final
 from stead.core import authz
 from stead.core.authz import Action, Actor, NotFoundError
 from stead.core.db import Uow
+from stead.engines import connections
 from stead.engines.capabilities import Capabilities
 from stead.engines.values import Health
 from stead.infra import inventory, news, repository
 from stead.infra.errors import NothingToAcceptError
-from stead.infra.models import ClaimRow, ClusterRow, SightingRow, SurveyRow
+from stead.infra.models import ClaimRow, ClusterRow, HostingRow, SightingRow, SurveyRow
 from stead.infra.news import Item, Kind
 from stead.infra.rules import SHOWN, Mode, Place, Standing
 from stead.infra.schemas import (
@@ -29,6 +30,7 @@ from stead.infra.schemas import (
     FindingOut,
     GuestOut,
     GuestsOut,
+    HostingOut,
     MaintenanceIn,
     MaintenanceOut,
     NodeOut,
@@ -65,6 +67,8 @@ async def get_(uow: Uow, actor: Actor, name_or_id: str) -> ClusterDetailOut:
         options=row.options,
         fingerprint=row.fingerprint or "",
         connected_by=row.connected_by or "",
+        hosts=row.mode != Mode.EMBEDDED and connections.of(row.engine).hosts,
+        hosting=_hosting(await repository.find_hosting(uow, row.id)),
         surveyed_at=survey.at,
         node_facts=[NodeOut(**one) for one in survey.nodes],
         storages=[StorageOut(**one) for one in survey.storages],
@@ -282,3 +286,9 @@ def _guest(cluster: ClusterRow, row: SightingRow, claim: ClaimRow | None) -> Gue
         risks=facts.get("marks", []),
         adopted=False,
     )
+
+
+def _hosting(row: HostingRow | None) -> HostingOut | None:
+    if row is None:
+        return None
+    return HostingOut(**{name: getattr(row, name) for name in HostingOut.model_fields})

@@ -99,3 +99,17 @@ class PolicyError(SteadError):
 
     kind = Kind.INVALID
     code = "infra.policy"
+
+
+class HostingError(SteadError):
+    """Deployments cannot be given that on a cluster."""
+
+    kind = Kind.INVALID
+    code = "infra.hosting"
+
+
+class NotHostingError(SteadError):
+    """The cluster takes no deployments."""
+
+    kind = Kind.CONFLICT
+    code = "infra.not_hosting"

@@ -45,6 +45,33 @@ class ClusterRow(Base):
     overcommit: Mapped[dict[str, float]] = mapped_column(JSON, default=dict, server_default="{}")
 
 
+class HostingRow(Base):
+    """What deployments get on a connected cluster; without a row it takes none."""
+
+    __tablename__ = "cluster_hosting"
+
+    cluster_id: Mapped[str] = mapped_column(ForeignKey("cluster.id"), primary_key=True)
+    image: Mapped[str] = mapped_column(String(200))
+    network: Mapped[str] = mapped_column(String(18))
+    first: Mapped[str] = mapped_column(String(15))
+    last: Mapped[str] = mapped_column(String(15))
+    gateway: Mapped[str] = mapped_column(String(15))
+    nameserver: Mapped[str] = mapped_column(String(15))
+    set_by: Mapped[str] = mapped_column(String(120))
+    set_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class HostedRow(Base):
+    """A place on a connected cluster that one guest of ours has, from before it is made."""
+
+    __tablename__ = "hosted_guest"
+    __table_args__ = (UniqueConstraint("cluster_id", "number"),)
+
+    owner: Mapped[str] = mapped_column(String(26), primary_key=True)
+    cluster_id: Mapped[str] = mapped_column(ForeignKey("cluster.id"))
+    number: Mapped[int | None]
+
+
 class SurveyRow(Base):
     """What the last survey of a cluster found, and what the last test of it said."""
 

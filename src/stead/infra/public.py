@@ -8,7 +8,18 @@ from stead.infra.drift import (
     find_presence,
     foreign_addresses,
 )
-from stead.infra.errors import MaintenanceError
+from stead.infra.errors import MaintenanceError, NotHostingError
+from stead.infra.hosting import (
+    Hosting,
+    Target,
+    leave_place,
+    name_of,
+    number_of,
+    of as hosting_of,
+    take_place,
+    target,
+    targets,
+)
 from stead.infra.inventory import Look, forget_looks, record
 from stead.infra.news import topic
 from stead.infra.rules import Wanted
@@ -28,9 +39,12 @@ __all__ = [
     "LOCAL",
     "AmountOut",
     "Drift",
+    "Hosting",
     "Look",
     "MaintenanceError",
+    "NotHostingError",
     "Presence",
+    "Target",
     "Wanted",
     "admit",
     "claim",
@@ -39,11 +53,18 @@ __all__ = [
     "find_presence",
     "foreign_addresses",
     "forget_looks",
+    "hosting_of",
     "leave",
+    "leave_place",
     "local_cluster_id",
+    "name_of",
+    "number_of",
     "record",
     "release_claims",
     "require_open",
+    "take_place",
+    "target",
+    "targets",
     "topic",
     "want",
 ]

@@ -11,6 +11,8 @@ from stead.infra.models import (
     ClaimRow,
     ClusterEventRow,
     ClusterRow,
+    HostedRow,
+    HostingRow,
     SightingRow,
     SurveyRow,
 )
@@ -52,7 +54,7 @@ async def adopted_names(uow: Uow, cluster_id: str) -> set[str]:
 
 async def delete_cluster(uow: Uow, cluster_id: str) -> None:
     """Delete a cluster with all that is known of it and its guests."""
-    for table in (AdoptedRow, ClusterEventRow, SightingRow, ClaimRow, SurveyRow):
+    for table in (AdoptedRow, ClusterEventRow, SightingRow, ClaimRow, SurveyRow, HostingRow):
         await uow.session.execute(delete(table).where(table.cluster_id == cluster_id))
     await uow.session.execute(delete(ClusterRow).where(ClusterRow.id == cluster_id))
 
@@ -257,3 +259,34 @@ async def hold(uow: Uow, cluster_id: str, watcher: str, now: datetime, until: da
         .returning(ClusterRow.id)
     )
     return held.first() is not None
+
+
+async def find_hosting(uow: Uow, cluster_id: str) -> HostingRow | None:
+    return await uow.session.get(HostingRow, cluster_id)
+
+
+async def hostings(uow: Uow) -> list[HostingRow]:
+    return list(await uow.session.scalars(select(HostingRow)))
+
+
+async def numbers(uow: Uow, cluster_id: str) -> set[int | None]:
+    query = select(HostedRow.number).where(HostedRow.cluster_id == cluster_id)
+    return set(await uow.session.scalars(query))
+
+
+async def find_hosted(uow: Uow, owner: str) -> HostedRow | None:
+    return await uow.session.get(HostedRow, owner)
+
+
+async def delete_hosted(uow: Uow, owner: str) -> None:
+    await uow.session.execute(delete(HostedRow).where(HostedRow.owner == owner))
+
+
+async def hosts_any(uow: Uow, cluster_id: str) -> bool:
+    """Tell whether guests that projects deployed have places on a cluster."""
+    return (
+        await uow.session.scalar(
+            select(HostedRow.owner).where(HostedRow.cluster_id == cluster_id).limit(1)
+        )
+        is not None
+    )

@@ -57,6 +57,30 @@ class MaintenanceIn(BaseModel):
     reason: str = Field(default="", max_length=200)
 
 
+class HostingIn(BaseModel):
+    """What deployments get on a cluster.
+
+    ``image`` is a template or an archive of ours, as the engine names it. Guests get addresses
+    from ``first`` to ``last`` on ``network``, which is the cluster's own and shared by projects.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    image: str = Field(max_length=200, examples=["local:vztmpl/stead-base.tar.zst"])
+    network: str = Field(max_length=18, examples=["192.0.2.0/24"])
+    first: str = Field(max_length=15, examples=["192.0.2.100"])
+    last: str = Field(max_length=15, examples=["192.0.2.199"])
+    gateway: str = Field(default="", max_length=15)
+    nameserver: str = Field(default="", max_length=15)
+
+
+class HostingOut(HostingIn):
+    """What deployments get on a cluster, and who said so."""
+
+    set_by: str
+    set_at: datetime
+
+
 class MaintenanceOut(BaseModel):
     """Whether a cluster takes nothing new, and who said so."""
 
@@ -168,12 +192,15 @@ class CheckOut(BaseModel):
 class ClusterDetailOut(ClusterOut):
     """A cluster with what it can do, what it carries and what happened on it lately.
 
-    ``options`` are how it was connected; secrets are never among them.
+    ``options`` are how it was connected; secrets are never among them. ``hosts`` says that it
+    can take deployments, which it does once there is a ``hosting``.
     """
 
     options: dict[str, str]
     fingerprint: str
     connected_by: str
+    hosts: bool
+    hosting: HostingOut | None
     surveyed_at: datetime | None
     node_facts: list[NodeOut]
     storages: list[StorageOut]

@@ -2,7 +2,7 @@
 
 from stead.instances.errors import NameTakenError
 from stead.instances.rules import SHAPES, Shape, Size
-from stead.instances.service import Instance, find, list_, release, reserve
+from stead.instances.service import Instance, Wish, find, list_, release, reserve
 
 __all__ = [
     "SHAPES",
@@ -10,6 +10,7 @@ __all__ = [
     "NameTakenError",
     "Shape",
     "Size",
+    "Wish",
     "find",
     "list_",
     "release",

@@ -20,6 +20,7 @@ class Instance:
 
     id: str
     project_id: str
+    cluster_id: str
     name: str
     native_name: str
     key: str
@@ -31,24 +32,30 @@ class Instance:
     disk_gb: int
 
 
-async def reserve(
-    uow: Uow,
-    within: IPv4Network,
-    *,
-    project_id: str,
-    name: str,
-    size: Size,
-    reachable: bool = False,
-) -> Instance:
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is asked for. Without a cluster it is the server's own.
+
+    A reachable one may be spoken to by its neighbours on the project's network.
+    """
+
+    name: str
+    size: Size
+    reachable: bool = False
+    cluster_id: str | None = None
+
+
+async def reserve(uow: Uow, within: IPv4Network, project_id: str, wish: Wish) -> Instance:
     """Reserve name, guest id and address in the caller's transaction."""
+    name = wish.name
     if await repository.find_by_name(uow, project_id, name) is not None:
         raise NameTakenError(
             f"The project already has something named {name}",
             fields={"name": "This name is taken"},
         )
-    cluster_id = await infra.local_cluster_id(uow)
+    cluster_id = wish.cluster_id or await infra.local_cluster_id(uow)
     await infra.require_open(uow, cluster_id)
-    shape = SHAPES[size]
+    shape = SHAPES[wish.size]
     asked = infra.AmountOut(cores=shape.cores, memory_mb=shape.memory_mb, disk_gb=shape.disk_gb)
     cores, memory_mb, disk_gb = await repository.sums(uow, cluster_id)
     ours = infra.AmountOut(cores=cores, memory_mb=memory_mb, disk_gb=disk_gb)
@@ -58,7 +65,7 @@ async def reserve(
         uow,
         within,
         network.Owner(project_id, cluster_id, instance_id),
-        reachable=reachable,
+        reachable=wish.reachable,
     )
     row = InstanceRow(
         id=instance_id,
@@ -77,6 +84,7 @@ async def reserve(
     )
     uow.session.add(row)
     await infra.claim(uow, cluster_id, row.native_name, owner=instance_id, key=row.key)
+    await infra.take_place(uow, cluster_id, instance_id)
     await uow.session.flush()
     return _instance(row)
 
@@ -95,13 +103,16 @@ async def release(uow: Uow, instance_id: str) -> None:
     """Give back everything that was reserved, once the guest is gone; twice is fine."""
     await network.release_address(uow, instance_id)
     await infra.release_claims(uow, instance_id)
+    await infra.leave_place(uow, instance_id)
     await repository.delete_(uow, instance_id)
+    await network.tidy(uow)
 
 
 def _instance(row: InstanceRow) -> Instance:
     return Instance(
         id=row.id,
         project_id=row.project_id,
+        cluster_id=row.cluster_id,
         name=row.name,
         native_name=row.native_name,
         key=row.key,

@@ -8,6 +8,7 @@ from stead.network.service import (
     list_networks,
     release_address,
     reserve_address,
+    tidy,
 )
 from stead.network.settings import SETTINGS
 
@@ -20,4 +21,5 @@ __all__ = [
     "list_networks",
     "release_address",
     "reserve_address",
+    "tidy",
 ]

@@ -35,6 +35,12 @@ def next_address(
     return next((ip for ip in candidates if str(ip) not in used), None)
 
 
+def first_free(first: IPv4Address, last: IPv4Address, used: Container[str]) -> IPv4Address | None:
+    """Return the first free address of a span that an admin gave."""
+    span = (first + step for step in range(int(last) - int(first) + 1))
+    return next((ip for ip in span if str(ip) not in used), None)
+
+
 def open_part(network: IPv4Network) -> IPv4Network:
     """Return the last quarter of a network, whose guests their neighbours may speak to."""
     return list(network.subnets(2))[-1]

@@ -54,23 +54,20 @@ async def reserve_address(
 ) -> Address:
     """Reserve an address on the project's network, and the network itself if it is new.
 
-    A reachable one is of the part that neighbours on the network may speak to.
+    A reachable one is of the part that neighbours on the network may speak to. On a cluster
+    whose guests share a network, everybody is within reach.
     """
+    hosting = await infra.hosting_of(uow, owner.cluster_id)
+    if hosting is not None:
+        return await _reserve_shared(uow, hosting, owner)
     network = await repository.find_network(uow, owner.project_id, owner.cluster_id)
     if network is None:
         network = await _reserve_network(uow, within, owner.project_id, owner.cluster_id)
-    used = await repository.used_ips(uow, network.id)
-    # After a restore there may be guests that this copy does not know.
-    used |= await infra.foreign_addresses(uow, owner.cluster_id)
+    used = await _used(uow, network.id, owner.cluster_id)
     ip = rules.next_address(IPv4Network(network.cidr), used, reachable=reachable)
     if ip is None:
         raise NoFreeAddressError("All addresses of the project's network are in use")
-    mac = rules.mac_for(ip)
-    uow.session.add(
-        AddressRow(network_id=network.id, ip=str(ip), instance_id=owner.instance_id, mac=mac)
-    )
-    await uow.session.flush()
-    return Address(network.id, ip, mac)
+    return await _give(uow, network.id, ip, owner)
 
 
 async def release_address(uow: Uow, instance_id: str) -> None:
@@ -78,12 +75,47 @@ async def release_address(uow: Uow, instance_id: str) -> None:
     await repository.release(uow, instance_id)
 
 
+async def tidy(uow: Uow) -> None:
+    """Forget the shared networks that no guest is on, once its instance is gone too."""
+    await repository.forget_unused_shared(uow)
+
+
 async def get_network(uow: Uow, network_id: str) -> Network:
     return _network(await repository.get_network(uow, network_id))
 
 
 async def list_networks(uow: Uow) -> list[Network]:
-    return [_network(row) for row in await repository.all_networks(uow)]
+    """Return the networks that we make."""
+    return [_network(row) for row in await repository.own_networks(uow)]
+
+
+async def _reserve_shared(uow: Uow, hosting: infra.Hosting, owner: Owner) -> Address:
+    network = await repository.find_shared(uow, owner.cluster_id)
+    if network is None:
+        network = await _record(uow, None, owner.cluster_id, hosting.cidr)
+    used = await _used(uow, network.id, owner.cluster_id)
+    ip = rules.first_free(hosting.first, hosting.last, used)
+    if ip is None:
+        raise NoFreeAddressError(
+            f"All addresses from {hosting.first} to {hosting.last} are in use",
+            hint="An admin can give the cluster more of them",
+        )
+    return await _give(uow, network.id, ip, owner)
+
+
+async def _used(uow: Uow, network_id: str, cluster_id: str) -> set[str]:
+    used = await repository.used_ips(uow, network_id)
+    # There may be guests of others, and after a restore some that this copy does not know.
+    return used | await infra.foreign_addresses(uow, cluster_id)
+
+
+async def _give(uow: Uow, network_id: str, ip: IPv4Address, owner: Owner) -> Address:
+    mac = rules.mac_for(ip)
+    uow.session.add(
+        AddressRow(network_id=network_id, ip=str(ip), instance_id=owner.instance_id, mac=mac)
+    )
+    await uow.session.flush()
+    return Address(network_id, ip, mac)
 
 
 async def _reserve_network(
@@ -93,6 +125,12 @@ async def _reserve_network(
     cidr = rules.next_network(within, await repository.used_cidrs(uow), reserved)
     if cidr is None:
         raise NoFreeNetworkError(f"The range {within} has no free network left")
+    return await _record(uow, project_id, cluster_id, cidr)
+
+
+async def _record(
+    uow: Uow, project_id: str | None, cluster_id: str, cidr: IPv4Network
+) -> NetworkRow:
     network_id = ids.new_id()
     row = NetworkRow(
         id=network_id,

@@ -5,15 +5,17 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from stead.core.authz import Action, action
-from stead.core.http import ActorDep, DatabaseDep
+from stead.core.http import ActorDep, DatabaseDep, provided
 from stead.core.paging import Page, paged
-from stead.infra import capacity, clusters
+from stead.core.settings import Settings
+from stead.infra import capacity, clusters, hosting
 from stead.infra.rules import SHOWN, Place, Standing
 from stead.infra.schemas import (
     ClusterDetailOut,
     ClusterOut,
     GuestOut,
     GuestsOut,
+    HostingIn,
     MaintenanceIn,
     OvercommitIn,
 )
@@ -23,6 +25,7 @@ Clusters = Annotated[
     Page, Depends(paged(ClusterOut, sorts=("name", "state"), filters=("name", "engine", "state")))
 ]
 Guests = Annotated[Page, Depends(paged(GuestOut, sorts=("name",), key="name"))]
+SettingsDep = Annotated[Settings, Depends(provided(Settings))]
 Class = Annotated[
     Standing | None, Query(alias="class", json_schema_extra={"enum": [str(one) for one in SHOWN]})
 ]
@@ -92,3 +95,25 @@ async def set_overcommit(
     """Say how many times of what a cluster has may be given out."""
     async with database.write() as uow:
         return await capacity.set_overcommit(uow, actor, cluster_id, body)
+
+
+@router.put("/{cluster_id}/hosting")
+@action(Action.PLATFORM_MANAGE)
+async def set_hosting(
+    cluster_id: str,
+    body: HostingIn,
+    actor: ActorDep,
+    database: DatabaseDep,
+    settings: SettingsDep,
+) -> ClusterDetailOut:
+    """Let deployments be put on a cluster, and say what their guests begin as and get."""
+    async with database.write() as uow:
+        return await hosting.set_hosting(uow, actor, settings, cluster_id, body)
+
+
+@router.delete("/{cluster_id}/hosting", status_code=204)
+@action(Action.PLATFORM_MANAGE)
+async def end_hosting(cluster_id: str, actor: ActorDep, database: DatabaseDep) -> None:
+    """Let no more deployments be put on a cluster; those that are there stay."""
+    async with database.write() as uow:
+        await hosting.end_hosting(uow, actor, cluster_id)
