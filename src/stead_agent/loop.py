@@ -12,6 +12,7 @@ from stead_agent import (
     VERSION,
     identity as identities,
     job,
+    keyline,
     log,
     process,
     sessions,
@@ -79,6 +80,7 @@ class Agent:
     def _become(self) -> Identity | None:
         while not self._stopping.is_set():
             try:
+                keyline.take(self._kept)
                 identity, bootstrap = identities.prepare(self._kept)
                 if bootstrap is None:
                     return identity

@@ -17,6 +17,8 @@ class EnrolmentRow(Base):
     token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     instance_id: Mapped[str] = mapped_column(String(26), index=True)
     key_hash: Mapped[str | None] = mapped_column(String(64))
+    # The only one that it is taken from; None for any.
+    address: Mapped[str | None] = mapped_column(String(45))
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

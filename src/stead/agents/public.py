@@ -14,7 +14,15 @@ from stead.agents.jobs import (
     result_topic,
 )
 from stead.agents.rules import Limits
-from stead.agents.service import is_enrolled, issue_enrolment, revoke, set_limits, topic
+from stead.agents.service import (
+    expect,
+    is_enrolled,
+    issue_enrolment,
+    keep_enrolment,
+    revoke,
+    set_limits,
+    topic,
+)
 from stead.agents.sightings import (
     Health,
     JobView,
@@ -42,11 +50,13 @@ __all__ = [
     "describe",
     "ensure_job",
     "ensure_task",
+    "expect",
     "figures",
     "find_operation_id",
     "find_result",
     "is_enrolled",
     "issue_enrolment",
+    "keep_enrolment",
     "list_jobs",
     "list_sightings",
     "program",

@@ -57,6 +57,11 @@ async def find_enrolment(uow: Uow, token_hash: str) -> EnrolmentRow | None:
     return await uow.session.get(EnrolmentRow, token_hash)
 
 
+async def enrolments_of(uow: Uow, instance_id: str) -> list[EnrolmentRow]:
+    query = select(EnrolmentRow).where(EnrolmentRow.instance_id == instance_id)
+    return list(await uow.session.scalars(query))
+
+
 async def delete_enrolments(uow: Uow, instance_id: str) -> None:
     await uow.session.execute(delete(EnrolmentRow).where(EnrolmentRow.instance_id == instance_id))
 

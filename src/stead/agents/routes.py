@@ -110,11 +110,13 @@ CallerDep = Annotated[Caller, Depends(recognise)]
 
 @router.post("/enrol")
 @public("the one-time token in the body is the proof")
-async def enrol(body: EnrolIn, database: DatabaseDep, vault: VaultDep) -> EnrolOut:
+async def enrol(
+    body: EnrolIn, request: Request, database: DatabaseDep, vault: VaultDep
+) -> EnrolOut:
+    address = request.client.host if request.client is not None else ""
+    newcomer = service.Newcomer(**body.model_dump(), address=address)
     async with database.write() as uow:
-        agent_id = await service.enrol(
-            uow, vault, token=body.token, key=body.key, version=body.version, facts=body.facts
-        )
+        agent_id = await service.enrol(uow, vault, newcomer)
     return EnrolOut(agent=agent_id, server_time=clock.utc_now().timestamp())
 
 

@@ -18,6 +18,7 @@ from stead.kit.secrets import Secret
 TOKEN_LIFE: Final = timedelta(minutes=10)
 TIMELESS_SECONDS: Final = 30 * 24 * 3600
 _KEY: Final = "key"
+_ENROLMENT: Final = "enrolment"
 # One request in 256 tidies up.
 _TIDY: Final = "00"
 
@@ -46,13 +47,48 @@ async def issue_enrolment(uow: Uow, instance_id: str) -> str:
     return token
 
 
-async def enrol(
-    uow: Uow, vault: Vault, *, token: str, key: str, version: str, facts: Mapping[str, str]
-) -> str:
+async def keep_enrolment(uow: Uow, vault: Vault, instance_id: str) -> Secret:
+    """Return an instance's one-time token, the same one until it has served or was revoked.
+
+    For guests that get it as they are made: a request that lost its answer has to be repeated
+    with the same token. It lies in the vault until then.
+    """
+    kept = await vault.find(uow, _kept(instance_id), _ENROLMENT)
+    if kept is not None:
+        row = await repository.find_enrolment(uow, ids.token_hash(kept.reveal()))
+        if row is not None and row.key_hash is None:
+            return kept
+    token = Secret(await issue_enrolment(uow, instance_id))
+    await vault.put(uow, _kept(instance_id), _ENROLMENT, token)
+    return token
+
+
+async def expect(uow: Uow, instance_id: str, life: timedelta, address: str | None) -> None:
+    """Let an instance's token be good from now on for so long, and from nowhere but an address.
+
+    The address is for engines that see to it that nobody else uses it.
+    """
+    for row in await repository.enrolments_of(uow, instance_id):
+        row.expires_at = clock.utc_now() + life
+        row.address = address
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """An agent at its first contact; ``address`` is where it calls from."""
+
+    token: str
+    key: str
+    version: str
+    facts: Mapping[str, str]
+    address: str = ""
+
+
+async def enrol(uow: Uow, vault: Vault, newcomer: Newcomer) -> str:
     """Accept an agent's own key for a token, once; the same pair again gets the same answer."""
-    row = await repository.find_enrolment(uow, ids.token_hash(token))
-    key_hash = hashlib.sha256(key.encode()).hexdigest()
-    if row is None:
+    row = await repository.find_enrolment(uow, ids.token_hash(newcomer.token))
+    key_hash = hashlib.sha256(newcomer.key.encode()).hexdigest()
+    if row is None or row.address not in (None, newcomer.address):
         raise AgentRefusedError("This enrolment token is not valid")
     agent = await repository.find_agent_of(uow, row.instance_id)
     if row.key_hash is not None:
@@ -69,8 +105,8 @@ async def enrol(
     agent = AgentRow(
         id=ids.new_id(),
         instance_id=row.instance_id,
-        version=version,
-        facts=dict(facts),
+        version=newcomer.version,
+        facts=dict(newcomer.facts),
         enrolled_at=now,
         last_seen_at=now,
         changing_limit=limits.changing,
@@ -78,7 +114,8 @@ async def enrol(
     )
     uow.session.add(agent)
     row.key_hash = key_hash
-    await vault.put(uow, agent.id, _KEY, Secret(key))
+    await vault.put(uow, agent.id, _KEY, Secret(newcomer.key))
+    await vault.forget(uow, _kept(row.instance_id))
     uow.wake(topic(row.instance_id))
     return agent.id
 
@@ -195,8 +232,13 @@ async def revoke(uow: Uow, vault: Vault, instance_id: str) -> None:
     """Forget an instance's agent, its key, its tokens and its open jobs; twice is fine."""
     await repository.end_jobs(uow, instance_id)
     await repository.delete_enrolments(uow, instance_id)
+    await vault.forget(uow, _kept(instance_id))
     agent = await repository.find_agent_of(uow, instance_id)
     if agent is not None:
         await vault.forget(uow, agent.id)
         await repository.delete_agent(uow, agent.id)
     uow.wake(topic(instance_id))
+
+
+def _kept(instance_id: str) -> str:
+    return f"enrolment:{instance_id}"

@@ -16,11 +16,10 @@ from stead.kit import clock
 OTHER = "cd" * 32
 
 
-async def enrol(platform: Platform, token: str, key: str = KEY) -> str:
+async def enrol(platform: Platform, token: str, key: str = KEY, address: str = "") -> str:
+    newcomer = service.Newcomer(token, key, "1", {"os": "debian"}, address)
     async with platform.database.write() as uow:
-        return await service.enrol(
-            uow, platform.vault, token=token, key=key, version="1", facts={"os": "debian"}
-        )
+        return await service.enrol(uow, platform.vault, newcomer)
 
 
 async def token_for(platform: Platform, instance_id: str = "i1") -> str:
@@ -110,3 +109,50 @@ async def test_nonsense_is_malformed(platform: Platform, body: object):
             headers={"Content-Type": "application/json"},
         )
     assert (answer.status_code, answer.json()["code"]) == (422, "request.malformed")
+
+
+async def kept(platform: Platform) -> str:
+    async with platform.database.write() as uow:
+        return (await agents.keep_enrolment(uow, platform.vault, "i1")).reveal()
+
+
+async def expect(platform: Platform, seconds: int, address: str | None = None) -> None:
+    async with platform.database.write() as uow:
+        await agents.expect(uow, "i1", timedelta(seconds=seconds), address)
+
+
+async def test_a_token_that_is_kept_stays_the_same_until_it_has_served(platform: Platform):
+    token = await kept(platform)
+    assert await kept(platform) == token
+    await enrol(platform, token)
+    async with platform.database.read() as uow:
+        assert await platform.vault.all_of(uow, "enrolment:i1") == {}
+    assert await kept(platform) != token
+
+
+async def test_a_token_that_was_revoked_is_not_kept(platform: Platform):
+    token = await kept(platform)
+    async with platform.database.write() as uow:
+        await agents.revoke(uow, platform.vault, "i1")
+    assert await kept(platform) != token
+    with pytest.raises(AgentRefusedError):
+        await enrol(platform, token)
+
+
+async def test_a_token_is_good_for_as_long_as_its_guest_was_expected(platform: Platform):
+    token = await kept(platform)
+    await expire(platform)
+    await expect(platform, 300)
+    await expect(platform, -1)
+    with pytest.raises(AgentRefusedError):
+        await enrol(platform, token)
+    await expect(platform, 300)
+    assert await enrol(platform, token)
+
+
+async def test_where_addresses_are_enforced_a_token_is_good_from_its_own_only(platform: Platform):
+    token = await kept(platform)
+    await expect(platform, 300, "192.0.2.100")
+    with pytest.raises(AgentRefusedError):
+        await enrol(platform, token, address="192.0.2.101")
+    assert await enrol(platform, token, address="192.0.2.100")
