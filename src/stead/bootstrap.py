@@ -16,14 +16,14 @@ import typer
 
 from stead.bundles import plans as bundle_plans
 from stead.catalog import public as catalog
-from stead.core import log, telemetry
+from stead.core import log, pki, telemetry
 from stead.core.blobs import Blobs
 from stead.core.durable import Checkpoint, Plan, Worker, schedule
 from stead.core.durable.traced import traced
 from stead.core.http import Provided
 from stead.core.outbound import governed
 from stead.core.settings import Settings
-from stead.deployments import adoption, public as deployments, workflows
+from stead.deployments import adoption, elsewhere, public as deployments, publishing, workflows
 from stead.engines import registry
 from stead.engines.errors import UnsupportedError
 from stead.engines.port import ContainerEngine
@@ -78,15 +78,19 @@ async def assemble(
     packages = await asyncio.to_thread(catalog.load, places)
     blobs = await _stock(folder, packages)
     engine = _engine(settings)
-    tools = _tools(base, engine, open_gateway)
-    deploy, remove = workflows.deploy_plan(tools), workflows.remove_plan(tools)
+    fleet = Fleet(base.database, base.vault, {cluster_id: engine})
+    tools = _tools(base, fleet, open_gateway)
+    flows = (
+        workflows.deploy_plan(tools),
+        elsewhere.cluster_plan(tools),
+        workflows.remove_plan(tools),
+    )
     adopt, forget = adoption.adopt_plan(tools), adoption.forget_plan(tools)
     look = platform_workflows.look_plan(base.database, engine)
-    fleet = Fleet(base.database, base.vault, {cluster_id: engine})
     tests = handover.tools(fleet)
     services = Provided()
     own = (base.database, base.vault, base.heads, blobs, packages, settings, _doors(base))
-    deploying = _deployments(settings, packages, base, deploy, remove)
+    deploying = _deployments(base, packages, flows)
     acting = (deploying, adoption.Adoption(adopt, forget), platform.Platform(look))
     for service in (*own, fleet, tests, *acting):
         services.add(service)
@@ -95,7 +99,17 @@ async def assemble(
     parts = await _sources(services)
     purge = operation_workflows.purge_plan(base.database)
     renew = exposure_workflows.renew_plan(base.database, base.vault, base.authority)
-    ours = (deploy, remove, adopt, forget, look, *tests.plans, purge, renew, parts.plan, *bundled)
+    ours = (
+        *flows,
+        adopt,
+        forget,
+        look,
+        *tests.plans,
+        purge,
+        renew,
+        parts.plan,
+        *bundled,
+    )
     plans = (*ours, *fleets.add(services).plans)
     services.add(operations.Plans.of(plans))
     owner = f"{socket.gethostname()}:{os.getpid()}"
@@ -130,28 +144,40 @@ async def _sources(services: Provided) -> sources.Parts:
 
 
 def _tools(
-    base: Ground, engine: ContainerEngine, open_gateway: Callable[[IPv4Address], Awaitable[None]]
+    base: Ground, fleet: Fleet, open_gateway: Callable[[IPv4Address], Awaitable[None]]
 ) -> workflows.Tools:
     settings = base.settings
     return workflows.Tools(
         database=base.database,
-        engine=engine,
+        engines=fleet.engine,
         vault=base.vault,
         authority=base.authority,
-        ca_file=settings.server.data_dir / "ca.pem",
+        outside=publishing.Outside(
+            settings.edge.probe_address,
+            settings.server.https_port,
+            settings.server.data_dir / "ca.pem",
+        ),
         image=settings.incus.image,
         agent_port=settings.server.agent_port,
         network_range=settings.network.range,
-        edge_address=settings.edge.probe_address,
-        https_port=settings.server.https_port,
         open_gateway=open_gateway,
         simulated=settings.engine.simulated,
+        doorway=_doorway(settings),
     )
 
 
+def _doorway(settings: Settings) -> workflows.Doorway | None:
+    address, port = settings.server.agent_address, settings.server.agent_port
+    if address is None:
+        return None
+    pinned = pki.ensure_pinned(settings.server.agent_tls, address)
+    return workflows.Doorway(str(address), port, pinned.chain.read_text(), pinned.fingerprint)
+
+
 def _deployments(
-    settings: Settings, packages: catalog.Catalog, base: Ground, deploy: Plan, remove: Plan
+    base: Ground, packages: catalog.Catalog, plans: tuple[Plan, Plan, Plan]
 ) -> deployments.Deployments:
+    settings, (deploy, place, remove) = base.settings, plans
     return deployments.Deployments(
         catalog=packages,
         vault=base.vault,
@@ -160,6 +186,7 @@ def _deployments(
         https_port=settings.server.https_port,
         tcp_ports=range(settings.edge.tcp_first, settings.edge.tcp_last + 1),
         deploy_plan=deploy,
+        cluster_plan=place,
         remove_plan=remove,
     )
 

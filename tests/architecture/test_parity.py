@@ -81,6 +81,7 @@ MORE: dict[str, list[list[str]]] = {
     "agent limits": [["cache", "--quick", "4"]],
     "source add": [["cache", "https://git.example.org/x.git"]],
     "config undo": [["cache", "0"], ["cache", "0", "--version", "1"]],
+    "cluster hosting": [["cache", "--end"]],
     "cluster connect": [
         ["cache", "--engine", "engine", "--option", "10.90.0.10=x", "--option", "name=x", "--yes"]
     ],

@@ -23,7 +23,7 @@ from stead.core.durable import OperationRow
 from stead.core.http import Provided
 from stead.core.settings import ServerSettings, Settings
 from stead.core.vault import Vault
-from stead.deployments import adoption, workflows
+from stead.deployments import adoption, elsewhere, workflows
 from stead.deployments.adoption import Adoption
 from stead.deployments.public import Deployments, list_uses
 from stead.entrypoints.api import agent_app
@@ -168,11 +168,14 @@ async def make_platform(database: Database, folder: Path) -> Platform:
         https_port=443,
         tcp_ports=range(20000, 20003),
         deploy_plan=workflows.deploy_plan(Mock()),
+        cluster_plan=elsewhere.cluster_plan(Mock()),
         remove_plan=workflows.remove_plan(Mock()),
     )
     services = Provided()
     services.add(Adoption(adoption.adopt_plan(Mock()), adoption.forget_plan(Mock())))
-    services.add(Plans.of([deployments.deploy_plan, deployments.remove_plan]))
+    services.add(
+        Plans.of([deployments.deploy_plan, deployments.cluster_plan, deployments.remove_plan])
+    )
     fleet = Fleet(database, safe)
     services.add(fleet)
     services.add(handover.tools(fleet))

@@ -86,7 +86,7 @@ class _AdoptionFlow(Flow):
     async def look(self, context: StepContext) -> None:
         async with self._database.read() as uow:
             instance = await instance_of(uow, context)
-        found = await self._engine.find(instance.native_name)
+        found = await (await self._engine(instance)).find(instance.native_name)
         if found is None:
             raise StepError(
                 f"There is no container {instance.native_name}", hint="Undo or forget it instead"
@@ -102,8 +102,9 @@ class _AdoptionFlow(Flow):
                 return
         await self.inject(context)
         await infra.leave(self._database, instance.id, infra.Wanted.ANY)
-        await self._settle(await self._engine.stop(instance.native_name, force=True))
-        await self._settle(await self._engine.start(instance.native_name))
+        engine = await self._engine(instance)
+        await self._settle(engine, await engine.stop(instance.native_name, force=True))
+        await self._settle(engine, await engine.start(instance.native_name))
         await infra.leave(self._database, instance.id, infra.Wanted.RUNNING)
         await self.wait_for_agent(context)
 

@@ -20,6 +20,8 @@ from stead.ui import text
 from stead.ui.models import Choice
 
 PREFIX: Final = "input."
+# What every app's form asks for, and shows what is wrong beside.
+OWN: Final = ("name", "size", "project", "cluster")
 NAME_RULE: Final = "Use up to 40 small letters, digits and hyphens, beginning with a letter"
 
 
@@ -50,6 +52,7 @@ class Place:
     domain: str
     https_port: int
     projects: tuple[Choice, ...] = ()
+    clusters: tuple[Choice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,8 @@ class DeployForm:
     command: str
     projects: tuple[Choice, ...] = ()
     project: str = ""
+    clusters: tuple[Choice, ...] = ()
+    cluster: str = ""
     problem: str = ""
     hint: str = ""
     problems: dict[str, str] = field(default_factory=dict)
@@ -87,7 +92,15 @@ def filled(
     fields = catalog.fields(manifest, answers, problems)
     name = given.get("name", "")
     project = given.get("project", "") if len(place.projects) > 1 else ""
+    first = place.clusters[0].value if place.clusters else ""
+    cluster = given.get("cluster") or first
     shown = {"name", "size", *(one.name for one in fields)}
+    options = {
+        "name": name,
+        "project": project,
+        "size": size if size != default else "",
+        "cluster": cluster if cluster != first else "",
+    }
     return DeployForm(
         manifest=manifest,
         key=given.get("key") or ids.new_token("web"),
@@ -97,18 +110,15 @@ def filled(
         fields=fields,
         defaults={one.name: one.value for one in untouched},
         ways=_ways(manifest, place),
-        command=_command(
-            manifest,
-            {"name": name, "project": project, "size": size if size != default else ""},
-            fields,
-            untouched,
-        ),
+        command=_command(manifest, options, fields, untouched),
         projects=place.projects,
         project=project,
+        clusters=place.clusters,
+        cluster=cluster,
         problem=error.message if error is not None else "",
         hint=error.hint if error is not None else "",
         problems={key: problems[key] for key in problems if key not in shown}
-        | {key: problems[key] for key in ("name", "size", "project") if key in problems},
+        | {key: problems[key] for key in OWN if key in problems},
     )
 
 
@@ -125,6 +135,7 @@ def asked(manifest: catalog.Manifest, given: Mapping[str, str]) -> DeploymentIn:
                 "name": given.get("name", "").strip() or None,
                 "size": given.get("size") or None,
                 "project": given.get("project") or None,
+                "cluster": given.get("cluster") or None,
                 "inputs": inputs,
             }
         )

@@ -25,6 +25,8 @@ from stead.ui.models import Choice, Link
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 _CORRECTABLE: Final = frozenset({Kind.INVALID, Kind.CONFLICT, Kind.QUOTA})
+_OWN: Final = "This server's own: each project has a network of its own"
+_SHARED: Final = "Another cluster: its guests share one network, whatever their project"
 router = APIRouter()
 
 
@@ -194,8 +196,9 @@ def _form_page(
 
 
 async def _place(desk: Desk) -> forms.Place:
-    """Return where apps are served, and the projects into which the actor may deploy."""
+    """Return where apps are served, and the projects and clusters that one may choose."""
     async with desk.database.read() as uow:
+        targets = await service.list_targets(uow, desk.actor)
         mine = await identity.list_projects(uow, desk.actor, mine=True)
         domain = await exposure.apps_domain(uow, desk.deployments.domain)
     usable = [one for one in mine if authz.allows(desk.actor, Action.DEPLOYMENT_CREATE, one.id)]
@@ -203,4 +206,8 @@ async def _place(desk: Desk) -> forms.Place:
         domain,
         desk.deployments.https_port,
         tuple(Choice(one.name, one.name) for one in usable),
+        tuple(
+            Choice(one.name, one.name, say(_SHARED) if one.shared else say(_OWN))
+            for one in targets
+        ),
     )

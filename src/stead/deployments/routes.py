@@ -8,7 +8,13 @@ from stead.core.authz import Action, action
 from stead.core.http import ActorDep, DatabaseDep, provided
 from stead.core.paging import Page, paged
 from stead.deployments import service
-from stead.deployments.schemas import AcceptedOut, DeploymentIn, DeploymentOut, RevealedOut
+from stead.deployments.schemas import (
+    AcceptedOut,
+    DeploymentIn,
+    DeploymentOut,
+    RevealedOut,
+    TargetOut,
+)
 from stead.deployments.service import Deployments
 
 router = APIRouter(prefix="/api/v1/deployments", tags=["deployments"])
@@ -21,6 +27,9 @@ Listed = Annotated[
             filters=("name", "app", "project_id", "state"),
         )
     ),
+]
+Targets = Annotated[
+    Page, Depends(paged(TargetOut, sorts=("name",), filters=("name", "engine"), key="name"))
 ]
 DeploymentsDep = Annotated[Deployments, Depends(provided(Deployments))]
 
@@ -48,6 +57,14 @@ async def create_deployment(
         accepted = await service.create(uow, actor, deployments, body)
     response.headers["Location"] = f"/api/v1/operations/{accepted.operation_id}"
     return accepted
+
+
+@router.get("/targets")
+@action(Action.DEPLOYMENT_CREATE)
+async def list_targets(actor: ActorDep, database: DatabaseDep, page: Targets) -> list[TargetOut]:
+    """List the clusters that take deployments, the one that is taken by itself first."""
+    async with database.read() as uow:
+        return page.of(await service.list_targets(uow, actor))
 
 
 @router.get("/{deployment_id}")

@@ -10,7 +10,7 @@ from stead.instances.public import Size
 
 
 class DeploymentIn(BaseModel):
-    """An app to deploy."""
+    """An app to deploy; without a cluster it goes to the server's own."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -21,6 +21,7 @@ class DeploymentIn(BaseModel):
     name: Annotated[str, StringConstraints(max_length=40)] | None = None
     project: Annotated[str, StringConstraints(max_length=40)] | None = None
     size: Size | None = None
+    cluster: Annotated[str, StringConstraints(max_length=40)] | None = None
     inputs: Annotated[dict[str, JsonValue], Field(max_length=100)] = {}
 
 
@@ -61,6 +62,7 @@ class DeploymentOut(BaseModel):
     state: str
     operation_id: str
     instance_id: str
+    cluster: str | None
     address: str | None
     routes: list[RouteOut]
     outputs: list[OutputOut]
@@ -76,3 +78,12 @@ class AcceptedOut(BaseModel):
     operation_id: str
     deployment_id: str
     name: str
+
+
+class TargetOut(BaseModel):
+    """A cluster that takes deployments. On a ``shared`` one projects are on one network."""
+
+    name: str
+    engine: str
+    shared: bool
+    default: bool

@@ -21,9 +21,11 @@ from stead.deployments.schemas import (
     DeploymentOut,
     OutputOut,
     RouteOut,
+    TargetOut,
 )
 from stead.exposure import public as exposure
 from stead.identity import public as identity
+from stead.infra import public as infra
 from stead.instances import public as instances
 from stead.kit import clock, ids
 
@@ -39,6 +41,7 @@ class Deployments:
     https_port: int
     tcp_ports: range
     deploy_plan: Plan
+    cluster_plan: Plan
     remove_plan: Plan
 
 
@@ -80,20 +83,16 @@ async def begin(
     size = await reserving.size(uow, package.manifest, asked.size)
     deployment_id = ids.new_id()
     await reserving.take_up(uow, project_id, deployment_id, package.manifest, size)
-    instance = await instances.reserve(
-        uow,
-        deployments.within,
-        project_id=project_id,
-        name=name,
-        size=size,
-        reachable=begun.reachable,
-    )
+    target = await infra.target(uow, asked.cluster) if asked.cluster else None
+    place = target.id if target is not None else None
+    wish = instances.Wish(name, size, begun.reachable, place)
+    instance = await instances.reserve(uow, deployments.within, project_id, wish)
     await _keep(uow, deployments.vault, deployment_id, inputs)
     routes = reserving.routes(package.manifest, inputs, name, domain, instance)
     await exposure.reserve(uow, deployment_id, routes, deployments.tcp_ports)
     operation_id = await durable.submit(
         uow,
-        deployments.deploy_plan,
+        deployments.cluster_plan if target and target.shared else deployments.deploy_plan,
         Submission(
             project_id=project_id,
             subject=f"deployment:{deployment_id}",
@@ -194,6 +193,16 @@ async def list_(uow: Uow, actor: Actor, deployments: Deployments) -> list[Deploy
     return [await _out(uow, deployments, row) for row in rows]
 
 
+async def list_targets(uow: Uow, actor: Actor) -> list[TargetOut]:
+    """Return the clusters to which one may deploy, the one that is taken by itself first."""
+    authz.enter(actor, Action.DEPLOYMENT_CREATE)
+    found = await infra.targets(uow)
+    return [
+        TargetOut(name=one.name, engine=one.engine, shared=one.shared, default=not one.shared)
+        for one in found
+    ]
+
+
 async def find_project_id(uow: Uow, deployment_id: str) -> str | None:
     """Return whose a deployment is, whoever asks."""
     row = await repository.find(uow, deployment_id)
@@ -273,6 +282,7 @@ async def _out(uow: Uow, deployments: Deployments, row: DeploymentRow) -> Deploy
         state=row.state,
         operation_id=row.operation_id,
         instance_id=row.instance_id,
+        cluster=await infra.name_of(uow, instance.cluster_id) if instance is not None else None,
         address=str(instance.ip) if instance is not None else None,
         routes=[_route(deployments, route) for route in await exposure.list_routes(uow, row.id)],
         outputs=await _outputs(uow, deployments, row, revealed=False),

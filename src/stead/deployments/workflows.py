@@ -4,13 +4,11 @@ Every ``do`` may run again after a crash and begins by looking at what is there 
 every ``undo`` accepts that there is nothing.
 """
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
-from pathlib import Path
 from typing import Final
 
 from stead.agents import public as agents
@@ -19,15 +17,15 @@ from stead.core.db import Database, Uow
 from stead.core.durable import Plan, Step, StepContext, StepError
 from stead.core.pki import Authority
 from stead.core.vault import Vault
-from stead.core.waiting import until
 from stead.deployments import repository
 from stead.deployments.attention import until_answered
 from stead.deployments.errors import script_failed
 from stead.deployments.models import DeploymentRow
+from stead.deployments.publishing import Outside, await_edges, until_reached
 from stead.deployments.rules import DeploymentState, limit_owner
-from stead.edge.probe import ProbeResult, probe_http, probe_tcp
-from stead.engines.errors import ConflictError, OutcomeUnknownError
-from stead.engines.port import ContainerEngine
+from stead.engines.abilities import BootLog
+from stead.engines.errors import ConflictError, OutcomeUnknownError, UnsupportedError
+from stead.engines.port import ContainerEngine, EngineDriver
 from stead.engines.values import EngineTask, GuestFile, GuestSpec, GuestState, NetworkSpec
 from stead.exposure import public as exposure
 from stead.identity import public as identity
@@ -39,10 +37,27 @@ from stead.network import public as network
 BOOTSTRAP: Final = "/var/lib/stead-agent/bootstrap.json"
 ENGINE_SECONDS: Final = 120.0
 ENROL_SECONDS: Final = 90.0
-EDGE_SECONDS: Final = 30.0
-PROBE_SECONDS: Final = 60.0
-PROBE_PAUSE_SECONDS: Final = 0.1
 JOB_SLACK_SECONDS: Final = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Doorway:
+    """Where agents call that are on no network of ours, and what proves that it is us."""
+
+    host: str
+    port: int
+    certificate: str
+    pin: str
+
+    @property
+    def url(self) -> str:
+        """Return the address of the agents' listener."""
+        return f"https://{self.host}:{self.port}"
+
+    @property
+    def ticket(self) -> str:
+        """Return the same in one word, as it travels beside a token."""
+        return f"{self.pin}:{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +65,16 @@ class Tools:
     """Everything the flows work with."""
 
     database: Database
-    engine: ContainerEngine
+    engines: Callable[[str], Awaitable[EngineDriver]]
     vault: Vault
     authority: Authority
-    ca_file: Path
+    outside: Outside
     image: str
     agent_port: int
     network_range: IPv4Network
-    edge_address: str
-    https_port: int
     open_gateway: Callable[[IPv4Address], Awaitable[None]]
     simulated: bool = False
+    doorway: Doorway | None = None
 
 
 def deploy_plan(tools: Tools) -> Plan:
@@ -76,11 +90,18 @@ def deploy_plan(tools: Tools) -> Plan:
             Step("token", "Hand over a one-time token", flow.inject, flow.revoke),
             Step("start", "Start the container", flow.start),
             Step("enrol", "Wait for its agent", flow.wait_for_agent, attempts=1),
-            Step("install", "Install the app", flow.install, flow.stop_job, 1, 0.5, 90_000),
-            Step("check", "Check that it works", flow.check, flow.stop_job, 1, 0.5, 900),
-            Step("route", "Publish the route", flow.publish, flow.withdraw),
-            Step("probe", "Reach it from outside", flow.probe, attempts=1),
+            *last_steps(flow),
         ),
+    )
+
+
+def last_steps(flow: "Flow") -> tuple[Step, ...]:
+    """Return the steps that are the same wherever the guest is, once its agent is there."""
+    return (
+        Step("install", "Install the app", flow.install, flow.stop_job, 1, 0.5, 90_000),
+        Step("check", "Check that it works", flow.check, flow.stop_job, 1, 0.5, 900),
+        Step("route", "Publish the route", flow.publish, flow.withdraw),
+        Step("probe", "Reach it from outside", flow.probe, attempts=1),
     )
 
 
@@ -104,10 +125,12 @@ def remove_plan(tools: Tools) -> Plan:
 class Flow:
     """The steps; each is named after what it makes true."""
 
+    enrol_seconds = ENROL_SECONDS
+
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
         self._database = tools.database
-        self._engine = tools.engine
+        self.simulated = tools.simulated
 
     async def reserve(self, context: StepContext) -> None:
         """Make sure that what the request reserved is still there."""
@@ -135,14 +158,14 @@ class Flow:
             fenced_off=(self._tools.network_range,),
             reachable=net.open_part,
         )
-        await self._engine.ensure_network(spec)
+        await (await self._own(instance)).ensure_network(spec)
         await self._tools.open_gateway(net.gateway)
 
     async def create(self, context: StepContext) -> None:
         async with self._database.read() as uow:
             instance = await instance_of(uow, context)
             net = await network.get_network(uow, instance.network_id)
-            manifest = _manifest(await _deployment(uow, context))
+            manifest = catalog.Manifest.model_validate((await _deployment(uow, context)).manifest)
         spec = GuestSpec(
             name=instance.native_name,
             key=instance.key,
@@ -157,8 +180,9 @@ class Flow:
             nesting=manifest.nesting,
             reachable=instance.ip in net.open_part,
         )
-        await self._settle(await self._engine.create(spec))
-        if await self._engine.find(spec.name) is None:
+        engine = await self._own(instance)
+        await self._settle(engine, await engine.create(spec))
+        if await engine.find(spec.name) is None:
             raise OutcomeUnknownError(f"The container {spec.name} was accepted and is not there")
 
     async def destroy(self, context: StepContext) -> None:
@@ -167,7 +191,8 @@ class Flow:
         if instance is None:
             return
         await infra.leave(self._database, instance.id, infra.Wanted.ABSENT)
-        found = await self._engine.find(instance.native_name)
+        engine = await self._engine(instance)
+        found = await engine.find(instance.native_name)
         if found is None:
             return
         if found.key != instance.key:
@@ -175,8 +200,8 @@ class Flow:
                 f"The engine has a container {instance.native_name} that is not ours; "
                 "it was left alone"
             )
-        await self._settle(await self._engine.stop(instance.native_name, force=True))
-        await self._settle(await self._engine.delete(instance.native_name))
+        await self._settle(engine, await engine.stop(instance.native_name, force=True))
+        await self._settle(engine, await engine.delete(instance.native_name))
 
     async def inject(self, context: StepContext) -> None:
         async with self._database.write() as uow:
@@ -189,21 +214,21 @@ class Flow:
             "token": token,
         }
         file = GuestFile(BOOTSTRAP, json.dumps(bootstrap).encode())
-        await self._engine.push_file(instance.native_name, file)
+        await (await self._own(instance)).push_file(instance.native_name, file)
 
     async def revoke(self, context: StepContext) -> None:
         async with self._database.write() as uow:
             await agents.revoke(uow, self._tools.vault, context.text("instance_id"))
 
     async def start(self, context: StepContext) -> None:
-        async with self._database.read() as uow:
-            instance = await instance_of(uow, context)
-        await self._settle(await self._engine.start(instance.native_name))
+        instance = await self._instance(context)
+        engine = await self._engine(instance)
+        await self._settle(engine, await engine.start(instance.native_name))
         await infra.leave(self._database, instance.id, infra.Wanted.RUNNING)
 
     async def wait_for_agent(self, context: StepContext) -> None:
-        async with self._database.read() as uow:
-            instance = await instance_of(uow, context)
+        instance = await self._instance(context)
+        engine = await self._engine(instance)
 
         async def look(uow: Uow) -> bool | None:
             return await agents.is_enrolled(uow, instance.id) or None
@@ -212,19 +237,19 @@ class Flow:
         # One that stopped has more to tell than that.
         with suppress(StepError):
             if await until_answered(
-                self._database, self._engine, instance.native_name, topic, look, ENROL_SECONDS
+                self._database, engine, instance.native_name, topic, look, self.enrol_seconds
             ):
                 return
         await self._explain_silence(context, instance)
 
     async def install(self, context: StepContext) -> None:
         async with self._database.read() as uow:
-            manifest = _manifest(await _deployment(uow, context))
+            manifest = catalog.Manifest.model_validate((await _deployment(uow, context)).manifest)
         await self._run_script(context, manifest.install_script, manifest.timeout_seconds)
 
     async def check(self, context: StepContext) -> None:
         async with self._database.read() as uow:
-            manifest = _manifest(await _deployment(uow, context))
+            manifest = catalog.Manifest.model_validate((await _deployment(uow, context)).manifest)
         if manifest.check_script is not None:
             await self._run_script(context, manifest.check_script, 120)
 
@@ -236,23 +261,23 @@ class Flow:
         owner = context.text("deployment_id")
         async with self._database.write() as uow:
             version = await exposure.publish(uow, self._tools.vault, self._tools.authority, owner)
-        await self._await_edges(version, owner)
+        await await_edges(self._database, version, owner)
 
     async def withdraw(self, context: StepContext) -> None:
         owner = context.text("deployment_id")
         async with self._database.write() as uow:
             version = await exposure.withdraw(uow, owner)
-        await self._await_edges(version, owner)
+        await await_edges(self._database, version, owner)
 
     async def probe(self, context: StepContext) -> None:
         async with self._database.read() as uow:
             routes = await exposure.list_routes(uow, context.text("deployment_id"))
         for route in routes:
-            if self._tools.simulated:
+            if self.simulated:
                 said = f"Simulated: nothing listens behind {route.host}, so it was not asked"
                 await context.emit("log", {"stream": "agent", "text": said})
             else:
-                await self._probe_until_served(route)
+                await until_reached(self._tools.outside, route)
         async with self._database.write() as uow:
             row = await _deployment(uow, context)
             row.state = DeploymentState.LIVE
@@ -279,8 +304,30 @@ class Flow:
     async def release_step(self, context: StepContext) -> None:
         await self.release(context)
 
-    async def _settle(self, task: EngineTask) -> None:
-        await self._engine.settle(task, ENGINE_SECONDS)
+    async def _engine(self, instance: instances.Instance) -> EngineDriver:
+        return await self._tools.engines(instance.cluster_id)
+
+    async def _own(self, instance: instances.Instance) -> ContainerEngine:
+        """Return the engine of the server's own cluster, with networks of ours."""
+        engine = await self._engine(instance)
+        if not isinstance(engine, ContainerEngine):
+            raise UnsupportedError("This engine has no networks of ours, or takes no files")
+        return engine
+
+    async def _instance(self, context: StepContext) -> instances.Instance:
+        async with self._database.read() as uow:
+            return await instance_of(uow, context)
+
+    def _doorway(self) -> Doorway:
+        if self._tools.doorway is None:
+            raise StepError(
+                "Agents of guests on other clusters have no address to call",
+                hint="Set server.agent_address to an address of this machine, and restart",
+            )
+        return self._tools.doorway
+
+    async def _settle(self, engine: EngineDriver, task: EngineTask) -> None:
+        await engine.settle(task, ENGINE_SECONDS)
 
     async def _run_script(self, context: StepContext, script: str, limit: int) -> None:
         async with self._database.write() as uow:
@@ -312,7 +359,7 @@ class Flow:
         topic = agents.result_topic(job_id)
         result = await until_answered(
             self._database,
-            self._engine,
+            await self._engine(instance),
             instance.native_name,
             topic,
             look,
@@ -323,57 +370,15 @@ class Flow:
         if not result.succeeded:
             raise script_failed(script, result.reason or f"It ended as {result.outcome}.")
 
-    async def _await_edges(self, version: int, owner: str) -> None:
-        async def look(uow: Uow) -> tuple[str, ...] | None:
-            served = await exposure.find_served(uow, version, owner)
-            return served.problems if served is not None else None
-
-        problems = await until(self._database, exposure.REPORT_TOPIC, look, EDGE_SECONDS)
-        if problems is None:
-            raise StepError(
-                "The edge has not taken over the new routes",
-                retryable=True,
-                hint="Check that stead edge runs and reaches the control plane",
-            )
-        if problems:
-            raise StepError(f"The edge refused the route: {problems[0]}", retryable=True)
-
-    async def _probe_until_served(self, route: exposure.Route) -> None:
-        deadline = clock.monotonic() + PROBE_SECONDS
-        while True:
-            result = await self._probe_once(route)
-            if result.ok:
-                return
-            if clock.monotonic() > deadline:
-                raise StepError(
-                    f"The app does not answer at {route.host}: {result.error}",
-                    hint="The installation ended well, so look at the app's own settings",
-                )
-            await asyncio.sleep(PROBE_PAUSE_SECONDS)
-
-    async def _probe_once(self, route: exposure.Route) -> ProbeResult:
-        if route.port is not None:
-            return await probe_tcp(
-                self._tools.edge_address,
-                route.port,
-                bytes.fromhex(route.probe_send),
-                route.probe_expect or None,
-            )
-        return await probe_http(
-            self._tools.edge_address,
-            self._tools.https_port,
-            route.host,
-            self._tools.ca_file,
-            route.path,
-        )
-
     async def _explain_silence(self, context: StepContext, instance: instances.Instance) -> None:
-        guest = await self._engine.find(instance.native_name)
-        log = await self._engine.boot_log(instance.native_name)
+        engine = await self._engine(instance)
+        guest = await engine.find(instance.native_name)
+        log = await engine.boot_log(instance.native_name) if isinstance(engine, BootLog) else ""
         for line in log.splitlines()[-40:]:
             await context.emit("log", {"stream": "console", "text": line[:1000]})
         running = guest is not None and guest.state is GuestState.RUNNING
-        state = "runs but its agent never called" if running else "stopped during its start"
+        waited = f"runs but its agent has not called for {self.enrol_seconds:g} seconds"
+        state = waited if running else "stopped during its start"
         raise StepError(
             f"The container {state}",
             hint="The last lines of its console are in the log of this operation",
@@ -392,7 +397,3 @@ async def _deployment(uow: Uow, context: StepContext) -> DeploymentRow:
     if row is None:
         raise StepError("The deployment's record is gone")
     return row
-
-
-def _manifest(row: DeploymentRow) -> catalog.Manifest:
-    return catalog.Manifest.model_validate(row.manifest)

@@ -119,6 +119,37 @@ def overcommit(
 
 
 @cluster.command()
+@listing("name", "engine", "shared", "default")
+def targets() -> str:
+    """List the clusters to which you can deploy; on shared ones projects are on one network."""
+    return "/api/v1/deployments/targets"
+
+
+@cluster.command()
+def hosting(
+    name: Cluster,
+    *,
+    image: Annotated[str, typer.Option(help="The template or archive guests begin as.")] = "",
+    network: Annotated[str, typer.Option(help="Where they are, such as 192.0.2.0/24.")] = "",
+    first: Annotated[str, typer.Option(help="The first address that they may get.")] = "",
+    last: Annotated[str, typer.Option(help="The last one.")] = "",
+    gateway: Annotated[str, typer.Option(help="Their way out, if there is one.")] = "",
+    nameserver: Annotated[str, typer.Option(help="Whom they ask for names.")] = "",
+    end: Annotated[bool, typer.Option("--end", help="Let no more be put there.")] = False,
+) -> None:
+    """Let deployments be put on a connected cluster, on a network that projects share."""
+    path = f"{path_of(name)}/hosting"
+    if end:
+        client().delete(path)
+        say(f"{name} takes no more deployments")
+        return
+    body = {"image": image, "network": network, "first": first, "last": last}
+    found = client().put(path, {**body, "gateway": gateway, "nameserver": nameserver})
+    span = found["hosting"]
+    say(f"{found['name']} takes deployments, from {span['first']} to {span['last']}")
+
+
+@cluster.command()
 def accept(name: Cluster, guest: str) -> None:
     """Take a guest that was changed or moved outside as it is now."""
     found = client().post(f"{path_of(name)}/guests/{quote(guest, safe='')}/accept")

@@ -161,6 +161,7 @@ def deploy(
     name: Annotated[str, typer.Option(help="Its name; the app's name if left out.")] = "",
     project: Annotated[str, typer.Option(help="The project, if you have several.")] = "",
     size: Annotated[str, typer.Option(help="small, medium or large.")] = "",
+    cluster: Annotated[str, typer.Option(help="One of stead cluster targets.")] = "",
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An input of the app.")
     ] = None,
@@ -180,7 +181,8 @@ def deploy(
     for key, path in _inputs(files or [], "--set-file").items():
         inputs[key] = _content(path)
     body: dict[str, Any] = {"app": app_name, "inputs": inputs}
-    body |= {k: v for k, v in (("name", name), ("project", project), ("size", size)) if v}
+    named = {"name": name, "project": project, "size": size, "cluster": cluster}
+    body |= {option: value for option, value in named.items() if value}
     client = _client()
     accepted = client.post("/api/v1/deployments", body)
     if not watch:

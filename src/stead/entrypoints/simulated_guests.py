@@ -69,10 +69,10 @@ async def _look(
     for name in running - set(playing):
         file = await engine.pull_file(name, BOOTSTRAP, limit_bytes=_LIMIT)
         token = json.loads(file.content)["token"]
-        playing[name] = group.create_task(_live(http, token))
+        playing[name] = group.create_task(live(http, token))
 
 
-async def _live(http: httpx.AsyncClient, token: str) -> None:
+async def live(http: httpx.AsyncClient, token: str) -> None:
     """Be one agent: enrol, then do jobs until the control plane does not know it any more."""
     # The same key after every restart, as a guest would have kept it on its disk.
     key = hashlib.sha256(f"simulated {token}".encode()).hexdigest()

@@ -62,14 +62,14 @@ _ENDS: Final[Mapping[str, Event]] = {
     "failed": Event.OPERATION_FAILED,
     "cancelled": Event.OPERATION_CANCELLED,
 }
-_DEPLOYED: Final = "deployment.deploy"
+_DEPLOYED: Final = frozenset({"deployment.deploy", "deployment.place"})
 _REMOVED: Final = "deployment.remove"
 
 
 def events_of(kind: str, state: str) -> list[Event]:
     """Return what the end of an operation is told as, the most special first."""
     told = [_ENDS.get(state, Event.OPERATION_STUCK)]
-    if kind == _DEPLOYED:
+    if kind in _DEPLOYED:
         told.insert(0, Event.DEPLOYMENT_LIVE if state == "succeeded" else Event.DEPLOYMENT_FAILED)
     if kind == _REMOVED and state == "succeeded":
         told.insert(0, Event.DEPLOYMENT_REMOVED)

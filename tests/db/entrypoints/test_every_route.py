@@ -71,6 +71,7 @@ SAMPLES = {
     ("GET", "/api/v1/catalog/{app}"): Sample(own=True),
     ("GET", "/api/v1/audit"): Sample(own=True, platform=True),
     ("GET", "/api/v1/audit/export"): Sample(own=True, platform=True),
+    ("GET", "/api/v1/deployments/targets"): Sample(own=True),
     ("GET", "/api/v1/clusters"): Sample(own=True, platform=True),
     ("GET", "/api/v1/clusters/engines"): Sample(own=True, platform=True),
     ("POST", "/api/v1/clusters/probe"): Sample(
@@ -86,6 +87,13 @@ SAMPLES = {
     ("POST", "/api/v1/clusters/{cluster_id}/credentials"): Sample(
         _says(options={"secret": "x"}), write=True, platform=True, fails=409
     ),
+    ("PUT", "/api/v1/clusters/{cluster_id}/hosting"): Sample(
+        _says(image="x", network="192.0.2.0/24", first="192.0.2.10", last="192.0.2.20"),
+        write=True,
+        platform=True,
+        fails=409,
+    ),
+    ("DELETE", "/api/v1/clusters/{cluster_id}/hosting"): Sample(write=True, platform=True),
     ("PUT", "/api/v1/clusters/{cluster_id}/overcommit"): Sample(
         _says(cores=None), write=True, platform=True
     ),

@@ -1,0 +1,184 @@
+"""The flow of a deployment on a connected cluster: all but the guest is as on the server's own.
+
+There the network is not ours and no file can be put into a stopped guest. So before the first
+effect the engine is asked how a one-time token gets in: with the guest as it is made, or through
+the console of its first start, which is closed and verified before anybody else may see it.
+"""
+
+import json
+from datetime import timedelta
+from typing import Final, Protocol, runtime_checkable
+
+from typing_extensions import override
+
+from stead.agents import public as agents
+from stead.catalog import public as catalog
+from stead.core.durable import Json, Plan, Step, StepContext, StepError
+from stead.deployments import repository
+from stead.deployments.workflows import BOOTSTRAP, Flow, Tools, instance_of, last_steps
+from stead.engines.abilities import Enrols
+from stead.engines.errors import NotFoundError, OutcomeUnknownError, UnsupportedError
+from stead.engines.port import EngineDriver
+from stead.engines.values import GuestFile, GuestSpec, Segment
+from stead.infra import public as infra
+from stead.instances import public as instances
+from stead.kit.secrets import Secret
+
+# From a first start that we ordered to the agent's first call.
+EXPECTED: Final = timedelta(minutes=5)
+
+
+@runtime_checkable
+class Enrolling(EngineDriver, Enrols, Protocol):
+    """An engine that brings a token into guests."""
+
+
+def cluster_plan(tools: Tools) -> Plan:
+    """Return the plan that makes a deployment live on a connected cluster."""
+    flow = ElsewhereFlow(tools)
+    return Plan(
+        kind="deployment.place",
+        version=1,
+        steps=(
+            Step("reserve", "Reserve name, number, address and route", flow.reserve, flow.release),
+            Step("fit", "See that the cluster can take it", flow.fit),
+            Step("create", "Create the container", flow.create, flow.unmake),
+            Step("open", "Open a way in for its one-time token", flow.open_way, flow.shut_way),
+            Step("start", "Start the container", flow.start),
+            Step("token", "Hand over the one-time token", flow.inject, flow.revoke),
+            Step("close", "Close the way in", flow.close_way, attempts=5),
+            Step("enrol", "Wait for its agent", flow.wait_for_agent, attempts=1),
+            *last_steps(flow),
+        ),
+    )
+
+
+class ElsewhereFlow(Flow):
+    """The steps that differ from those on the server's own cluster."""
+
+    enrol_seconds = EXPECTED.total_seconds()
+
+    def __init__(self, tools: Tools) -> None:
+        super().__init__(tools)
+        # Whatever the server's own cluster is, this one is there.
+        self.simulated = False
+
+    async def fit(self, context: StepContext) -> dict[str, Json]:
+        """Ask everything that can be asked; a cluster that lacks something refuses here."""
+        self._doorway()
+        instance, spec = await self._wanted(context)
+        way = await (await self._enrolling(instance)).way_in(spec)
+        how = "with the guest as it is made" if way.at_creation else "through its console"
+        bound = ", from its own address only" if way.fenced else ""
+        said = f"Its one-time token will travel {how} and be good for five minutes{bound}"
+        await context.emit("log", {"stream": "agent", "text": said})
+        return {"at_creation": way.at_creation, "fenced": way.fenced}
+
+    @override
+    async def create(self, context: StepContext) -> None:
+        instance, spec = await self._wanted(context)
+        engine = await self._enrolling(instance)
+        if _at_creation(context):
+            ticket = f"{await self._token(instance)}:{self._doorway().ticket}"
+            task = await engine.create_enrolling(spec, Secret(ticket))
+        else:
+            task = await engine.create(spec)
+        await self._settle(engine, task)
+        if await engine.find(spec.name) is None:
+            raise OutcomeUnknownError(f"The container {spec.name} was accepted and is not there")
+
+    async def unmake(self, context: StepContext) -> None:
+        """Take the guest away, and the token that it may have got with its creation."""
+        await self.revoke(context)
+        await self.destroy(context)
+
+    async def open_way(self, context: StepContext) -> None:
+        """Let the console be a root shell from the first start on, unless the token is there."""
+        if not _at_creation(context):
+            instance = await self._instance(context)
+            await (await self._enrolling(instance)).open_shell(instance.native_name)
+
+    async def shut_way(self, context: StepContext) -> None:
+        """Leave no root console, whatever comes after; a guest that is gone has none."""
+        instance = await self._instance(context)
+        engine = await self._enrolling(instance)
+        try:
+            await self._settle(engine, await engine.stop(instance.native_name, force=True))
+            await self._settle(engine, await engine.close_shell(instance.native_name))
+        except NotFoundError:
+            return
+
+    @override
+    async def start(self, context: StepContext) -> None:
+        instance = await self._instance(context)
+        engine = await self._enrolling(instance)
+        address = str(instance.ip) if context.results["fit"]["fenced"] else None
+        async with self._database.write() as uow:
+            await agents.keep_enrolment(uow, self._tools.vault, instance.id)
+            await agents.expect(uow, instance.id, EXPECTED, address)
+        await self._settle(engine, await engine.start(instance.native_name))
+
+    @override
+    async def inject(self, context: StepContext) -> None:
+        if _at_creation(context):
+            return
+        instance = await self._instance(context)
+        doorway = self._doorway()
+        token = await self._token(instance)
+        bootstrap = {"server": doorway.url, "ca": doorway.certificate, "token": token}
+        file = GuestFile(BOOTSTRAP, json.dumps(bootstrap).encode())
+        await (await self._enrolling(instance)).put_secret(instance.native_name, file)
+
+    async def close_way(self, context: StepContext) -> None:
+        """Make sure that the console is an ordinary one, however the token came in."""
+        instance = await self._instance(context)
+        engine = await self._enrolling(instance)
+        if not await engine.is_closed(instance.native_name):
+            await self._settle(engine, await engine.close_shell(instance.native_name))
+            if not await engine.is_closed(instance.native_name):
+                raise StepError(
+                    f"The console of {instance.native_name} is still a root shell", retryable=True
+                )
+        await infra.leave(self._database, instance.id, infra.Wanted.RUNNING)
+
+    async def _wanted(self, context: StepContext) -> tuple[instances.Instance, GuestSpec]:
+        async with self._database.read() as uow:
+            instance = await instance_of(uow, context)
+            hosting = await infra.hosting_of(uow, instance.cluster_id)
+            number = await infra.number_of(uow, instance.id)
+            row = await repository.find(uow, context.text("deployment_id"))
+        if hosting is None or row is None:
+            raise StepError(
+                "The cluster takes no deployments any more", hint="Ask for another cluster"
+            )
+        spec = GuestSpec(
+            name=instance.native_name,
+            key=instance.key,
+            owner=instance.id,
+            image=hosting.image,
+            network="",
+            address=instance.ip,
+            mac=instance.mac,
+            cores=instance.cores,
+            memory_mb=instance.memory_mb,
+            disk_gb=instance.disk_gb,
+            nesting=catalog.Manifest.model_validate(row.manifest).nesting,
+            segment=Segment(hosting.cidr, hosting.gateway, hosting.nameserver),
+            number=number,
+        )
+        return instance, spec
+
+    async def _token(self, instance: instances.Instance) -> str:
+        async with self._database.write() as uow:
+            kept = await agents.keep_enrolment(uow, self._tools.vault, instance.id)
+        return kept.reveal()
+
+    async def _enrolling(self, instance: instances.Instance) -> Enrolling:
+        engine = await self._engine(instance)
+        if not isinstance(engine, Enrolling):
+            raise UnsupportedError("This engine brings no one-time token into guests")
+        return engine
+
+
+def _at_creation(context: StepContext) -> bool:
+    return bool(context.results["fit"]["at_creation"])
