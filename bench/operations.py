@@ -31,7 +31,7 @@ from stead.core.durable import (
     Worker,
     submit,
 )
-from stead.core.durable.store import topic
+from stead.core.durable.events import topic
 
 STEPS = 8
 TARGET = 1.5

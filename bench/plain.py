@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import Connection, create_engine, event, insert, update
 
 from stead.core.durable import State, StepState
-from stead.core.durable.store import EVENT, OPERATION, STEP
+from stead.core.durable.events import EVENT
+from stead.core.durable.store import OPERATION, STEP
 from stead.kit import clock, ids
 
 

@@ -158,9 +158,9 @@ class Connection:
         return not self._opened.in_transaction
 
     async def _call(self, function: Callable[[], Result]) -> Result:
-        future: _Firm[Result] = _Firm(loop=asyncio.get_running_loop())
+        future: Firm[Result] = Firm(loop=asyncio.get_running_loop())
         self._calls.put((future, function))
-        return await _see_through(future)
+        return await see_through(future)
 
 
 _Answer: TypeAlias = tuple[sqlite3.Cursor, list[Any]]
@@ -287,7 +287,7 @@ def _asks(sql: str) -> bool:
     return sql.lstrip()[:6].upper() == "SELECT"
 
 
-class _Firm(asyncio.Future[Result]):
+class Firm(asyncio.Future[Result]):
     """A result that comes whatever becomes of who waits for it.
 
     A task that is cancelled meanwhile gets to know of it only once the result is here.
@@ -298,7 +298,8 @@ class _Firm(asyncio.Future[Result]):
         return False
 
 
-async def _see_through(work: "_Firm[Result]") -> Result:
+async def see_through(work: "Firm[Result]") -> Result:
+    """Return a firm result, or raise the cancellation that came meanwhile once it is here."""
     cancelled: asyncio.CancelledError | None = None
     try:
         await work

@@ -7,7 +7,7 @@ from sqlalchemy import update
 from tests.db.console.conftest import Site
 
 from stead.core.durable import OperationRow, State
-from stead.core.durable.store import append_event
+from stead.core.durable.events import append_event
 from stead.deployments.models import DeploymentRow
 from stead.identity.models import MembershipRow, ProjectRow, UserRow
 from stead.kit import clock, ids

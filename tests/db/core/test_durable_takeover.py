@@ -13,7 +13,7 @@ from tests.factories.durable import Hold, World, ended, events, look, stop, subm
 from stead.core.bus import Bus
 from stead.core.db import Database, DatabaseUnavailableError, Uow, sqlite_url
 from stead.core.durable import OperationRow, Plan, StepError, worker
-from stead.core.durable.store import QUEUE, Hand, claim_next
+from stead.core.durable.store import QUEUE, Hand, claim
 
 POINTS = [(step, phase) for step in "abc" for phase in ("started", "effected", "recorded")]
 
@@ -165,7 +165,7 @@ async def test_a_lease_protects_until_it_ends(database: Database):
     world = World()
     operation_id = await submit(database, world.plan())
     async with database.write() as uow:
-        assert await claim_next(uow, Hand("frozen", 0.6, [world.plan().key])) is not None
+        assert await claim(uow, Hand("frozen", 0.6, [world.plan().key]))
     async with working(database, world.plan(), owner="two", alone=False, lease_seconds=0.2):
         await asyncio.sleep(0.3)
         assert world.calls == []
@@ -176,7 +176,7 @@ async def test_alone_takes_over_at_once_whatever_the_leases_say(database: Databa
     world = World()
     operation_id = await submit(database, world.plan())
     async with database.write() as uow:
-        await claim_next(uow, Hand("dead", 3600, [world.plan().key]))
+        await claim(uow, Hand("dead", 3600, [world.plan().key]))
     async with working(database, world.plan(), owner="two"):
         assert (await ended(database, operation_id)).state == "succeeded"
 

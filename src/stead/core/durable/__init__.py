@@ -6,6 +6,7 @@ is recorded exactly once, so ``do`` must be idempotent by its key and ``undo`` m
 that there is nothing.
 """
 
+from stead.core.durable.events import OperationEnded, append_event, append_events
 from stead.core.durable.plan import (
     Json,
     Limit,
@@ -32,7 +33,7 @@ from stead.core.durable.requests import (
     submit,
     undo,
 )
-from stead.core.durable.store import OperationEnded, append_event, append_events, get
+from stead.core.durable.store import get
 from stead.core.durable.tables import OPEN, EventRow, OperationRow, State, StepRow, StepState
 from stead.core.durable.worker import Checkpoint, Worker
 

@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import func, insert, select, update
 
 from stead.core.db import Uow
-from stead.core.durable import store
+from stead.core.durable import events, store
 from stead.core.durable.plan import Json
 from stead.core.durable.tables import OPEN, EventRow, OperationRow, State, StepRow, StepState
 from stead.core.errors import Kind, SteadError
@@ -97,7 +97,7 @@ async def reopen(uow: Uow, operation_id: str) -> None:
         .values(state=State.INTERRUPTED)
     )
     if store.count(changed):
-        await store.append_event(uow, operation_id, "state", {"state": State.INTERRUPTED})
+        await events.append_event(uow, operation_id, "state", {"state": State.INTERRUPTED})
 
 
 async def _decide(uow: Uow, operation_id: str, state: State, fact: dict[str, Json]) -> None:
@@ -109,8 +109,8 @@ async def _decide(uow: Uow, operation_id: str, state: State, fact: dict[str, Jso
     )
     if store.count(changed) != 1:
         raise NotInterruptedError("This operation does not wait for a decision")
-    await store.append_event(uow, operation_id, "choice", fact)
-    await store.append_event(uow, operation_id, "state", {"state": state})
+    await events.append_event(uow, operation_id, "choice", fact)
+    await events.append_event(uow, operation_id, "state", {"state": state})
     row = await store.get(uow, operation_id)
     if row is not None:
         await uow.session.refresh(row)

@@ -9,15 +9,9 @@ from sqlalchemy import and_, delete, insert, select
 
 from stead.core import telemetry
 from stead.core.db import Uow
+from stead.core.durable.events import EVENT, append_event
 from stead.core.durable.plan import Json, Plan
-from stead.core.durable.store import (
-    EVENT,
-    OPERATION,
-    QUEUE,
-    STEP,
-    append_event,
-    steps,
-)
+from stead.core.durable.store import OPERATION, QUEUE, STEP, steps
 from stead.core.durable.tables import OperationRow, State, StepState
 from stead.core.errors import Kind, SteadError
 from stead.kit import clock, ids

@@ -8,17 +8,19 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, TypeAlias
 
 from stead.core import log, telemetry
-from stead.core.db import Database, Uow
-from stead.core.durable import failures, limits, store
+from stead.core.db import Uow
+from stead.core.durable import events, failures, limits, store
+from stead.core.durable.events import Fact
 from stead.core.durable.leash import Leashed
-from stead.core.durable.plan import Json, Plan, Step, StepContext, StepError
+from stead.core.durable.plan import Json, Limit, Plan, Step, StepContext, StepError
 from stead.core.durable.requests import DEADLINE
-from stead.core.durable.store import Claim, Facts, FencedError, Mark
+from stead.core.durable.store import Claim, Entry, FencedError, Mark
 from stead.core.durable.tables import OperationRow, State, StepState
 from stead.core.errors import SteadError
+from stead.core.together import Together
 from stead.core.waiting import until
 from stead.kit import clock
 
@@ -27,6 +29,7 @@ AMENDS_SECONDS: Final = 3600.0
 WATCH_SECONDS: Final = 3600.0
 MAX_PAUSE_SECONDS: Final = 30.0
 NOWHERE: Final = -1
+Journal: TypeAlias = Together[Entry]
 logger = log.get(__name__)
 
 
@@ -43,7 +46,7 @@ class Run:
 
     def __init__(
         self,
-        database: Database,
+        journal: Journal,
         plans: Mapping[tuple[str, int], Plan],
         claim: Claim,
         checkpoint: Callable[[str, str, str], None],
@@ -51,7 +54,8 @@ class Run:
     ) -> None:
         self.claim = claim
         self.held_until = held_until
-        self._database = database
+        self._journal = journal
+        self._database = journal.database
         self._plans = plans
         self._checkpoint = checkpoint
         self._cancelled = asyncio.Event()
@@ -116,7 +120,7 @@ class Run:
             states = await store.steps(uow.session, row.id)
             return now is None or states[position].state == StepState.UNDONE
 
-        undone = await until(self._database, store.topic(row.id), look, AMENDS_SECONDS)
+        undone = await until(self._database, events.topic(row.id), look, AMENDS_SECONDS)
         if undone and step.undo is not None:
             logger.warning("operation.step.late", operation=row.id, step=step.name)
             await step.undo(self._context(row, step))
@@ -164,17 +168,17 @@ class Run:
         wanted = step.limits(self._context(row, step))
         async with self._fenced() as uow:
             full = await limits.take(uow, row.id, wanted)
-            if full is None:
-                await store.record(uow, self.claim, [mark])
-            else:
-                parked = {"owner": None, "lease_until": 0, "waits_for": full.key}
-                await store.guard(uow, self.claim, **parked)
-                text = f"Waits for a free place under {full.key} ({full.size} at a time)"
-                fact = {"for": full.key, "text": text}
-                await store.append_event(uow, row.id, "waiting", fact, step.name)
+            entry = self._parked(step, full) if full is not None else Entry(self.claim, [mark])
+            await store.record(uow, [entry])
         if full is not None:
             raise _ParkedError
         self._states[position] = StepState.RUNNING
+
+    def _parked(self, step: Step, full: Limit) -> Entry:
+        text = f"Waits for a free place under {full.key} ({full.size} at a time)"
+        parked = {"owner": None, "lease_until": 0, "waits_for": full.key}
+        fact: Fact = (step.name, "waiting", {"for": full.key, "text": text})
+        return Entry(self.claim, changes=parked, facts=[fact])
 
     async def _attempt(self, row: OperationRow, position: int, step: Step) -> Mapping[str, Json]:
         self._in_flight = row, position, step
@@ -227,13 +231,10 @@ class Run:
             # Also one that never started: a request may have reserved what its undo frees.
             message = str(self._error.get("message", ""))
             mark = Mark(position, step.name, StepState.FAILED, error=message[:2000])
-            await store.record(uow, self.claim, [mark])
             await limits.release(uow, self.claim.operation_id)
             kept = row is not None and row.keep and not cancelled
-            if kept:
-                await self._end(uow, State.KEPT)
-            else:
-                await self._turn(uow, State.UNDOING, error=self._error)
+            turned = self._turn(State.UNDOING, mark, error=self._error)
+            await store.record(uow, [self._end(State.KEPT, mark) if kept else turned])
         self._states[position] = StepState.FAILED
         if kept:
             raise _ParkedError
@@ -257,7 +258,7 @@ class Run:
             return False
         async with self._fenced() as uow:
             await store.turn_forward(uow, row.id, target)
-            await self._turn(uow, State.RUNNING, error=None, back_to=None)
+            await store.record(uow, [self._turn(State.RUNNING, error=None, back_to=None)])
         for position in range(target, len(plan.steps)):
             self._states[position] = StepState.PENDING
             self._results.pop(plan.steps[position].name, None)
@@ -293,46 +294,48 @@ class Run:
         return False
 
     async def _record(self, *marks: Mark, release: bool = False, last: bool = False) -> None:
-        async with self._prolonged() as uow:
-            if last:
-                self._error = {}
-                await self._end(uow, State.SUCCEEDED, *marks)
-            else:
-                await store.record(uow, self.claim, marks)
-            if release:
+        if last:
+            self._error = {}
+        entry = self._end(State.SUCCEEDED, *marks) if last else Entry(self.claim, marks)
+        if release:
+            async with self._fenced() as uow:
+                await store.record(uow, [entry])
                 await limits.release(uow, self.claim.operation_id)
+        else:
+            await self._put(entry)
         for mark in marks:
             self._states[mark.position] = mark.state
 
     async def _finish(self, state: State) -> None:
-        async with self._prolonged() as uow:
-            await self._end(uow, state)
+        await self._put(self._end(state))
 
-    async def _end(self, uow: Uow, state: State, *marks: Mark) -> None:
+    def _end(self, state: State, *marks: Mark) -> Entry:
         over = {"owner": None, "finished_at": clock.utc_now(), "back_to": None}
-        await self._turn(uow, state, *marks, error=self._error or None, **over)
+        return self._turn(state, *marks, error=self._error or None, **over)
 
-    async def _turn(self, uow: Uow, state: State, *marks: Mark, **changes: object) -> None:
-        facts: Facts = [("state", {"state": state, "error": self._error})]
-        changes["state"] = state
-        await store.record(uow, self.claim, marks, changes=changes, facts=facts)
+    def _turn(self, state: State, *marks: Mark, **changes: object) -> Entry:
+        facts: list[Fact] = [(None, "state", {"state": state, "error": dict(self._error)})]
+        return Entry(self.claim, marks, changes | {"state": state}, facts)
 
     async def _note(self, step: str, kind: str, data: Mapping[str, Json]) -> None:
-        async with self._fenced() as uow:
-            await store.append_event(uow, self.claim.operation_id, kind, data, step)
+        await self._put(Entry(self.claim, facts=[(step, kind, data)]))
+
+    async def _put(self, entry: Entry) -> None:
+        """Have something written, together with what others have; prolongs the lease."""
+        began = clock.monotonic()
+        await self._journal.put(entry)
+        self._hold_from(began)
 
     @asynccontextmanager
     async def _fenced(self) -> AsyncIterator[Uow]:
-        async with self._prolonged() as uow:
-            await store.guard(uow, self.claim)
-            yield uow
-
-    @asynccontextmanager
-    async def _prolonged(self) -> AsyncIterator[Uow]:
-        """Open a unit whose caller prolongs the lease."""
+        """Open a unit that nobody who took over can have begun before; prolongs the lease."""
         began = clock.monotonic()
         async with self._database.write() as uow:
+            await store.record(uow, [Entry(self.claim)])
             yield uow
+        self._hold_from(began)
+
+    def _hold_from(self, began: float) -> None:
         self.held_until = max(self.held_until, began + self.claim.hand.lease_seconds)
 
     def _context(self, row: OperationRow, step: Step) -> StepContext:

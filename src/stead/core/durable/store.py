@@ -3,31 +3,36 @@
 Statements are made once, here: making them costs more than running them.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias, cast
+from functools import cache
+from typing import Any, Final, cast
 
 from sqlalchemy import (
     ColumnElement,
     CursorResult,
+    Row,
+    Select,
     Table,
+    Update,
     and_,
     bindparam,
     exists,
-    false,
     func,
     insert,
     or_,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from stead.core.db import DatabaseNow, Statement, Uow
+from stead.core.durable import events
+from stead.core.durable.events import Fact
 from stead.core.durable.plan import Json
 from stead.core.durable.tables import (
     OPEN,
-    EventRow,
     HolderRow,
     LimitRow,
     OperationRow,
@@ -40,29 +45,14 @@ from stead.kit import clock
 QUEUE: Final = "operations"
 OPERATION: Final = cast("Table", OperationRow.__table__)
 STEP: Final = cast("Table", StepRow.__table__)
-EVENT: Final = cast("Table", EventRow.__table__)
 LIMIT: Final = cast("Table", LimitRow.__table__)
 HOLDER: Final = cast("Table", HolderRow.__table__)
 PLAN: Final = "plan:"
 AT_WORK: Final = (State.RUNNING, State.UNDOING)
-Facts: TypeAlias = Sequence[tuple[str, Mapping[str, Json]]]
 
 
 class FencedError(Exception):
     """Another worker took the operation over; this one must not touch it again."""
-
-
-@dataclass(frozen=True, slots=True)
-class OperationEnded:
-    """A fact: an operation has come to its end, in this state."""
-
-    operation_id: str
-    state: str
-
-
-def topic(operation_id: str) -> str:
-    """Return the bus topic of one operation's events."""
-    return f"operation:{operation_id}"
 
 
 async def get(uow: Uow, operation_id: str) -> OperationRow | None:
@@ -83,48 +73,6 @@ def count(result: object) -> int:
     return result.rowcount if isinstance(result, CursorResult) else 0
 
 
-_LOCK: Final = select(OPERATION.c.id).where(OPERATION.c.id == bindparam("b_id")).with_for_update()
-
-
-async def append_event(
-    uow: Uow, operation_id: str, kind: str, data: Mapping[str, Json], step: str | None = None
-) -> None:
-    """Add one fact to an operation and wake those who watch it."""
-    await append_events(uow, operation_id, [(kind, data)], step)
-
-
-async def append_events(
-    uow: Uow, operation_id: str, facts: Facts, step: str | None = None
-) -> None:
-    """Add facts to an operation in this order.
-
-    Whoever writes an operation's events holds its row, so they are committed in the order of
-    their numbers, and one who reads on after the last that they saw misses none.
-    """
-    if uow.session.get_bind().dialect.name != "sqlite":
-        await uow.session.execute(_LOCK, {"b_id": operation_id})
-    await uow.run(_tell(uow, operation_id, [(step, kind, data) for kind, data in facts]))
-
-
-_Fact: TypeAlias = tuple[str | None, str, Mapping[str, Json]]
-_ADD: Final = insert(EVENT)
-
-
-def _tell(uow: Uow, operation_id: str, facts: Sequence[_Fact]) -> list[Statement]:
-    for _, kind, data in facts:
-        if kind == "state" and State(str(data["state"])).ended:
-            uow.tell(OperationEnded(operation_id, str(data["state"])))
-    if not facts:
-        return []
-    now = clock.utc_now()
-    rows = [
-        {"operation_id": operation_id, "at": now, "step": step, "kind": kind, "data": dict(data)}
-        for step, kind, data in facts
-    ]
-    uow.wake(topic(operation_id))
-    return [(_ADD, rows)]
-
-
 @dataclass(frozen=True, slots=True)
 class Hand:
     """A worker as the database sees it: its name, its lease, and the plans it knows."""
@@ -132,12 +80,6 @@ class Hand:
     owner: str
     lease_seconds: float
     plans: Collection[tuple[str, int]]
-
-    @property
-    def knows(self) -> ColumnElement[bool]:
-        """Return the condition that an operation's plan is known."""
-        kind, version = OPERATION.c.kind, OPERATION.c.plan_version
-        return or_(false(), *(and_(kind == k, version == v) for k, v in self.plans))
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +100,9 @@ _BUSY: Final = exists().where(
 )
 _HELD: Final = select(func.count()).where(HOLDER.c.key == OPERATION.c.waits_for).scalar_subquery()
 _SIZE: Final = select(LIMIT.c.size).where(LIMIT.c.key == OPERATION.c.waits_for).scalar_subquery()
+KNOWN: Final = tuple_(OPERATION.c.kind, OPERATION.c.plan_version).in_(
+    bindparam("b_plans", expanding=True)
+)
 ABANDONED: Final = and_(
     OPERATION.c.state.in_(AT_WORK),
     OPERATION.c.lease_until < DatabaseNow(),
@@ -169,46 +114,78 @@ _SEEN: Final = (
     OPERATION.c.fence,
     OPERATION.c.back_to,
     OPERATION.c.waits_for,
-    OPERATION.c.started_at,
 )
 
 
-async def claim_next(uow: Uow, hand: Hand, running: Collection[str] = ()) -> Claim | None:
-    """Claim an abandoned operation, else the most urgent one whose subject is free.
+def _found(condition: ColumnElement[bool]) -> Select[Any]:
+    return (
+        select(*_SEEN)
+        .where(condition, KNOWN, OPERATION.c.id.not_in(bindparam("b_running", expanding=True)))
+        .order_by(OPERATION.c.priority, OPERATION.c.id)
+        .limit(bindparam("b_most"))
+    )
+
+
+def _taken(condition: ColumnElement[bool]) -> Update:
+    return (
+        update(OPERATION)
+        .where(
+            OPERATION.c.id == bindparam("b_id"),
+            OPERATION.c.fence == bindparam("b_fence"),
+            condition,
+        )
+        .values(
+            owner=bindparam("b_owner"),
+            fence=OPERATION.c.fence + 1,
+            lease_until=DatabaseNow() + bindparam("b_lease"),
+            waits_for=None,
+            state=func.coalesce(bindparam("b_state"), OPERATION.c.state),
+            started_at=func.coalesce(
+                OPERATION.c.started_at, bindparam("b_now", type_=OPERATION.c.started_at.type)
+            ),
+        )
+    )
+
+
+_CLAIMABLE: Final = (
+    (None, _found(ABANDONED), _taken(ABANDONED)),
+    (State.RUNNING, _found(WAITING), _taken(WAITING)),
+)
+
+
+async def claim(uow: Uow, hand: Hand, running: Collection[str] = (), most: int = 1) -> list[Claim]:
+    """Claim abandoned operations, else the most urgent ones whose subjects are free.
 
     What the caller itself still runs is left alone, even when its lease ran out unnoticed.
     """
-    for condition in (ABANDONED, WAITING):
-        found = await uow.session.execute(
-            select(*_SEEN)
-            .where(condition, hand.knows, OPERATION.c.id.not_in(running))
-            .order_by(OPERATION.c.priority, OPERATION.c.id)
-            .limit(1)
-        )
-        row = found.first()
-        if row is None:
-            continue
-        values: dict[str, object] = {
-            "owner": hand.owner,
-            "fence": row.fence + 1,
-            "lease_until": DatabaseNow() + hand.lease_seconds,
-            "waits_for": None,
-        }
-        if condition is WAITING:
-            values["state"] = State.RUNNING if row.back_to is None else State.UNDOING
-            values["started_at"] = row.started_at or clock.utc_now()
-        same = (OPERATION.c.id == row.id, OPERATION.c.fence == row.fence)
-        changed = await uow.session.execute(
-            update(OPERATION).where(*same, condition).values(values)
-        )
-        if count(changed) == 1:
-            if row.waits_for is not None and not row.waits_for.startswith(PLAN):
-                # Taken now, so that nobody else is woken for the same place.
-                await uow.session.execute(
-                    insert(HOLDER), [{"key": row.waits_for, "operation_id": row.id}]
-                )
-            return Claim(row.id, hand, row.fence + 1)
-    return None
+    asked = {"b_plans": list(hand.plans), "b_running": list(running), "b_most": most}
+    for state, find, take in _CLAIMABLE if hand.plans else ():
+        rows = list(await uow.session.execute(find, asked))
+        # A place under a limit counts once it is taken, so only one is taken at a time.
+        rows = [row for number, row in enumerate(rows) if number == 0 or not _place(row)]
+        changed = await uow.run([(take, _taking(hand, row, state)) for row in rows])
+        won = [row for row, number in zip(rows, changed, strict=True) if number == 1]
+        places = [{"key": row.waits_for, "operation_id": row.id} for row in won if _place(row)]
+        # Taken now, so that nobody else is woken for the same place.
+        await uow.run([(insert(HOLDER), places)] if places else [])
+        if won:
+            return [Claim(row.id, hand, row.fence + 1) for row in won]
+    return []
+
+
+def _place(row: Row[Any]) -> bool:
+    return row.waits_for is not None and not row.waits_for.startswith(PLAN)
+
+
+def _taking(hand: Hand, row: Row[Any], state: State | None) -> dict[str, object]:
+    return {
+        "b_id": row.id,
+        "b_fence": row.fence,
+        "b_owner": hand.owner,
+        "b_lease": hand.lease_seconds,
+        "b_state": State.UNDOING if state and row.back_to is not None else state,
+        "b_now": clock.utc_now(),
+    }
 
 
 async def extend_leases(uow: Uow, hand: Hand, running: Iterable[str]) -> dict[str, bool]:
@@ -234,53 +211,6 @@ async def abandon_all(uow: Uow) -> None:
     )
 
 
-_GUARD: Final = update(OPERATION).where(
-    OPERATION.c.id == bindparam("b_id"),
-    OPERATION.c.owner == bindparam("b_owner"),
-    OPERATION.c.fence == bindparam("b_fence"),
-)
-_PROLONG: Final = _GUARD.values(lease_until=DatabaseNow() + bindparam("b_lease"))
-
-
-async def guard(uow: Uow, claim: Claim, **changes: Any) -> None:  # noqa: ANN401  (any column)
-    """Change the operation, or only prolong its lease, on behalf of a claim.
-
-    Raises FencedError when the claim was taken over: then nothing may be written.
-    """
-    await record(uow, claim, changes=changes)
-
-
-async def record(
-    uow: Uow,
-    claim: Claim,
-    marks: Sequence["Mark"] = (),
-    *,
-    changes: Mapping[str, Any] | None = None,
-    facts: Facts = (),
-) -> None:
-    """Do as ``guard``, and write down what steps have come to, with an event for each.
-
-    Further facts follow. Raises FencedError; then the unit of work must not be committed.
-    """
-    told: list[_Fact] = [(m.name, "step", {"state": m.state}) for m in marks]
-    told += [(None, kind, data) for kind, data in facts]
-    done = [_guard(claim, changes or {}), *_mark(claim.operation_id, marks)]
-    changed, *_ = await uow.run([*done, *_tell(uow, claim.operation_id, told)])
-    if changed != 1:
-        raise FencedError(claim.operation_id)
-
-
-def _guard(claim: Claim, changes: Mapping[str, Any]) -> Statement:
-    mine: dict[str, object] = {
-        "b_id": claim.operation_id,
-        "b_owner": claim.hand.owner,
-        "b_fence": claim.fence,
-    }
-    if changes:
-        return _GUARD.values(changes), mine
-    return _PROLONG, mine | {"b_lease": claim.hand.lease_seconds}
-
-
 @dataclass(frozen=True, slots=True)
 class Mark:
     """A step's new state, as it is written down."""
@@ -290,6 +220,63 @@ class Mark:
     state: StepState
     result: Mapping[str, Json] = field(default_factory=dict)
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is written on behalf of a claim: changes of the operation, states of steps, facts."""
+
+    claim: Claim
+    marks: Sequence[Mark] = ()
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    facts: Sequence[Fact] = ()
+
+    def told(self) -> Iterator[Fact]:
+        """Return an event for each state of a step, and what else there is to tell."""
+        yield from ((m.name, "step", {"state": m.state}) for m in self.marks)
+        yield from self.facts
+
+
+async def record(uow: Uow, entries: Sequence[Entry]) -> None:
+    """Write entries down, each of another operation; what changes nothing prolongs its lease.
+
+    Raises FencedError when a claim was taken over: then nothing of this may be committed.
+    """
+    guards: dict[frozenset[str], list[dict[str, object]]] = {}
+    for one in entries:
+        guards.setdefault(frozenset(one.changes), []).append(_guarded(one))
+    statements: list[Statement] = [(_guard(names), rows) for names, rows in guards.items()]
+    marks = [_marked(one.claim.operation_id, mark) for one in entries for mark in one.marks]
+    if marks:
+        statements.append((_MARK, marks))
+    facts = [(one.claim.operation_id, fact) for one in entries for fact in one.told()]
+    changed = await uow.run([*statements, *events.told(uow, facts)])
+    if sum(changed[: len(guards)]) != len(entries):
+        raise FencedError(", ".join(one.claim.operation_id for one in entries))
+
+
+_MINE: Final = (
+    OPERATION.c.id == bindparam("b_id"),
+    OPERATION.c.owner == bindparam("b_owner"),
+    OPERATION.c.fence == bindparam("b_fence"),
+)
+
+
+@cache
+def _guard(names: frozenset[str]) -> Update:
+    kept: dict[str, Any] = {"lease_until": DatabaseNow() + bindparam("b_lease")}
+    given = {name: bindparam(f"v_{name}", type_=OPERATION.c[name].type) for name in names}
+    return update(OPERATION).where(*_MINE).values(kept | given)
+
+
+def _guarded(entry: Entry) -> dict[str, object]:
+    mine = {
+        "b_id": entry.claim.operation_id,
+        "b_owner": entry.claim.hand.owner,
+        "b_fence": entry.claim.fence,
+        "b_lease": entry.claim.hand.lease_seconds,
+    }
+    return mine | {f"v_{name}": value for name, value in entry.changes.items()}
 
 
 def _or_kept(name: str) -> ColumnElement[Any]:
@@ -312,21 +299,17 @@ _MARK: Final = (
 )
 
 
-def _mark(operation_id: str, marks: Sequence[Mark]) -> list[Statement]:
+def _marked(operation_id: str, mark: Mark) -> dict[str, object]:
     now = clock.utc_now()
-    values = [
-        {
-            "b_id": operation_id,
-            "b_position": mark.position,
-            "b_state": mark.state,
-            "b_started": now if mark.state is StepState.RUNNING else None,
-            "b_finished_at": now if mark.state in (StepState.DONE, StepState.FAILED) else None,
-            "b_result": dict(mark.result) if mark.state is StepState.DONE else None,
-            "b_error": mark.error,
-        }
-        for mark in marks
-    ]
-    return [(_MARK, values)] if values else []
+    return {
+        "b_id": operation_id,
+        "b_position": mark.position,
+        "b_state": mark.state,
+        "b_started": now if mark.state is StepState.RUNNING else None,
+        "b_finished_at": now if mark.state in (StepState.DONE, StepState.FAILED) else None,
+        "b_result": dict(mark.result) if mark.state is StepState.DONE else None,
+        "b_error": mark.error,
+    }
 
 
 _CLEAN: Final = {"started_at": None, "finished_at": None, "result": None, "error": None}

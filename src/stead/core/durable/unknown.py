@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import or_, select, update
 
 from stead.core.db import Uow
-from stead.core.durable import store
+from stead.core.durable import events, store
 from stead.kit import clock
 
 
@@ -16,10 +16,11 @@ async def note(uow: Uow, hand: store.Hand) -> None:
     rows = await session.execute(
         select(store.OPERATION.c.id, store.OPERATION.c.kind, store.OPERATION.c.plan_version).where(
             or_(store.ABANDONED, store.WAITING),
-            ~hand.knows,
+            ~store.KNOWN,
             old,
             store.OPERATION.c.waits_for.is_(None),
-        )
+        ),
+        {"b_plans": list(hand.plans)},
     )
     for row in list(rows):
         waits = f"{store.PLAN}{row.kind}/{row.plan_version}"
@@ -30,4 +31,4 @@ async def note(uow: Uow, hand: store.Hand) -> None:
             f"No worker that runs now knows version {row.plan_version} of {row.kind}; it goes on "
             "as soon as the version of Stead that accepted it, or a later one, is started"
         )
-        await store.append_event(uow, row.id, "waiting", {"for": waits, "text": text})
+        await events.append_event(uow, row.id, "waiting", {"for": waits, "text": text})

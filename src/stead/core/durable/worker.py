@@ -9,9 +9,10 @@ from stead.core import log
 from stead.core.db import Database
 from stead.core.durable import requests, store, unknown
 from stead.core.durable.plan import Plan
-from stead.core.durable.run import Run
+from stead.core.durable.run import Journal, Run
 from stead.core.durable.store import FencedError, Hand
 from stead.core.errors import SteadError
+from stead.core.together import Together
 from stead.kit import clock
 
 LEASE_SECONDS: Final = 20.0
@@ -44,6 +45,7 @@ class Worker:
         self._alone = False
         self._checkpoint = checkpoint or _pass
         self._running: dict[str, Run] = {}
+        self._journal: Journal = Together(database, store.record)
 
     async def run(self, *, alone: bool) -> None:
         """Work until cancelled. ``alone`` says that no other worker lives: take over at once."""
@@ -70,14 +72,14 @@ class Worker:
 
     async def _start(self, group: asyncio.TaskGroup) -> bool:
         held_until = inf if self._alone else clock.monotonic() + self._lease
+        free = self._slots - len(self._running)
         async with self._database.write() as uow:
-            claim = await store.claim_next(uow, self._hand, set(self._running))
-        if claim is None:
-            return False
-        run = Run(self._database, self._plans, claim, self._checkpoint, held_until)
-        self._running[claim.operation_id] = run
-        group.create_task(self._drive(run))
-        return True
+            claims = await store.claim(uow, self._hand, self._running, free)
+        for claim in claims:
+            run = Run(self._journal, self._plans, claim, self._checkpoint, held_until)
+            self._running[claim.operation_id] = run
+            group.create_task(self._drive(run))
+        return bool(claims)
 
     async def _drive(self, run: Run) -> None:
         try:
