@@ -22,6 +22,7 @@ from sqlalchemy import (
     TypeDecorator,
     exc,
     make_url,
+    text,
 )
 from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
@@ -32,7 +33,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 from typing_extensions import override
 
-from stead.core import sqlite, sqlite_engine
+from stead.core import postgres, sqlite, sqlite_engine
 from stead.core.bus import Bus
 from stead.core.errors import Kind, SteadError
 from stead.core.memory import Memory
@@ -53,11 +54,6 @@ NAMING = {
 # Marks tables of what lets somebody in for a while: a restore from a copy empties them, for
 # what was used, ended or revoked since the copy was taken must not be good again.
 SHORT_LIVED: Final = {"info": {"short_lived": True}}
-# A process that is frozen inside a transaction keeps rows locked; then the server ends it.
-_SERVER: Final[dict[str, Any]] = {
-    "timeout": 5,
-    "server_settings": {"idle_in_transaction_session_timeout": "10000"},
-}
 # What PostgreSQL calls two transactions of which only one can go on.
 _CLASHES: Final = frozenset({"40001", "40P01"})
 # What connecting to a server raises before SQLAlchemy has anything to wrap, and what it raises
@@ -218,7 +214,7 @@ class Database:
             self._reader = sqlite_engine.create(url, begin="BEGIN", size=4, short=False)
         else:
             self._writer = self._reader = create_async_engine(
-                url, pool_size=10, pool_pre_ping=True, connect_args=_SERVER
+                url, pool_size=10, pool_pre_ping=True, connect_args=postgres.SERVER
             )
 
     @property
@@ -314,6 +310,12 @@ class Database:
             driver = (await connection.get_raw_connection()).driver_connection
             if isinstance(driver, sqlite.Connection):
                 await driver.run(False, f"PRAGMA foreign_keys={'on' if on else 'off'}", ())
+
+    async def evict(self, seconds: float = postgres.STILL_SECONDS) -> None:
+        """End other processes' transactions that stand still where the server does not see it."""
+        if not self.sqlite:
+            async with self.read() as uow:
+                await uow.session.execute(text(postgres.EVICT), {"seconds": seconds})
 
     async def close(self) -> None:
         """Close all connections."""

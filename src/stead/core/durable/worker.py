@@ -118,6 +118,7 @@ class Worker:
         if self._running:
             async with self._database.write() as uow:
                 owned = await store.extend_leases(uow, self._hand, self._running)
+        await self._database.evict()
         for operation_id, cancel_requested in owned.items():
             run = self._running.get(operation_id)
             if run is not None:
