@@ -19,19 +19,26 @@ from stead.engines.drivers.proxmox import (
     console,
     placing,
 )
-from stead.engines.drivers.proxmox.client import Param, ProxmoxClient, number, open_http, rows
+from stead.engines.drivers.proxmox.client import (
+    Param,
+    ProxmoxClient,
+    number,
+    open_http,
+    rows,
+    table,
+)
 from stead.engines.drivers.proxmox.login import User
 from stead.engines.drivers.proxmox.mapping import Found
 from stead.engines.drivers.proxmox.part import Part, task
 from stead.engines.drivers.proxmox.tasks import Upid
 from stead.engines.values import EngineTask, GuestFile, GuestSpec, GuestState, Swept, WayIn
-from stead.kit import clock, ids
+from stead.kit import ids
 from stead.kit.secrets import Secret
 
 _ENROL: Final = "stead-enroll"
 _PREFIX: Final = "stead-inj-"
 _REALM: Final = "pve"
-_SECONDS: Final = 180
+_SECONDS: Final = 300
 # What is larger is downloaded by the guest itself.
 _LARGEST: Final = 1024 * 1024
 _RESTART_SECONDS: Final = 30
@@ -134,7 +141,8 @@ class InjectionCalls(Part):
         survey = await self.engine.directory.survey()
         ours = [found for found in survey if found.record is not None and not found.template]
         left = [found.name for found in ours if not await self._is_ordinary(found)]
-        now = clock.utc_now().timestamp()
+        (node, *_) = await placing.online_nodes(self.engine.client, self.engine.site)
+        now = await self._time(node)
         stray = [user for user, expires in (await self._users(_PREFIX)).items() if expires <= now]
         for user in stray:
             await self._delete_user(user)
@@ -148,6 +156,11 @@ class InjectionCalls(Part):
             for row in listed
             if str(row.get("userid")).startswith(prefix)
         }
+
+    async def _time(self, node: str) -> int:
+        """Return the time by which Proxmox lets users expire, which may not be ours."""
+        answer = await self.engine.client.call(calls.NODE_TIME, "tell the time", node=node)
+        return number(table(answer).get("time"))
 
     async def _delete_users(self, vmid: int) -> None:
         """Delete what a session that was cut off had left for a console."""
@@ -186,7 +199,7 @@ class InjectionCalls(Part):
                 "userid": name,
                 "password": password.reveal(),
                 "groups": access.CONSOLE_GROUP,
-                "expire": int(clock.utc_now().timestamp()) + _SECONDS,
+                "expire": await self._time(found.node) + _SECONDS,
                 "comment": f"Stead, for the console of {found.vmid}",
             },
         )
