@@ -6,7 +6,7 @@ from typing import Final
 
 from stead.core import log
 from stead.core.errors import SteadError
-from stead.infra import clusters, news, repository
+from stead.infra import clusters, news, repository, sweeping
 from stead.infra.fleet import Fleet
 from stead.infra.surveyor import Surveyor
 from stead.infra.watchers import FAILING, Pace, Watcher
@@ -60,6 +60,7 @@ class Company:
         while True:
             try:
                 engine = await self.fleet.eye(cluster_id)
+                await sweeping.sweep(database, engine, cluster_id)
                 watcher = Watcher(database, engine, cluster_id, name=self.name, pace=self.pace)
                 surveyor = Surveyor(database, engine, cluster_id, self.name, self.pace)
                 async with asyncio.TaskGroup() as group:

@@ -11,10 +11,14 @@ from tests.factories.platform import Platform
 from tests.proxmox import presets
 from tests.proxmox.access import Grant
 from tests.proxmox.double import Double
+from tests.proxmox.world import Guest
 from tests.support.proxmox import TEMPLATE, cluster
 
 from stead.deployments import elsewhere
 from stead.engines.drivers.proxmox import access
+from stead.engines.drivers.proxmox.mapping import read_record
+from stead.infra import public as infra, sweeping
+from stead.infra.fleet import Fleet
 
 pytestmark = pytest.mark.timeout(180)  # a machine that may be busy
 # Each takes two seconds; which step or call it is makes little difference most days.
@@ -292,3 +296,36 @@ async def test_only_clusters_that_were_taken_over_take_deployments(one: House, d
     assert (await one.admin.delete(f"{BASE}/{CLUSTER}/hosting")).status_code == 204
     targets = (await one.api.get("/api/v1/deployments/targets")).json()
     assert [one["name"] for one in targets] == ["local"]
+
+
+async def test_what_a_dead_control_plane_left_open_is_told_at_the_next_start(
+    one: House, double: Double
+):
+    database, fleet = one.platform.database, one.platform.services.get(Fleet)
+    async with at_work(one):
+        await one.ended((await one.deploy())["operation_id"])
+    ((name, guest),) = one.ours().items()
+    guest.config["cmode"] = "shell"
+    double.world.access.users["stead-inj-9-x@pve"] = presets.User(groups={access.CONSOLE_GROUP})
+    async with database.read() as uow:
+        cluster = await infra.target(uow, CLUSTER)
+    for _ in range(2):
+        await sweeping.sweep(database, await fleet.eye(cluster.id), cluster.id)
+    assert one.strangers() == []
+    told = [event["text"] for event in (await one.admin.get(f"{BASE}/{CLUSTER}")).json()["events"]]
+    assert [text for text in told if "left over" in text] == [
+        "1 users of consoles were left over and deleted"
+    ]
+    assert [text for text in told if "root shell" in text and name in text]
+    await infra.leave(database, guest_owner(guest), infra.Wanted.ANY)
+    await sweeping.sweep(database, await fleet.eye(cluster.id), cluster.id)
+    after = [
+        event["text"] for event in (await one.admin.get(f"{BASE}/{CLUSTER}")).json()["events"]
+    ]
+    assert after == told
+
+
+def guest_owner(guest: Guest) -> str:
+    record = read_record(str(guest.config["description"]))
+    assert record is not None
+    return record.owner
