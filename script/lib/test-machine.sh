@@ -5,7 +5,7 @@ TEST_PACKAGES=(
   python3-venv make git openssh-client openssl curl
   btrfs-progs dnsmasq-base nftables iproute2 uidmap zstd mmdebstrap kmod
   nginx-light libnginx-mod-stream busybox-static
-  chromium libnss3-tools postgresql
+  chromium libnss3-tools postgresql redis-server
 )
 INCUS_PACKAGES=(incus-base incus-client)
 

@@ -14,6 +14,7 @@ from typing import cast
 
 import typer
 
+from stead.agents import public as agents
 from stead.bundles import plans as bundle_plans
 from stead.catalog import public as catalog
 from stead.core import log, pki, telemetry
@@ -27,7 +28,7 @@ from stead.deployments import adoption, elsewhere, public as deployments, publis
 from stead.engines import registry
 from stead.engines.errors import UnsupportedError
 from stead.engines.port import ContainerEngine
-from stead.entrypoints import engines, simulated_guests
+from stead.entrypoints import carrying, engines, simulated_guests
 from stead.entrypoints.api import agent_app
 from stead.entrypoints.local import run, settings as chosen_settings
 from stead.entrypoints.plant import Ground, Plant, lay_ground
@@ -122,7 +123,7 @@ async def assemble(
     timer = partial(schedule.run, base.database, nightly)
     watch = partial(Company(fleet, owner).run, alone=base.database.sqlite)
     ever = (timer, watch, partial(courier.run))
-    others = (*parts.company, *_company(settings, engine, services))
+    others = (*parts.company, *_company(settings, engine, services), *_carry(base, services))
     return Plant(base, services, worker, (*ever, *others))
 
 
@@ -208,6 +209,16 @@ def _company(
         return ()
     simulated = cast("simulated_guests.SimulatedEngine", engine)
     return (partial(simulated_guests.play, simulated, agent_app(services)),)
+
+
+def _carry(
+    base: Ground, services: Provided
+) -> tuple[Callable[[], Coroutine[None, None, None]], ...]:
+    carrier = agents.carrier(base.settings.redis, base.database, base.vault)
+    if carrier is None:
+        return ()
+    services.add(carrier)
+    return (partial(carrying.carry, carrier, agent_app(services)),)
 
 
 async def _stock(folder: Path, packages: catalog.Catalog) -> Blobs:

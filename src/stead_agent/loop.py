@@ -28,8 +28,9 @@ from stead_agent.identity import Identity, IdentityError
 from stead_agent.job import RefusedError, Ticket, UnusableError
 from stead_agent.nonces import Epoch, Nonces
 from stead_agent.reports import deliver
+from stead_agent.roads import Road, Signpost
 from stead_agent.slots import Bench, Slots, Timing
-from stead_agent.transport import Line, UnreachableError
+from stead_agent.transport import UnreachableError
 
 CLAIM_SECONDS = 25
 _ANSWER_SPARE = 15
@@ -109,7 +110,8 @@ class Worker:
         self._desk = Desk(kept.jobs)
         self._nonces = Nonces(kept.nonces)
         self._epoch = Epoch(kept.epoch)
-        self._line = Line(identity)
+        self._signpost = Signpost()
+        self._line = Road(identity, self._signpost)
         self._program = updating.own_digest()
         self._slots = Slots(
             Bench(
@@ -119,7 +121,7 @@ class Worker:
                 self._clock,
                 self._desk,
                 identity.key,
-                lambda: Line(identity),
+                lambda: Road(identity, self._signpost),
                 self.ask_anew,
             )
         )
@@ -179,7 +181,7 @@ class Worker:
         stuck = False
         if self._line.is_useless:
             self._line.close()
-            self._line = Line(self._me)
+            self._line = Road(self._me, self._signpost)
         try:
             self._desk.deliver(lambda folder: deliver(self._line, folder))
         except UnreachableError as error:
@@ -187,6 +189,7 @@ class Worker:
             log.event("result.delayed", reason=str(error))
         if self._stopping.is_set():
             return False
+        self._signpost.look(self._line)
         return self._claim(stuck=stuck)
 
     def _claim(self, *, stuck: bool) -> bool:
@@ -223,7 +226,7 @@ class Worker:
         """Try once to report what is pending; the rest is reported after the next start."""
         self._slots.drain()
         self._line.close()
-        self._line = Line(self._me)
+        self._line = Road(self._me, self._signpost)
         try:
             self._desk.deliver(lambda folder: deliver(self._line, folder))
         except UnreachableError as error:

@@ -38,6 +38,22 @@ def result_signature(key: str, payload: str) -> str:
     return _sign(key, f"stead-result-v1\n{payload}")
 
 
+def answer_signature(key: str, nonce: str, status: int, body: bytes) -> str:
+    """Sign an answer that a Redis carries, as the control plane does."""
+    return _sign(key, f"stead-answer-v1\n{nonce}\n{status}\n{hashlib.sha256(body).hexdigest()}")
+
+
+def redis_password(key: str, agent: str) -> str:
+    """Return what this agent signs in to a Redis with; both sides know it, nobody sends it."""
+    return _sign(key, f"stead-redis-v1\n{agent}")
+
+
+def is_same(expected: str, given: object) -> bool:
+    """Tell whether a signature is the expected one, in constant time; nonsense is not."""
+    text = given if isinstance(given, str) else ""
+    return hmac.compare_digest(expected.encode(), text.encode(errors="replace"))
+
+
 def job_signature(key: str, payload: str) -> str:
     """Sign the canonical JSON of a job, as the control plane does."""
     return _sign(key, f"stead-job-v1\n{payload}")

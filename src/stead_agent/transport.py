@@ -24,7 +24,7 @@ _KEEPALIVE = (
     (socket.TCP_KEEPINTVL, 5),
     (socket.TCP_KEEPCNT, 3),
 )
-_TRY_LATER = (401, 408, 425, 429)
+TRY_LATER = (401, 408, 425, 429)
 _CLOSED = (
     http.client.RemoteDisconnected,
     ConnectionError,
@@ -67,12 +67,13 @@ class _Question:
 class Line:
     """A connection that signs what it sends and reconnects by itself."""
 
-    def __init__(self, identity: Identity) -> None:
+    def __init__(self, identity: Identity, wall: Wall | None = None) -> None:
         self._identity = identity
         self._http = _connection(identity)
         self._interrupted = False
-        self._wall = Wall()
+        self._wall = wall or Wall()
         self._date: str | None = None
+        self.offered: str | None = None
 
     def call(
         self,
@@ -82,7 +83,7 @@ class Line:
         seconds: float = ANSWER_SECONDS,
     ) -> Answer:
         """Ask, and return the answer; raise UnreachableError when asking again may help."""
-        return self._ask(_Question(method, target, _encode(body), seconds, _read_object))
+        return self._ask(_Question(method, target, encode(body), seconds, _read_object))
 
     def download(self, target: str, sink: BinaryIO, limit: int) -> Answer:
         """Write a body of at most limit bytes to the sink; nothing is written unless it is 200."""
@@ -150,7 +151,7 @@ class Line:
         skewed = self._wall.follow(self._date)
         if answer.status == http.client.UNAUTHORIZED and skewed:
             raise _SkewedError(f"HTTP {answer.status}")
-        if answer.status in _TRY_LATER or answer.status >= http.client.INTERNAL_SERVER_ERROR:
+        if answer.status in TRY_LATER or answer.status >= http.client.INTERNAL_SERVER_ERROR:
             raise UnreachableError(f"HTTP {answer.status}")
         return answer
 
@@ -160,10 +161,18 @@ class Line:
             # Checked once the connection is there: until then nothing could be shut down.
             raise UnreachableError("the agent stops")
         self._http.request(
-            question.method, question.target, question.body, headers=self._headers(question)
+            question.method,
+            question.target,
+            question.body,
+            headers=signed_headers(
+                self._identity,
+                self._wall,
+                (question.method, question.target, question.body),
+            ),
         )
         response = self._http.getresponse()
         self._date = response.getheader("Date")
+        self.offered = response.getheader("Stead-Transport") or self.offered
         read = question.read if response.status == http.client.OK else _read_object
         return Answer(response.status, read(response))
 
@@ -177,20 +186,21 @@ class Line:
             connected.setsockopt(socket.IPPROTO_TCP, option, value)
         connected.settimeout(seconds)
 
-    def _headers(self, question: _Question) -> dict[str, str]:
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        if self._identity.agent is None:
-            return headers
-        sender = (self._identity.agent, signing.new_nonce(), str(self._wall.now()))
-        request = (question.method, question.target)
-        signature = signing.request_signature(self._identity.key, request, sender, question.body)
-        return {
-            **headers,
-            "Stead-Agent": sender[0],
-            "Stead-Nonce": sender[1],
-            "Stead-Time": sender[2],
-            "Stead-Signature": signature,
-        }
+
+def signed_headers(identity: Identity, wall: Wall, call: tuple[str, str, bytes]) -> dict[str, str]:
+    """Return the head of a call, (method, target, body), with a fresh nonce."""
+    headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    if identity.agent is None:
+        return headers
+    sender = (identity.agent, signing.new_nonce(), str(wall.now()))
+    signature = signing.request_signature(identity.key, call[:2], sender, call[2])
+    return {
+        **headers,
+        "Stead-Agent": sender[0],
+        "Stead-Nonce": sender[1],
+        "Stead-Time": sender[2],
+        "Stead-Signature": signature,
+    }
 
 
 def _connection(identity: Identity) -> http.client.HTTPSConnection:
@@ -205,7 +215,8 @@ def _connection(identity: Identity) -> http.client.HTTPSConnection:
     return http.client.HTTPSConnection(host, port, timeout=CONNECT_SECONDS, context=context)
 
 
-def _encode(body: dict[str, object] | None) -> bytes:
+def encode(body: dict[str, object] | None) -> bytes:
+    """Return what is sent and signed."""
     return b"" if body is None else json.dumps(body).encode()
 
 
@@ -214,7 +225,12 @@ def _read_object(response: http.client.HTTPResponse) -> dict[str, object]:
     raw = response.read(ANSWER_LIMIT + 1)
     if len(raw) > ANSWER_LIMIT:
         raise UnreachableError("the answer is larger than allowed")
-    if response.status != http.client.OK:
+    return parse_object(response.status, raw)
+
+
+def parse_object(status: int, raw: bytes) -> dict[str, object]:
+    """Return the object in a body, nothing when the status says that there is none."""
+    if status != http.client.OK:
         return {}
     try:
         value = json.loads(raw)

@@ -28,6 +28,20 @@ class Arrivals:
         self._database = database
         self._waiting: list[_Waiting] = []
         self._writing: asyncio.Task[None] | None = None
+        self._claims: dict[str, str] = {}
+
+    def begin_claim(self, agent_id: str, nonce: str) -> None:
+        """Note which claim of an agent is its latest; nobody waits for earlier ones any more."""
+        self._claims[agent_id] = nonce
+
+    def end_claim(self, agent_id: str, nonce: str) -> None:
+        """Forget a claim that was answered."""
+        if self._claims.get(agent_id) == nonce:
+            del self._claims[agent_id]
+
+    def is_latest(self, agent_id: str, nonce: str) -> bool:
+        """Tell whether an agent has not claimed again since."""
+        return self._claims.get(agent_id) == nonce
 
     async def admit(self, request: service.Arrival) -> None:
         """Return once the request is remembered. Raises AgentRefusedError the second time."""

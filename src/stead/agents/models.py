@@ -35,6 +35,9 @@ class AgentRow(Base):
     enrolled_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     load: Mapped[float | None] = mapped_column(Float)
+    transport: Mapped[str] = mapped_column(
+        String(8), default="https", server_default=text("'https'")
+    )
     changing_limit: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"))
     quick_limit: Mapped[int] = mapped_column(Integer, default=2, server_default=text("2"))
 

@@ -1,5 +1,7 @@
 """The agents domain's door."""
 
+from stead.agents.carrier import CARRIED, Call, Carrier, carrier
+from stead.agents.checking import check as check_redis
 from stead.agents.distribution import Program, program
 from stead.agents.figures import Figures, tell as figures
 from stead.agents.jobs import (
@@ -13,6 +15,7 @@ from stead.agents.jobs import (
     find_result,
     result_topic,
 )
+from stead.agents.redis import RedisError
 from stead.agents.rules import Limits
 from stead.agents.service import (
     expect,
@@ -35,6 +38,9 @@ from stead.agents.sightings import (
 )
 
 __all__ = [
+    "CARRIED",
+    "Call",
+    "Carrier",
     "Figures",
     "Health",
     "JobEnded",
@@ -43,10 +49,13 @@ __all__ = [
     "JobView",
     "Limits",
     "Program",
+    "RedisError",
     "Sighting",
     "TaskRequest",
     "Work",
     "cancel_job",
+    "carrier",
+    "check_redis",
     "describe",
     "ensure_job",
     "ensure_task",

@@ -22,6 +22,7 @@ _SEEN: Final = select(
     _AGENT.c.load,
     _AGENT.c.enrolled_at,
     _AGENT.c.program,
+    _AGENT.c.transport,
 ).where(_AGENT.c.id == bindparam("agent_id"))
 
 # What an agent may run at once, and its jobs that wait or that it holds: made once, for this is
@@ -70,7 +71,7 @@ async def find_agent(uow: Uow, agent_id: str) -> AgentRow | None:
     return await uow.session.get(AgentRow, agent_id)
 
 
-async def look_up(uow: Uow, agent_id: str) -> Row[Any, Any, Any, Any, Any] | None:
+async def look_up(uow: Uow, agent_id: str) -> Row[Any, Any, Any, Any, Any, Any] | None:
     """Return of an agent only what every request of it needs."""
     return (await uow.session.execute(_SEEN, {"agent_id": agent_id})).first()
 
@@ -165,6 +166,22 @@ async def forget_nonces(uow: Uow, before: float) -> None:
 
 async def delete_agent(uow: Uow, agent_id: str) -> None:
     await uow.session.execute(delete(AgentRow).where(AgentRow.id == agent_id))
+
+
+@platform_wide("a Redis carries for all of them")
+async def all_agents(uow: Uow) -> dict[str, str]:
+    """Return the machines of all agents, by agent."""
+    rows = await uow.session.execute(select(AgentRow.id, AgentRow.instance_id))
+    return {row[0]: row[1] for row in rows}
+
+
+@platform_wide("a Redis carries for all of them")
+async def held_jobs(uow: Uow, instance_id: str | None = None) -> list[str]:
+    """Return the jobs that agents, or that of one machine, were given and have not ended."""
+    query = select(JobRow.id).where(JobRow.state == "claimed")
+    if instance_id is not None:
+        query = query.where(JobRow.instance_id == instance_id)
+    return list(await uow.session.scalars(query))
 
 
 async def find_job(uow: Uow, job_id: str) -> JobRow | None:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from stead.agents import distribution, jobs, rules, service
 from stead.agents.arrivals import Arrivals
+from stead.agents.carrier import CARRIED, Carrier
 from stead.agents.errors import AgentRefusedError
 from stead.agents.schemas import (
     BeatIn,
@@ -24,7 +25,7 @@ from stead.agents.schemas import (
 from stead.core.authz import NotFoundError, public
 from stead.core.blobs import Blobs
 from stead.core.db import Database
-from stead.core.http import DatabaseDep, provided
+from stead.core.http import DatabaseDep, Provided, provided
 from stead.core.vault import Vault
 from stead.kit import clock
 
@@ -47,6 +48,7 @@ class Caller:
         self.instance_id = known.instance_id
         self.seen_at = known.noted_at
         self.program = known.program
+        self.transport = known.transport
 
     def is_due(self) -> bool:
         """Tell whether it is time to note again that this agent is there."""
@@ -125,12 +127,28 @@ async def enrol(
 async def claim_job(
     body: ClaimIn, request: Request, caller: IdentifiedDep, database: DatabaseDep, vault: VaultDep
 ) -> Response | ClaimOut:
-    topic = service.queue_topic(caller.instance_id)
+    arrivals = _arrivals(request)
+    way = "redis" if CARRIED in request.scope.get("extensions", {}) else "https"
+    due = caller.is_due() or body.program not in ("", caller.program) or way != caller.transport
+    said = service.Said(body.version, body.load, body.program, way) if due else None
+    await arrivals.admit(replace(caller.arrival, said=said))
+    arrivals.begin_claim(caller.agent_id, caller.arrival.nonce)
+    try:
+        claimed = await _wait_for_job(body, request, caller, database, vault)
+    finally:
+        arrivals.end_claim(caller.agent_id, caller.arrival.nonce)
+    head = {"Stead-Transport": "redis"} if _carrier(request) is not None else {}
+    if claimed is None:
+        return Response(status_code=204, headers=head)
+    return Response(claimed.model_dump_json(), media_type="application/json", headers=head)
+
+
+async def _wait_for_job(
+    body: ClaimIn, request: Request, caller: Caller, database: Database, vault: Vault
+) -> ClaimOut | None:
+    topic, arrivals = service.queue_topic(caller.instance_id), _arrivals(request)
     # Agents that all came at once, after a restart of ours, shall not come back all at once.
     deadline = clock.monotonic() + body.wait * spread.uniform(SHORTEST_WAIT, 1)
-    due = caller.is_due() or body.program not in ("", caller.program)
-    said = service.Said(body.version, body.load, body.program) if due else None
-    await _arrivals(request).admit(replace(caller.arrival, said=said))
     gone: jobs.Lost | None = None
     while True:
         seen = database.bus.version(topic)
@@ -138,17 +156,28 @@ async def claim_job(
             gone, pause = await jobs.outlook(uow, caller.instance_id, body.running, gone)
         waiting = pause is not None and pause <= 0
         # An agent that has gone must not be handed the job that its next poll is waiting for.
-        if waiting and await request.is_disconnected():
-            return Response(status_code=204)
+        latest = arrivals.is_latest(caller.agent_id, caller.arrival.nonce)
+        if waiting and (not latest or await request.is_disconnected()):
+            return None
         claimed = await _claim(database, vault, caller, gone) if waiting else None
         if claimed is not None:
             return claimed
         remaining = deadline - clock.monotonic()
         if remaining <= 0:
-            return Response(status_code=204)
+            return None
         # A retry becomes due without a wake-up.
         soon = remaining if pause is None else max(pause, LEAST_PAUSE)
         await database.bus.changed(topic, seen, min(remaining, soon))
+
+
+@router.get("/transport")
+@public("signed by the agent's key")
+async def get_transport(request: Request, caller: CallerDep) -> dict[str, dict[str, object]]:
+    carrier = _carrier(request)
+    found = None
+    if carrier is not None:
+        found = await carrier.place_of(caller.agent_id, caller.instance_id)
+    return {"redis": found} if found is not None else {}
 
 
 @router.get("/stead-agent.pyz")
@@ -214,6 +243,11 @@ async def put_result(
     async with database.write() as uow:
         await jobs.record_result(uow, vault, caller.agent_id, caller.instance_id, job_id, body)
     return {"state": "accepted"}
+
+
+def _carrier(request: Request) -> Carrier | None:
+    services: Provided = request.app.state.provided
+    return services.find(Carrier)
 
 
 def _arrivals(request: Request) -> Arrivals:

@@ -14,6 +14,7 @@ from stead_agent import tasks
 REQUEST: Final = "stead-request-v1"
 JOB: Final = "stead-job-v1"
 RESULT: Final = "stead-result-v1"
+ANSWER: Final = "stead-answer-v1"
 INSTALL_FAILED: Final = 2
 MAX_FAILURES: Final = 3
 TIMELY_SECONDS: Final = 300
@@ -92,6 +93,11 @@ def sign(key: bytes, label: str, text: str) -> str:
 def request_text(request: tuple[str, str], sender: Sequence[str], body: bytes) -> str:
     """Return what an agent signs: (method, target), (agent, nonce, time) and the body."""
     return "\n".join((*request, *sender, hashlib.sha256(body).hexdigest()))
+
+
+def answer_text(nonce: str, status: int, body: str) -> str:
+    """Return what is signed of an answer that a Redis carries."""
+    return f"{nonce}\n{status}\n{hashlib.sha256(body.encode()).hexdigest()}"
 
 
 def is_timely(told: str, now: float) -> bool:

@@ -19,6 +19,8 @@ TOKEN_LIFE: Final = timedelta(minutes=10)
 TIMELESS_SECONDS: Final = 30 * 24 * 3600
 _KEY: Final = "key"
 _ENROLMENT: Final = "enrolment"
+# The bus topic that says: some agent is not one any more.
+GONE: Final = "agents:gone"
 # One request in 256 tidies up.
 _TIDY: Final = "00"
 
@@ -141,6 +143,7 @@ class Known:
     instance_id: str
     noted_at: datetime
     program: str | None
+    transport: str
 
 
 async def recognise(uow: Uow, vault: Vault, agent_id: str, text: str, signature: str) -> Known:
@@ -156,7 +159,7 @@ async def recognise(uow: Uow, vault: Vault, agent_id: str, text: str, signature:
         raise AgentRefusedError("This agent is not known here")
     # What it has not told yet is noted at once.
     noted = agent.last_seen_at if agent.load is not None else agent.enrolled_at - TOKEN_LIFE
-    return Known(agent.instance_id, noted, agent.program)
+    return Known(agent.instance_id, noted, agent.program, agent.transport)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +169,7 @@ class Said:
     version: str
     load: float | None
     program: str = ""
+    transport: str = "https"
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +241,7 @@ async def revoke(uow: Uow, vault: Vault, instance_id: str) -> None:
     if agent is not None:
         await vault.forget(uow, agent.id)
         await repository.delete_agent(uow, agent.id)
+        uow.wake(GONE)
     uow.wake(topic(instance_id))
 
 

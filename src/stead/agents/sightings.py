@@ -50,6 +50,7 @@ class Sighting:
     running: Sequence[Work]
     waiting: int
     limits: Limits
+    transport: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,7 @@ def _sighting(row: AgentRow, jobs: list[JobRow], now: datetime) -> Sighting:
         running=[_work(job) for job in jobs if job.state == "claimed"],
         waiting=sum(job.state == "queued" for job in jobs),
         limits=Limits(row.changing_limit, row.quick_limit),
+        transport=row.transport,
     )
 
 

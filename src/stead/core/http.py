@@ -34,6 +34,10 @@ class Provided:
             raise TypeError(f"not a {kind.__name__}")
         return found
 
+    def find(self, kind: type[Service]) -> Service | None:
+        """Return the service of this type, None where it was not asked for."""
+        return self.get(kind) if kind in self._services else None
+
 
 # Dependencies that wait for nothing are coroutines too: the framework hands all others to
 # threads, which takes longer than the whole rest of many requests.

@@ -17,11 +17,18 @@ Project = Annotated[str, typer.Option(help="The project, if you have several.")]
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
     job = ", ".join(one["what"] for one in row["jobs"])
     version = f"{row['version'] or ''}{' (outdated)' if row['outdated'] else ''}"
-    more = {"agent": row["health"], "job": job, "last_seen": row["seen_at"]}
+    more = {
+        "agent": row["health"],
+        "job": job,
+        "last_seen": row["seen_at"],
+        "over": row["transport"],
+    }
     return {**row, **more, "version": version}
 
 
-@listing("name", "kind", "project", "agent", "version", "load", "job", "last_seen", shown=_shown)
+@listing(
+    "name", "kind", "project", "agent", "version", "load", "job", "over", "last_seen", shown=_shown
+)
 def agents(*, project: Project = "") -> str:
     """List instances and servers with their agents: version, load, job, last seen."""
     query = f"?{urlencode({'project': project})}" if project else ""

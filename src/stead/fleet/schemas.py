@@ -66,6 +66,7 @@ class MachineOut(BaseModel):
     jobs: list[WorkOut] = Field(description="all that run")
     waiting: int
     limits: LimitsOut | None
+    transport: str | None = Field(description="over what its agent calls: https or redis")
 
 
 class ServerIn(BaseModel):

@@ -140,6 +140,7 @@ def _out(
         limits=LimitsOut(changing=seen.limits.changing, quick=seen.limits.quick)
         if seen is not None
         else None,
+        transport=seen.transport if seen is not None else None,
     )
 
 

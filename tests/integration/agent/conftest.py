@@ -11,7 +11,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.integration.agent.control_plane import ADDRESS, ControlPlane, until
+from tests.integration.agent.redis_side import RedisSide
 from tests.integration.agent.world import AgentProcess, spawn
+from tests.support.redis import RedisServer, running_redis
 from tools import build_agent
 
 from stead.kit import clock
@@ -73,13 +75,33 @@ def bystander() -> Iterator[str]:
     process.wait()
 
 
+@pytest.fixture(scope="session")
+def redis_server(
+    certificate: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RedisServer]:
+    with running_redis(tmp_path_factory.mktemp("redis"), *certificate) as made:
+        yield made
+
+
 @pytest.fixture
-def plane(certificate: tuple[Path, str]) -> Iterator[ControlPlane]:
+def transport() -> str:
+    """Over what agents speak; the modules that run on both say so with TRANSPORTS."""
+    return "https"
+
+
+@pytest.fixture
+def plane(
+    certificate: tuple[Path, str], transport: str, request: pytest.FixtureRequest
+) -> Iterator[ControlPlane]:
     made = ControlPlane(*certificate)
+    if transport == "redis":
+        made.redis = RedisSide(made, request.getfixturevalue("redis_server"))
     made.start()
     yield made
     made.stop()
     assert made.violations == []
+    if made.redis is not None and made.results:
+        assert made.redis.carried, "nothing went through the Redis"
 
 
 @pytest.fixture

@@ -14,10 +14,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tests.integration.agent.redis_side import RedisSide
+
 from stead.kit import clock
 
 ADDRESS = "127.0.0.1"
 TIMELY_SECONDS = 300
+TRANSPORTS = ("https", "redis")
 T = TypeVar("T")
 
 
@@ -67,6 +70,7 @@ class ControlPlane:
         self.lost_packages = False
         self.ahead = 0.0
         self.nonsense: list[bytes] = []
+        self.redis: RedisSide | None = None
 
     # Life
 
@@ -76,10 +80,14 @@ class ControlPlane:
         self._server = Server((self.address, self.port), self, context)
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        if self.redis is not None:
+            self.redis.start()
 
     def stop(self) -> None:
         """Vanish: nothing listens any more and every connection is cut."""
         server, self._server = self._server, None
+        if server is not None and self.redis is not None:
+            self.redis.stop()
         if server is not None:
             server.shutdown()
             server.cut()
@@ -254,6 +262,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         raw = b"" if status == 204 else raw
         self.send_response(status)
         self.send_header("Content-Length", str(len(raw)))
+        if plane.redis is not None:
+            self.send_header("Stead-Transport", "redis")
         self.end_headers()
         self.wfile.write(raw)
 
@@ -274,6 +284,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if package is not None and plane.alter_packages:
                 package = package.replace(b"touch", b"thump")
             return (404, {}) if package is None else (200, package)
+        if self.path == "/agent/v1/transport":
+            side = plane.redis
+            return 200, {} if side is None else {"redis": side.place(agent, plane.keys[agent])}
         body = json.loads(raw) if raw else {}
         if self.path == "/agent/v1/jobs/claim":
             return plane.claim(agent, body)

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.integration.agent.control_plane import ControlPlane, until
+from tests.integration.agent.control_plane import TRANSPORTS, ControlPlane, until
 from tests.integration.agent.world import AgentProcess, archive, is_alive, script
 
 PASSWORD = {"name": "password", "type": "password", "required": True, "sensitive": True}
@@ -14,7 +14,11 @@ for name in sorted(os.environ):
     print(name, os.environ[name])
 """
 
-pytestmark = [pytest.mark.timeout(30), pytest.mark.usefixtures("agent")]
+pytestmark = [
+    pytest.mark.timeout(30),
+    pytest.mark.usefixtures("agent"),
+    pytest.mark.parametrize("transport", TRANSPORTS),
+]
 
 
 def outcome(plane: ControlPlane, job: str) -> tuple[str, int | None]:

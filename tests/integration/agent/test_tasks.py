@@ -9,10 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.integration.agent.control_plane import ControlPlane
+from tests.integration.agent.control_plane import TRANSPORTS, ControlPlane
 from tests.integration.agent.world import AgentProcess
 
-pytestmark = [pytest.mark.timeout(40), pytest.mark.usefixtures("agent")]
+pytestmark = [
+    pytest.mark.timeout(40),
+    pytest.mark.usefixtures("agent"),
+    pytest.mark.parametrize("transport", TRANSPORTS),
+]
 
 
 def encoded(content: bytes) -> tuple[str, str]:

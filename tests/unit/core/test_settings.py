@@ -38,6 +38,10 @@ def test_a_variable_overrides_the_file(clean: Path, monkeypatch: pytest.MonkeyPa
         ("[network]\nrange = '10.90.0.0/25'", "network.range"),
         ("[network]\nrange = '10.90.0.1/16'", "network.range"),
         ("[server]\nagent_port = 0", "server.agent_port"),
+        ("[redis]\nurl = 'redis://10.0.0.5:6379'\nca_file = '/x'", "rediss://"),
+        ("[redis]\nurl = 'rediss://'\nca_file = '/x'", "rediss://"),
+        ("[redis]\nurl = 'rediss://10.0.0.5'", "ca_file"),
+        ("[redis]\nagent_address = '10.0.0.5'", "HOST:PORT"),
         ("[server]\nconsole_port = 65536", "server.console_port"),
     ],
 )

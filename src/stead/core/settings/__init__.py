@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -16,6 +17,7 @@ from pydantic import (
     IPvAnyNetwork,
     PrivateAttr,
     ValidationError,
+    model_validator,
 )
 
 DEFAULT_PATH = Path("/etc/stead/stead.toml")
@@ -171,6 +173,30 @@ class TelemetrySettings(Group):
     service: str = "stead"
 
 
+class RedisSettings(Group):
+    """A Redis that carries jobs to agents and their words back, besides HTTPS; empty for none.
+
+    ``url`` is ``rediss://USER:PASSWORD@HOST:PORT`` of a user who may make users; it is always
+    spoken to over TLS. ``ca_file`` holds the CA of its certificate, for this server and agents.
+    ``agent_address`` is HOST:PORT at which agents reach it, where that is another.
+    """
+
+    url: str = ""
+    ca_file: Path | None = None
+    agent_address: str = ""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.url and not (self.url.startswith("rediss://") and urlsplit(self.url).hostname):
+            raise ValueError("url is not rediss://USER:PASSWORD@HOST:PORT")
+        if self.url and self.ca_file is None:
+            raise ValueError("ca_file is missing")
+        host, colon, port = self.agent_address.rpartition(":")
+        if self.agent_address and not (host and colon and port.isdecimal()):
+            raise ValueError("agent_address is not HOST:PORT")
+        return self
+
+
 class Source(StrEnum):
     """Where a setting's value comes from."""
 
@@ -193,6 +219,7 @@ class Settings(Group):
     edge: EdgeSettings = EdgeSettings()
     audit: AuditSettings = AuditSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    redis: RedisSettings = RedisSettings()
 
     @property
     def file(self) -> Path:
