@@ -13,18 +13,29 @@ from stead.core.bus import Bus
 from stead.core.db import Database
 
 KINDS = {"sqlite": ("sqlite",), "postgresql": ("postgresql",), "both": ("sqlite", "postgresql")}
+ABOUT_DATABASES = {"audit", "core", "identity", "operations", "platform"}
 numbers = count()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run whatever needs a database once with each kind."""
+    """Run whatever needs a database once with each kind.
+
+    What is about databases runs on both always; what is about the application asks PostgreSQL
+    before a change lands, unless its marks say that it takes too long even for that.
+    """
     if "kind" in metafunc.fixturenames:
+        definition = metafunc.definition
         asked = KINDS[metafunc.config.getoption("--database")]
-        kinds = KINDS["sqlite"] if metafunc.definition.get_closest_marker("sqlite") else asked
-        again = metafunc.definition.get_closest_marker("any_database")
-        marks = {"postgresql": (pytest.mark.release,)} if again else {}
+        kinds = KINDS["sqlite"] if definition.get_closest_marker("sqlite") else asked
+        marks: list[pytest.MarkDecorator] = []
+        if definition.get_closest_marker("any_database"):
+            marks = [pytest.mark.exhaustive]
+        elif definition.path.parent.name not in ABOUT_DATABASES:
+            marks = [pytest.mark.release]
         metafunc.parametrize(
-            "kind", [pytest.param(one, marks=marks.get(one, ())) for one in kinds], scope="session"
+            "kind",
+            [pytest.param(one, marks=marks if one == "postgresql" else ()) for one in kinds],
+            scope="session",
         )
 
 

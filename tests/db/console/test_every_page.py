@@ -46,14 +46,13 @@ async def _read(site: Site, path: str) -> tuple[str, _Outline]:
     return answer.text, _Outline(answer.text)
 
 
-@pytest.mark.parametrize("path", PAGES)
-async def test_every_page_has_one_title_one_first_heading_and_ids_of_its_own(
-    inside: Site, path: str
-):
-    text, outline = await _read(inside, path)
-    assert re.search(r"<title>[^<]*\w[^<]* · Stead</title>", text)
-    assert (outline.count["title"], outline.count["h1"], outline.count["main"]) == (1, 1, 1)
-    assert len(outline.ids) == len(set(outline.ids))
+async def test_every_page_has_one_title_one_first_heading_and_ids_of_its_own(inside: Site):
+    for path in PAGES:
+        text, outline = await _read(inside, path)
+        assert re.search(r"<title>[^<]*\w[^<]* · Stead</title>", text), path
+        once = (outline.count["title"], outline.count["h1"], outline.count["main"])
+        assert once == (1, 1, 1), path
+        assert len(outline.ids) == len(set(outline.ids)), path
 
 
 async def test_every_page_can_be_reached_by_links_and_every_link_leads_somewhere(inside: Site):
@@ -115,17 +114,17 @@ async def test_a_form_from_a_tenants_app_is_refused_though_cookie_and_token_are_
     assert taken == []
 
 
-@pytest.mark.parametrize("path", [*PAGES, "/nothing", "/sign-in"])
-async def test_every_page_keeps_to_itself(inside: Site, path: str):
-    headers = (await inside.browser.get(path)).headers
-    csp = headers["content-security-policy"]
-    assert "default-src 'none'" in csp
-    assert "frame-ancestors 'none'" in csp
-    assert "unsafe" not in csp
-    assert headers["cache-control"] == "no-store"
-    assert headers["x-content-type-options"] == "nosniff"
-    assert headers["referrer-policy"] == "same-origin"
-    assert headers["cross-origin-opener-policy"] == "same-origin"
+async def test_every_page_keeps_to_itself(inside: Site):
+    for path in [*PAGES, "/nothing", "/sign-in"]:
+        headers = (await inside.browser.get(path)).headers
+        csp = headers["content-security-policy"]
+        assert "default-src 'none'" in csp, path
+        assert "frame-ancestors 'none'" in csp, path
+        assert "unsafe" not in csp, path
+        assert headers["cache-control"] == "no-store", path
+        assert headers["x-content-type-options"] == "nosniff", path
+        assert headers["referrer-policy"] == "same-origin", path
+        assert headers["cross-origin-opener-policy"] == "same-origin", path
 
 
 async def test_a_browser_gets_failures_as_pages_and_a_program_as_problems(inside: Site):

@@ -92,6 +92,7 @@ def far_agent(
     made.terminate()
 
 
+@pytest.mark.release
 @pytest.mark.timeout(240)
 @pytest.mark.usefixtures("far_agent")
 def test_a_network_that_is_cut_for_a_minute_costs_no_line_and_no_attempt(

@@ -54,6 +54,7 @@ def served(tmp_path: Path) -> Iterator[tuple[str, str]]:
     loop.close()
 
 
+@pytest.mark.release
 @pytest.mark.timeout(240)
 def test_nothing_that_is_sent_breaks_the_api(served: tuple[str, str], tmp_path: Path):
     url, token = served

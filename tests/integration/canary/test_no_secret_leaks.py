@@ -163,6 +163,7 @@ def hunt(flows: Flows, found: Hunt) -> None:
     found.processes(ours)
 
 
+@pytest.mark.release
 def test_no_secret_is_anywhere_but_in_its_home(stead: Stead):
     flows = Flows(stead)
     with stead.api():

@@ -60,6 +60,7 @@ WORDS = (
 )
 
 
+@pytest.mark.release
 @pytest.mark.parametrize(("fault", "words"), [*zip(FAULTS, WORDS, strict=True)])
 async def test_a_package_that_only_pretends_is_found_out(
     lab: Lab, tmp_path: Path, fault: str, words: str
@@ -75,6 +76,7 @@ async def test_a_package_that_only_pretends_is_found_out(
     assert words in found.reason
 
 
+@pytest.mark.release
 async def test_a_new_package_is_proven_and_upgraded_from_the_one_before(lab: Lab, tmp_path: Path):
     scaffold.write(tmp_path / "odd")
     shutil.copytree(tmp_path / "odd", tmp_path / "older" / "odd")

@@ -67,6 +67,7 @@ def processes(name: str) -> int:
     return 0
 
 
+@pytest.mark.release
 def test_a_fork_bomb_fills_its_own_guest_only_and_is_ended(
     signed_in: Stead, incus: Incus, background: ThreadPoolExecutor
 ):
@@ -82,6 +83,7 @@ def test_a_fork_bomb_fills_its_own_guest_only_and_is_ended(
     signed_in.cli("remove", "neighbour", "--yes")
 
 
+@pytest.mark.release
 def test_a_control_plane_killed_in_the_middle_of_a_script_loses_no_line(
     signed_in: Stead, incus: Incus, background: ThreadPoolExecutor
 ):

@@ -47,6 +47,7 @@ def test_members_are_wired_reach_each_other_and_go_together(stead: Stead, incus:
     assert "both" not in stead.cli("bundle", "list")
 
 
+@pytest.mark.release
 def test_a_member_that_fails_takes_the_others_with_it(stead: Stead, incus: Incus):
     stead.admin("cli-login")
     words = ("--name", "broken", "--set", "two.install_passes=false")

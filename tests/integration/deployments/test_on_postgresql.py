@@ -33,6 +33,7 @@ def stead_on_postgresql(incus: Incus, tmp_path: Path) -> Iterator[Stead]:
             one.stop()
 
 
+@pytest.mark.release
 @pytest.mark.timeout(120)
 def test_an_app_is_deployed_served_and_removed(stead_on_postgresql: Stead, incus: Incus):
     one = stead_on_postgresql

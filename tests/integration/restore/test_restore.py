@@ -93,6 +93,7 @@ def world(incus: Incus, tmp_path: Path) -> Iterator[World]:
         one.stop()
 
 
+@pytest.mark.release
 @pytest.mark.timeout(600)
 def test_no_guest_is_made_or_deleted_until_a_person_decides(world: World, incus: Incus):
     for name in ("kept", "removed"):

@@ -35,6 +35,8 @@ WORDS: Final[dict[str, Any]] = {
     "nonce": "0" * 32,
     "payload": "e30",
     "signature": "0" * 64,
+    "changing": "1",
+    "quick": "2",
 }
 # What paths name that is nobody's.
 SHARED: Final = {

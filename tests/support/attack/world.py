@@ -6,6 +6,7 @@ from typing import Final
 from tests.factories.platform import Platform, end_operations
 from tests.support.attack.filling import SHARED, WORDS
 
+from stead.agents.models import AgentRow
 from stead.bundles import service as bundles
 from stead.bundles.schemas import BundleIn
 from stead.bundles.service import BundleWorks
@@ -107,6 +108,7 @@ async def populate(platform: Platform, project: str, elsewhere: str = "") -> Wor
             (
                 _sighting(cluster_id, guest, key="attack", standing="changed"),
                 _sighting(cluster_id, stranger, key="", standing="unknown"),
+                _agent(machine.id),
             )
         )
         # Streams of what has ended end too; whatever still ran would be followed for ever.
@@ -179,6 +181,18 @@ async def _offer_source(uow: Uow, platform: Platform, admin: Actor) -> None:
         await uow.session.flush()
         if revision != WORDS["revision"]:
             await deciding.accept(uow, admin, row.id, revision)
+
+
+def _agent(machine_id: str) -> AgentRow:
+    now = clock.utc_now()
+    return AgentRow(
+        id=ids.new_id(),
+        instance_id=machine_id,
+        version="0.1.0",
+        facts={"os": "debian"},
+        enrolled_at=now,
+        last_seen_at=now,
+    )
 
 
 def _sighting(cluster_id: str, guest: str, *, key: str, standing: str) -> SightingRow:
