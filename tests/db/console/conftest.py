@@ -95,6 +95,7 @@ async def site(database: Database, tmp_path: Path) -> AsyncIterator[Site]:
             https_port=443,
             tcp_ports=range(20000, 20100),
             deploy_plan=Plan("deployment.deploy", 1, steps),
+            cluster_plan=Plan("deployment.place", 1, steps),
             remove_plan=Plan("deployment.remove", 1, steps, cancellable=False),
         )
     )
