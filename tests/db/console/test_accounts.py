@@ -8,7 +8,10 @@ import pyotp
 import pytest
 from tests.db.console.conftest import ORIGIN, Site
 
-from stead.kit import clock
+from stead.core.authz import Role
+from stead.identity.models import UserRow
+from stead.identity.repository import projects
+from stead.kit import clock, ids
 
 PASSWORD = "correct horse battery"
 NEW = "another horse battery"
@@ -130,6 +133,49 @@ async def test_limits_are_set_and_met_in_the_console(inside: Site):
     assert (refused.status_code, "ask a platform admin" in refused.text) == (422, True)
     await inside.send(f"{path}/limits", {"instances": ""})
     assert (await inside.send("/catalog/redis", form)).status_code == 303
+
+
+def version_in(page: str, action: str) -> str:
+    """Return what a form says about the version that it shows."""
+    form = page.partition(f'action="{action}"')[2]
+    found = re.search(r'name="version" value="(\w+)"', form)
+    assert found is not None, page
+    return found[1]
+
+
+@pytest.mark.parametrize(
+    ("form", "field", "first", "second"),
+    [("name", "name", "the-first", "the-second"), ("limits", "cores", "8", "4")],
+)
+async def test_a_stale_form_says_what_changed_and_keeps_what_was_typed(
+    inside: Site, form: str, field: str, first: str, second: str
+):
+    path = await project_path(inside)
+    action = f"{path}/{form}"
+    seen = version_in((await inside.browser.get(path)).text, action)
+    await inside.send(action, {field: first, "version": seen})
+    stale = await inside.send(action, {field: second, "version": seen})
+    assert stale.status_code == 412
+    assert f"It is {first} now, you wrote {second}" in stale.text
+    assert f'value="{second}"' in stale.text
+    assert f'value="{second}"' not in (await inside.browser.get(path)).text
+    again = await inside.send(action, {field: second, "version": version_in(stale.text, action)})
+    assert again.status_code == 303
+    assert f'value="{second}"' in (await inside.browser.get(path)).text
+
+
+async def test_a_role_that_somebody_else_changed_is_not_overwritten_unseen(inside: Site):
+    path = await project_path(inside)
+    eve = ids.new_id()
+    async with inside.database.write() as uow:
+        uow.session.add(UserRow(id=eve, name="Eve", admin=False, created_at=clock.utc_now()))
+        await uow.session.flush()
+        await projects.set_role(uow, path.rpartition("/")[2], eve, Role.VIEWER)
+    action = f"{path}/members/{eve}"
+    seen = version_in((await inside.browser.get(path)).text, action)
+    await inside.send(action, {"role": "developer", "version": seen})
+    stale = await inside.send(action, {"role": "owner", "version": seen})
+    assert (stale.status_code, "It is developer now" in stale.text) == (412, True)
 
 
 async def test_with_several_projects_one_is_chosen(inside: Site):

@@ -4,17 +4,11 @@ from fastapi import Response
 
 from stead.core import answers, authz
 from stead.core.authz import Action, action
-from stead.core.errors import Kind, SteadError
+from stead.core.errors import SteadError
 from stead.identity import projects
 from stead.identity.pages.desk import Desk, DeskDep, Trouble, go, router, trouble
+from stead.identity.pages.stale import ChangedMeanwhileError
 from stead.identity.schemas import OrganisationOut
-
-
-class ChangedMeanwhileError(SteadError):
-    """Somebody else changed it after the form was opened."""
-
-    kind = Kind.STALE
-    code = "form.stale"
 
 
 @router.get("/organisations")

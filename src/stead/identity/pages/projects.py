@@ -1,5 +1,7 @@
 """Projects: the list, and one with its members, invitations and limits."""
 
+from collections.abc import Mapping, Sequence
+
 from fastapi import Response
 
 from stead.core import authz, platform_settings
@@ -7,6 +9,8 @@ from stead.core.authz import Action, Role, action
 from stead.core.errors import SteadError
 from stead.identity import limits, members, projects, rules, settings
 from stead.identity.errors import InvalidRequestError
+from stead.identity.limits import Use
+from stead.identity.pages import stale
 from stead.identity.pages.desk import Desk, DeskDep, Trouble, go, router, trouble
 from stead.identity.rules import Resource
 from stead.kit.words import say
@@ -51,12 +55,17 @@ async def show_project(project_id: str, desk: DeskDep) -> Response:
 @router.post("/projects/{project_id}/name")
 @action(Action.PROJECT_UPDATE)
 async def rename_project(project_id: str, desk: DeskDep) -> Response:
-    name = (await desk.given()).get("name", "").strip()
+    given = await desk.given()
     try:
-        async with desk.database.write() as uow:
-            await projects.rename_project(uow, desk.actor, project_id, name)
+        async with desk.database.whole(steady=True) as uow:
+            project = await projects.get_project(uow, desk.actor, project_id)
+            stale.require_unchanged(given, {"name": project.name})
+            async with desk.database.write() as part:
+                name = given.get("name", "").strip()
+                await projects.rename_project(part, desk.actor, project_id, name)
     except SteadError as error:
-        return await _page(desk, project_id, trouble("The name stayed as it was", error))
+        wrong = trouble("The name stayed as it was", error)
+        return await _page(desk, project_id, wrong, typed=given)
     return go(f"/projects/{project_id}")
 
 
@@ -85,10 +94,14 @@ async def set_limits(project_id: str, desk: DeskDep) -> Response:
     given = await desk.given()
     try:
         wanted = _limits(given)
-        async with desk.database.write() as uow:
-            await limits.set_limits(uow, desk.actor, project_id, wanted)
+        async with desk.database.whole(steady=True) as uow:
+            use = await limits.list_use(uow, desk.actor, project_id)
+            stale.require_unchanged(given, _shown(use))
+            async with desk.database.write() as part:
+                await limits.set_limits(part, desk.actor, project_id, wanted)
     except SteadError as error:
-        return await _page(desk, project_id, trouble("The limits stayed as they were", error))
+        wrong = trouble("The limits stayed as they were", error)
+        return await _page(desk, project_id, wrong, typed=given)
     return go(f"/projects/{project_id}")
 
 
@@ -120,8 +133,12 @@ async def withdraw(project_id: str, invitation_id: str, desk: DeskDep) -> Respon
 async def set_role(project_id: str, user_id: str, desk: DeskDep) -> Response:
     given = await desk.given()
     try:
-        async with desk.database.write() as uow:
-            await members.set_role(uow, desk.actor, project_id, user_id, _role(given))
+        async with desk.database.whole(steady=True) as uow:
+            people = await members.list_members(uow, desk.actor, project_id)
+            now = next((one.role for one in people if one.user_id == user_id), None)
+            stale.require_unchanged(given, {"role": now})
+            async with desk.database.write() as part:
+                await members.set_role(part, desk.actor, project_id, user_id, _role(given))
     except SteadError as error:
         return await _page(desk, project_id, trouble("The role stayed as it was", error))
     return go(f"/projects/{project_id}")
@@ -166,7 +183,14 @@ async def _list_page(desk: Desk, wrong: Trouble, name: str = "") -> Response:
     )
 
 
-async def _page(desk: Desk, project_id: str, wrong: Trouble, link: str = "") -> Response:
+async def _page(
+    desk: Desk,
+    project_id: str,
+    wrong: Trouble,
+    link: str = "",
+    typed: Mapping[str, str] | None = None,
+) -> Response:
+    """Show the project; ``typed`` is what a form was refused with."""
     may = {asked.name for asked in Action if authz.allows(desk.actor, asked, project_id)}
     async with desk.database.read() as uow:
         project = await projects.get_project(uow, desk.actor, project_id)
@@ -189,6 +213,12 @@ async def _page(desk: Desk, project_id: str, wrong: Trouble, link: str = "") -> 
         members=people,
         me=desk.actor.user_id,
         use=use,
+        versions={
+            "name": stale.version({"name": project.name}),
+            "limits": stale.version(_shown(use)),
+            "roles": {one.user_id: stale.version({"role": one.role}) for one in people},
+        },
+        typed=typed or {},
         invitations=invitations,
         may=may,
         roles=[one for one in ROLES if rules.at_least(highest, Role(one.value))],
@@ -201,6 +231,10 @@ async def _page(desk: Desk, project_id: str, wrong: Trouble, link: str = "") -> 
         link=link,
         trouble=wrong,
     )
+
+
+def _shown(use: Sequence[Use]) -> dict[str, object]:
+    return {one.resource.value: one.limit for one in use}
 
 
 def _role(given: dict[str, str]) -> Role:
