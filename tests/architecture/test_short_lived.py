@@ -3,7 +3,7 @@
 from stead import bootstrap
 from stead.core.db import Base
 
-# These stay good after a restore: programs and edges could not come back by themselves.
+# API tokens come back suspended; an edge could not come back by itself.
 LASTING = {"api_token", "edge"}
 
 

@@ -16,7 +16,7 @@ factor = typer.Typer(no_args_is_help=True, help="Your second factor.")
 
 
 @token.command("list")
-@listing("id", "name", "prefix", "scopes", "last_used_at", "expires_at")
+@listing("id", "name", "prefix", "scopes", "last_used_at", "expires_at", "suspended_at")
 def list_tokens() -> str:
     """List your tokens."""
     return "/api/v1/tokens"
@@ -36,6 +36,14 @@ def create_token(
     body = {"name": name, "scopes": scope or ["deploy"], "days": days}
     made = client().post("/api/v1/tokens", body | ({"project": project} if project else {}))
     say(made["token"])
+
+
+@token.command("allow")
+def allow_token(token_id: Annotated[str, typer.Argument(help="Its id or name.")]) -> None:
+    """Let a token in again that has been suspended since a restore."""
+    api = client()
+    found = pick(api.rows("/api/v1/tokens"), token_id, "token")
+    api.post(f"/api/v1/tokens/{found['id']}/allow")
 
 
 @token.command("revoke")

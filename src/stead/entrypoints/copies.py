@@ -73,8 +73,9 @@ def restore(
     say(f"Restored to {done.taken_at:%Y-%m-%d %H:%M:%S} UTC: {done.rows} rows, epoch {done.epoch}")
     say(f"What was here before is in {done.aside}")
     say(f"{done.interrupted} operations were open; they wait for your decision")
-    say("Everybody has to sign in again. API tokens revoked since then are valid again:")
-    say("look through them before you start the server with: stead serve")
+    say("Everybody has to sign in again.")
+    say(f"{done.suspended} API tokens are suspended until their owners allow them again,")
+    say("for some may have been revoked since then.")
 
 
 def rotate_key() -> None:

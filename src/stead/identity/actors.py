@@ -7,6 +7,7 @@ from stead.core import policy
 from stead.core.authz import Actor, Role
 from stead.core.db import Database, DatabaseUnavailableError, Uow
 from stead.identity import sessions
+from stead.identity.errors import SuspendedTokenError
 from stead.identity.models import ApiTokenRow, SessionRow
 from stead.identity.repository import credentials, people, projects
 from stead.kit import clock, ids
@@ -24,7 +25,9 @@ async def find_actor_by_session(uow: Uow, session: str) -> Actor | None:
 async def find_actor_by_token(uow: Uow, token: str) -> Actor | None:
     """Return whose token this is, with what it leaves of their powers."""
     row = await credentials.find_token(uow, ids.token_hash(token), clock.utc_now())
-    return None if row is None else await _of_token(uow, row)
+    if row is None or row.suspended_at is not None:
+        return None
+    return await _of_token(uow, row)
 
 
 async def find_actor_by_prefix(uow: Uow, user_id: str, prefix: str) -> Actor | None:
@@ -46,10 +49,18 @@ async def recognise_session(database: Database, session: str) -> Actor | None:
 
 
 async def recognise_token(database: Database, token: str) -> Actor | None:
-    """Return whose token this is, and note now and then that it is in use."""
+    """Return whose token this is, and note now and then that it is in use.
+
+    Raises SuspendedTokenError for one that has waited for its owner since a restore.
+    """
     now = clock.utc_now()
     async with database.read() as uow:
         row = await credentials.find_token(uow, ids.token_hash(token), now)
+        if row is not None and row.suspended_at is not None:
+            raise SuspendedTokenError(
+                "This token has been suspended since Stead was restored from a copy",
+                hint="Sign in to the console and allow it again under API tokens",
+            )
         actor = None if row is None else await _of_token(uow, row)
     if row is not None and actor is not None and _is_old(row.last_used_at, now):
         await _note_use(database, now, token_id=row.id)

@@ -17,6 +17,13 @@ class ScopeTooWideError(SteadError):
     code = "token.scope_too_wide"
 
 
+class SuspendedTokenError(SteadError):
+    """The token is from before a restore, and may have been revoked since its copy was taken."""
+
+    kind = Kind.UNAUTHENTICATED
+    code = "token.suspended"
+
+
 class WrongPasswordError(SteadError):
     """Name and password do not belong together; it is not said which of the two is wrong."""
 

@@ -167,3 +167,5 @@ class ApiTokenRow(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # Set by a restore: whether it was revoked after the copy was taken is not known.
+    suspended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

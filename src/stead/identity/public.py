@@ -31,6 +31,7 @@ from stead.identity.tokens import (
     issue_for,
     list_tokens,
     revoke_token,
+    suspend_all as suspend_tokens,
 )
 
 __all__ = [
@@ -72,4 +73,5 @@ __all__ = [
     "reset_token",
     "revoke_token",
     "session_of",
+    "suspend_tokens",
 ]

@@ -216,6 +216,7 @@ class TokenOut(BaseModel):
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
+    suspended_at: datetime | None
 
 
 class TokenMadeOut(TokenOut, ShownOnce):

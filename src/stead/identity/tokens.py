@@ -33,6 +33,7 @@ class Token:
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
+    suspended_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +64,7 @@ async def issue(uow: Uow, actor: Actor, asked: TokenRequest) -> Issued:
     project_id = asked.project_id or actor.only_project
     if project_id is not None and project_id not in actor.projects:
         raise NotFoundError("There is no such project, or it is not yours")
-    wanted = policy.expand(asked.scopes)
-    if actor.scopes is not None and not wanted <= actor.scopes:
-        raise ScopeTooWideError(
-            "A token cannot make one that may do more than itself",
-            fields={"scopes": f"Leave out: {', '.join(sorted(wanted - actor.scopes))}"},
-        )
+    _refuse_wider(actor, asked.scopes, "A token cannot make one that may do more than itself")
     expires_at = clock.utc_now() + timedelta(days=days)
     if actor.scopes is not None:
         expires_at = await _no_later(uow, actor.credential, expires_at)
@@ -92,6 +88,37 @@ async def revoke_token(uow: Uow, actor: Actor, token_id: str) -> None:
     """End a token of the actor's own at once. Raises NotFoundError."""
     if not await credentials.delete_token(uow, actor.user_id, token_id):
         raise NotFoundError("There is no such token, or it is not yours")
+
+
+async def suspend_all(uow: Uow) -> int:
+    """Let no token in until its owner allows it again; return how many there are.
+
+    For a restore: a copy shows those as good that were revoked since it was taken.
+    """
+    return await credentials.suspend_tokens(uow, clock.utc_now())
+
+
+async def allow_again(uow: Uow, actor: Actor, token_id: str) -> Token:
+    """Let a suspended token of the actor's own in again; twice is fine.
+
+    A token allows none that is wider than itself. Raises NotFoundError and ScopeTooWideError.
+    """
+    row = await credentials.find_own_token(uow, actor.user_id, token_id)
+    if row is None:
+        raise NotFoundError("There is no such token, or it is not yours")
+    refusal = "A token cannot allow one that may do more than itself"
+    _refuse_wider(actor, row.scopes, refusal)
+    if actor.only_project not in (None, row.project_id):
+        raise ScopeTooWideError(refusal)
+    row.suspended_at = None
+    return _token(row)
+
+
+def _refuse_wider(actor: Actor, scopes: Collection[str], refusal: str) -> None:
+    wanted = policy.expand(scopes)
+    if actor.scopes is not None and not wanted <= actor.scopes:
+        left = ", ".join(sorted(wanted - actor.scopes))
+        raise ScopeTooWideError(refusal, fields={"scopes": f"Leave out: {left}"})
 
 
 async def _days(uow: Uow, asked: TokenRequest) -> int:
@@ -155,4 +182,5 @@ def _token(row: ApiTokenRow) -> Token:
         created_at=row.created_at,
         expires_at=row.expires_at,
         last_used_at=row.last_used_at,
+        suspended_at=row.suspended_at,
     )

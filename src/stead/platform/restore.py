@@ -22,6 +22,7 @@ from stead.core.bus import Bus
 from stead.core.db import Connection, Database, DatabaseUnavailableError, Uow, sqlite_url
 from stead.core.durable import interrupted
 from stead.core.files import write_private
+from stead.identity import public as identity
 from stead.infra import public as infra
 from stead.kit import clock
 from stead.platform import archive, recovery, repository, swap
@@ -69,6 +70,7 @@ class Restored:
     epoch: int
     rows: int
     interrupted: int
+    suspended: int
     aside: str
 
 
@@ -144,6 +146,7 @@ class _Work:
         await self.schema.upgrade(connection, HEAD)
         await repository.forget_short_lived(uow)
         await infra.forget_looks(uow)
+        suspended = await identity.suspend_tokens(uow)
         taken_at = datetime.fromisoformat(header.taken_at)
         number = await epoch.begin(
             uow, copy=header.name, copied_at=taken_at, after=max(latest, header.epoch)
@@ -153,7 +156,7 @@ class _Work:
             await told(uow, header)
         await uow.session.flush()
         await repository.set_sequences(connection)
-        return Restored(taken_at, number, rows, waiting, self.aside)
+        return Restored(taken_at, number, rows, waiting, suspended, self.aside)
 
     async def _load(self, connection: Connection) -> int:
         found = repository.content(await repository.tables(connection))

@@ -5,6 +5,8 @@ import re
 import pytest
 from tests.db.console.conftest import BROWSER, Site
 
+from stead.identity import public as identity
+
 
 async def test_a_new_token_works_and_is_shown_only_once(inside: Site):
     page = await inside.send("/tokens", {"name": "laptop"})
@@ -33,3 +35,14 @@ async def test_a_token_needs_a_fitting_name(inside: Site, name: str, words: str)
     page = await inside.send("/tokens", {"name": name})
     assert (page.status_code, words in page.text) == (422, True)
     assert "No tokens yet" in page.text
+
+
+async def test_a_suspended_token_can_be_allowed_again(inside: Site):
+    await inside.send("/tokens", {"name": "laptop"})
+    async with inside.database.write() as uow:
+        await identity.suspend_tokens(uow)
+    page = (await inside.browser.get("/tokens")).text
+    path = re.findall(r'action="(/tokens/\w+/allow)"', page)[0]
+    assert "Tokens are suspended" in page
+    assert (await inside.send(path)).headers["location"] == "/tokens"
+    assert "suspended" not in (await inside.browser.get("/tokens")).text

@@ -178,6 +178,7 @@ SAMPLES = {
     ("GET", "/api/v1/tokens"): Sample(own=True),
     ("POST", "/api/v1/tokens"): Sample(lambda _made: {"name": "x"}, own=True),
     ("DELETE", "/api/v1/tokens/{token_id}"): Sample(),
+    ("POST", "/api/v1/tokens/{token_id}/allow"): Sample(),
     ("PUT", "/api/v1/me/password"): Sample(
         _says(password="another horse battery", current=PASSWORD), own=True
     ),

@@ -130,3 +130,47 @@ async def test_using_a_token_is_remembered_but_not_written_every_time(
     await identity.recognise_token(platform.database, token)
     async with platform.database.read() as uow:
         assert (await identity.list_tokens(uow, ada))[0].last_used_at > moments[1]
+
+
+async def suspended(platform: Platform, actor: Actor, *scopes: str, project: str = "") -> str:
+    """Return the id of a token that came back with a copy."""
+    asked = identity.TokenRequest("old", scopes, project or None)
+    made = await issue(platform, actor, asked)
+    async with platform.database.write() as uow:
+        row = await uow.session.get_one(ApiTokenRow, made.token.id)
+        row.suspended_at = clock.utc_now()
+    return made.token.id
+
+
+async def test_a_suspended_token_says_why_it_lets_nobody_in(platform: Platform, ada: Actor):
+    token = await platform.token(ada)
+    async with platform.database.write() as uow:
+        assert await identity.suspend_tokens(uow) == 1
+    async with platform.api(token) as api:
+        refused = await api.get("/api/v1/me")
+    assert (refused.status_code, refused.json()["code"]) == (401, "token.suspended")
+    assert "restored" in refused.json()["title"]
+
+
+async def test_its_owner_allows_a_suspended_token_again_and_nobody_else(
+    platform: Platform, ada: Actor
+):
+    old = await suspended(platform, ada, "read")
+    eve = await platform.person("Eve")
+    async with platform.api(await platform.token(eve, "admin")) as api:
+        assert (await api.post(f"/api/v1/tokens/{old}/allow")).status_code == 404
+    async with platform.api(await platform.token(ada, "admin")) as api:
+        for _ in range(2):
+            allowed = await api.post(f"/api/v1/tokens/{old}/allow")
+            assert (allowed.status_code, allowed.json()["suspended_at"]) == (200, None)
+
+
+async def test_a_token_allows_none_that_may_do_more_than_itself(platform: Platform, ada: Actor):
+    main, other = ada.projects
+    wide = await suspended(platform, ada, "admin")
+    there = await suspended(platform, ada, "read", project=other)
+    token = await platform.token(ada, "token.manage", "read", project=main)
+    async with platform.api(token) as api:
+        for one in (wide, there):
+            refused = await api.post(f"/api/v1/tokens/{one}/allow")
+            assert (refused.status_code, refused.json()["code"]) == (403, "token.scope_too_wide")

@@ -16,7 +16,8 @@ from tests.factories.platform import Platform
 from stead.core import durable, epoch, vault
 from stead.core.authz import Role
 from stead.core.db import Database, sqlite_url
-from stead.identity import public as identity
+from stead.identity import public as identity, tokens
+from stead.identity.errors import SuspendedTokenError
 from stead.infra import public as infra
 from stead.kit.secrets import Secret
 from stead.platform import archive, public as platform
@@ -141,7 +142,13 @@ async def test_nothing_that_lets_somebody_in_for_a_while_is_restored(
     async with restored.read() as uow:
         assert await identity.find_actor_by_session(uow, session) is None
         assert not await identity.link_is_open(uow, link)
-        assert await identity.find_actor_by_token(uow, token) is not None
+        assert await identity.find_actor_by_token(uow, token) is None
+    with pytest.raises(SuspendedTokenError):
+        await identity.recognise_token(restored, token)
+    async with restored.write() as uow:
+        (known,) = await identity.list_tokens(uow, person)
+        await tokens.allow_again(uow, person, known.id)
+    assert await identity.recognise_token(restored, token) is not None
     await restored.close()
 
 

@@ -67,6 +67,14 @@ async def revoke_token(token_id: str, desk: DeskDep) -> Response:
     return go("/tokens")
 
 
+@router.post("/tokens/{token_id}/allow")
+@action(Action.TOKEN_MANAGE)
+async def allow_token(token_id: str, desk: DeskDep) -> Response:
+    async with desk.database.write() as uow:
+        await tokens.allow_again(uow, desk.actor, token_id)
+    return go("/tokens")
+
+
 async def _page(desk: Desk, form: Form, wrong: Trouble, made: str | None = None) -> Response:
     async with desk.database.read() as uow:
         known = await tokens.list_tokens(uow, desk.actor)
@@ -76,6 +84,7 @@ async def _page(desk: Desk, form: Form, wrong: Trouble, made: str | None = None)
         "tokens.html",
         status=wrong.status,
         tokens=known,
+        suspended=any(one.suspended_at for one in known),
         made=made,
         form=form,
         trouble=wrong,

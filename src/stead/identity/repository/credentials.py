@@ -143,6 +143,18 @@ async def tokens_of(uow: Uow, user_id: str) -> list[ApiTokenRow]:
     return list(rows)
 
 
+async def find_own_token(uow: Uow, user_id: str, token_id: str) -> ApiTokenRow | None:
+    row = await uow.session.get(ApiTokenRow, token_id)
+    return row if row is not None and row.user_id == user_id else None
+
+
+@platform_wide("a restore takes back everybody's")
+async def suspend_tokens(uow: Uow, now: datetime) -> int:
+    """Let no token in until its owner allows it again; return how many there are."""
+    changed = await uow.session.execute(update(ApiTokenRow).values(suspended_at=now))
+    return changed.rowcount if isinstance(changed, CursorResult) else 0
+
+
 async def delete_token(uow: Uow, user_id: str, token_id: str) -> bool:
     changed = await uow.session.execute(
         delete(ApiTokenRow).where(ApiTokenRow.id == token_id, ApiTokenRow.user_id == user_id)

@@ -45,6 +45,15 @@ async def create_token(
     return TokenMadeOut(**TokenOut.model_validate(made.token).model_dump(), token=made.secret)
 
 
+@router.post("/{token_id}/allow")
+@action(Action.TOKEN_MANAGE)
+async def allow_token(token_id: str, actor: ActorDep, database: DatabaseDep) -> TokenOut:
+    """Let a token in again that has been suspended since a restore; twice is fine."""
+    async with database.write() as uow:
+        allowed = await tokens.allow_again(uow, actor, token_id)
+    return TokenOut.model_validate(allowed)
+
+
 @router.delete("/{token_id}", status_code=204)
 @action(Action.TOKEN_MANAGE)
 async def delete_token(token_id: str, actor: ActorDep, database: DatabaseDep) -> None:
