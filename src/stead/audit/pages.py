@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from stead.audit import service
-from stead.audit.queries import PAGE, Asked
+from stead.audit.queries import PAGE, Asked, after
 from stead.core.authz import Action, action
 from stead.core.http import ActorDep, DatabaseDep, provided
 from stead.ui.console import Console
@@ -37,7 +37,8 @@ async def show_audit(
     wanted: Annotated[Asked, Query()],
 ) -> Response:
     async with database.read() as uow:
-        records, following = await service.list_(uow, wanted.filters, PAGE)
+        records, more = await service.list_(uow, wanted.filters, PAGE)
+    following = after(records[-1], wanted.sort) if more else ""
     asked = {name: value for name, value in request.query_params.items() if value}
     return console.page(
         request,

@@ -1,15 +1,19 @@
 """What lists of the audit trail can be asked for, the same for API and page."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from stead.audit.repository import Filters
+from stead.audit.schemas import RecordOut
+from stead.core.paging import CURSOR_LENGTH, bad_cursor, cursor, place_of
 
 PAGE: Final = 50
 MOST: Final = 500
-_LAST: Final = 2**31 - 1
+# What a table can number.
+_NUMBER: Final = re.compile("[0-9]{1,9}")
 Text = Annotated[str, Field(max_length=200)]
 
 
@@ -26,16 +30,16 @@ class Asked(BaseModel):
     since: datetime | None = None
     until: datetime | None = None
     cursor: Annotated[
-        str, Field(pattern=r"^[0-9]{0,10}$", description="`next` of the page before.")
+        str, Field(max_length=CURSOR_LENGTH, description="`next` of the page before.")
     ] = ""
     sort: Literal["-at", "at"] = "-at"
     limit: Annotated[int, Field(ge=1, le=MOST)] = PAGE
 
     @property
     def filters(self) -> Filters:
-        """Return what the database is asked for."""
+        """Return what the database is asked for. Raises BadListError for another list's cursor."""
         texts = self.model_dump(include={"actor", "action", "project_id", "outcome", "subject"})
-        last = min(int(self.cursor), _LAST) if self.cursor else None
+        last = _last(self.cursor, self.sort) if self.cursor else None
         oldest_first = self.sort == "at"
         return Filters(
             since=_aware(self.since),
@@ -45,6 +49,18 @@ class Asked(BaseModel):
             oldest_first=oldest_first,
             **{name: text.replace("\0", "?") for name, text in texts.items()},
         )
+
+
+def after(record: RecordOut, sort: str) -> str:
+    """Return the cursor of the page that follows the one which this record ends."""
+    return cursor(sort, ((True, record.at.timestamp()), str(record.seq)))
+
+
+def _last(text: str, sort: str) -> int:
+    _, key = place_of(text, sort)
+    if not _NUMBER.fullmatch(key):
+        raise bad_cursor()
+    return int(key)
 
 
 def _aware(moment: datetime | None) -> datetime | None:

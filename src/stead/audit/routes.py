@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from stead.audit import service
-from stead.audit.queries import Asked
+from stead.audit.queries import Asked, after
 from stead.audit.schemas import RecordsOut
 from stead.core.authz import Action, action
 from stead.core.http import ActorDep, DatabaseDep
@@ -25,11 +25,12 @@ async def list_records(
 ) -> RecordsOut:
     """Newest first; ``next`` is the cursor of the page that follows."""
     async with database.read() as uow:
-        items, following = await service.list_(uow, asked.filters, asked.limit)
-    if following:
+        items, more = await service.list_(uow, asked.filters, asked.limit)
+    following = after(items[-1], asked.sort) if more else None
+    if following is not None:
         url = request.url.include_query_params(cursor=following)
         response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
-    return RecordsOut(items=items, next=following or None)
+    return RecordsOut(items=items, next=following)
 
 
 @router.get(

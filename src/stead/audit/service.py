@@ -73,11 +73,10 @@ async def tell_head(database: Database, heads: Heads) -> None:
         heads.tell(Head(row.epoch, row.seq, row.hash))
 
 
-async def list_(uow: Uow, filters: Filters, limit: int) -> tuple[list[RecordOut], str]:
-    """Return records, newest first, and the cursor of the next page, if there is one."""
+async def list_(uow: Uow, filters: Filters, limit: int) -> tuple[list[RecordOut], bool]:
+    """Return records in order, and whether there are more."""
     rows = await repository.newest(uow, filters, limit + 1)
-    shown = [_out(row) for row in rows[:limit]]
-    return shown, str(shown[-1].seq) if len(rows) > limit else ""
+    return [_out(row) for row in rows[:limit]], len(rows) > limit
 
 
 async def export(database: Database, after: int = 0) -> AsyncIterator[str]:

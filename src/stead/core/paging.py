@@ -8,7 +8,7 @@ import base64
 import binascii
 import inspect
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, TypeVar
@@ -33,6 +33,17 @@ class BadListError(SteadError):
 
     kind = Kind.INVALID
     code = "request.list"
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What a page needs of its table: one more than it shows tells whether there are more."""
+
+    limit: int
+    field: str
+    descending: bool
+    after: Place | None
+    filters: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +77,14 @@ class Page:
             try:
                 found = [one for one in found if self._follows(self._place(one), after)]
             except TypeError as error:
-                raise _bad_cursor() from error
+                raise bad_cursor() from error
         return self.cut(found)
+
+    @property
+    def slice(self) -> Slice:
+        """Return what to ask the table for, for lists that are read a page at a time."""
+        after = self._read() if self.after else None
+        return Slice(self.limit + 1, self.field, self.descending, after, self.filters)
 
     def cut(self, items: Sequence[Item]) -> list[Item]:
         """Return the first of what follows, and lead to the next page if there is more."""
@@ -78,8 +95,7 @@ class Page:
 
     def lead_after(self, last: BaseModel) -> None:
         """Tell where the page after the one that ends with this is."""
-        place = json.dumps([self.sort, *self._place(last)])
-        text = base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+        text = cursor(self.sort, self._place(last))
         following = self.request.url.include_query_params(cursor=text)
         self.response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
 
@@ -88,15 +104,7 @@ class Page:
         return self._read()[1] if self.after else None
 
     def _read(self) -> Place:
-        try:
-            padded = self.after + "=" * (-len(self.after) % 4)
-            sort, value, key = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-            there, what = value
-        except (ValueError, TypeError, binascii.Error, RecursionError) as error:
-            raise _bad_cursor() from error
-        if sort != self.sort or not isinstance(key, str) or not isinstance(there, bool):
-            raise _bad_cursor()
-        return (there, what), key
+        return place_of(self.after, self.sort)
 
     def _follows(self, one: Place, after: Place) -> bool:
         return one < after if self.descending else one > after
@@ -109,6 +117,25 @@ class Page:
 
     def _fits(self, one: BaseModel) -> bool:
         return all(_equals(getattr(one, name), text) for name, text in self.filters.items())
+
+
+def cursor(sort: str, place: Place) -> str:
+    """Return a place in a list of this order as one word."""
+    text = json.dumps([sort, *place])
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def place_of(cursor: str, sort: str) -> Place:
+    """Return the place that a cursor names. Raises BadListError if it is of another order."""
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        order, value, key = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        there, what = value
+    except (ValueError, TypeError, binascii.Error, RecursionError) as error:
+        raise bad_cursor() from error
+    if order != sort or not isinstance(key, str) or not isinstance(there, bool):
+        raise bad_cursor()
+    return (there, what), key
 
 
 def paged(
@@ -200,7 +227,8 @@ def _equals(value: object, text: str) -> bool:
     return value is not None and str(value) == text
 
 
-def _bad_cursor() -> BadListError:
+def bad_cursor() -> BadListError:
+    """Return what somebody hears whose cursor leads nowhere in this list."""
     return BadListError(
         "This cursor is not of this list in this order", fields={"cursor": "Begin without one"}
     )

@@ -1,10 +1,13 @@
 """All SQL of deployments."""
 
 from collections.abc import Collection
+from typing import Final
 
 from sqlalchemy import delete, select
 
 from stead.core.db import Uow, platform_wide
+from stead.core.keyset import sliced
+from stead.core.paging import Slice
 from stead.deployments.models import DeploymentRow
 
 
@@ -12,9 +15,24 @@ async def find(uow: Uow, deployment_id: str) -> DeploymentRow | None:
     return await uow.session.get(DeploymentRow, deployment_id)
 
 
-async def list_(uow: Uow, project_ids: Collection[str] | None) -> list[DeploymentRow]:
+_COLUMNS: Final = {
+    "name": DeploymentRow.name,
+    "created_at": DeploymentRow.created_at,
+    "app": DeploymentRow.package_id,
+    "project_id": DeploymentRow.project_id,
+    "state": DeploymentRow.state,
+}
+
+
+async def list_(
+    uow: Uow, project_ids: Collection[str] | None, wanted: Slice | None = None
+) -> list[DeploymentRow]:
     """Return the deployments of these projects, or of all when there is no selection."""
-    query = select(DeploymentRow).order_by(DeploymentRow.name, DeploymentRow.id)
+    query = select(DeploymentRow)
+    if wanted is not None:
+        query = sliced(query, wanted, _COLUMNS, DeploymentRow.id)
+    else:
+        query = query.order_by(DeploymentRow.name, DeploymentRow.id)
     if project_ids is not None:
         query = query.where(DeploymentRow.project_id.in_(project_ids))
     return list(await uow.session.scalars(query))

@@ -40,7 +40,7 @@ async def list_deployments(
     actor: ActorDep, database: DatabaseDep, deployments: DeploymentsDep, page: Listed
 ) -> list[DeploymentOut]:
     async with database.read() as uow:
-        return page.of(await service.list_(uow, actor, deployments))
+        return page.cut(await service.list_(uow, actor, deployments, page.slice))
 
 
 @router.post("", status_code=202)

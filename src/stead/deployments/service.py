@@ -10,6 +10,7 @@ from stead.core import authz, durable
 from stead.core.authz import Action, Actor
 from stead.core.db import Uow
 from stead.core.durable import Plan, Submission
+from stead.core.paging import Slice
 from stead.core.vault import Vault
 from stead.deployments import repository, reserving
 from stead.deployments.errors import BusyError
@@ -188,8 +189,11 @@ async def find_by_instance(uow: Uow, instance_id: str) -> Named | None:
     return Named(row.id, row.name) if row is not None else None
 
 
-async def list_(uow: Uow, actor: Actor, deployments: Deployments) -> list[DeploymentOut]:
-    rows = await repository.list_(uow, authz.where_allowed(actor, Action.DEPLOYMENT_READ))
+async def list_(
+    uow: Uow, actor: Actor, deployments: Deployments, wanted: Slice | None = None
+) -> list[DeploymentOut]:
+    allowed = authz.where_allowed(actor, Action.DEPLOYMENT_READ)
+    rows = await repository.list_(uow, allowed, wanted)
     return [await _out(uow, deployments, row) for row in rows]
 
 

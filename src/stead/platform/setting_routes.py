@@ -95,7 +95,7 @@ async def undo_setting(
 async def list_changes(
     setting_id: str, actor: ActorDep, database: DatabaseDep, page: Changes
 ) -> list[SettingChangeOut]:
-    """List the latest changes of a setting of the platform, newest first."""
+    """List the changes of a setting of the platform, newest first."""
     async with database.read() as uow:
-        found = await settings.history(uow, actor, setting_id)
-    return page.of([shown.change(one) for one in found])
+        found = await settings.history(uow, actor, setting_id, page.slice)
+    return page.cut([shown.change(one) for one in found])

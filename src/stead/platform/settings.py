@@ -8,6 +8,7 @@ from stead.core import authz, platform_settings
 from stead.core.authz import Action, Actor, NotFoundError
 from stead.core.db import Uow
 from stead.core.outbound import settings as outbound
+from stead.core.paging import Slice
 from stead.core.platform_settings import AnySetting, Json, UnacceptableError, store
 from stead.core.platform_settings.store import DEFAULT, NEVER, Choice
 from stead.core.platform_settings.tables import SettingChangeRow, SettingRow
@@ -29,7 +30,7 @@ DECLARED: Final = platform_settings.collect(
         *outbound.SETTINGS,
     )
 )
-SHOWN: Final = 50
+LATEST: Final = Slice(50, "version", descending=True, after=None, filters={})
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +120,11 @@ async def go_back(uow: Uow, actor: Actor, name: str, to: int, expected: int) -> 
     return await set_(uow, actor, name, change.new, expected)
 
 
-async def history(uow: Uow, actor: Actor, name: str) -> list[Change]:
-    """Return the latest changes of a setting, newest first. Raises NotFoundError."""
+async def history(uow: Uow, actor: Actor, name: str, wanted: Slice | None = None) -> list[Change]:
+    """Return changes of a setting, unless asked the latest. Raises NotFoundError."""
     authz.enter(actor, Action.PLATFORM_READ)
     setting = _declared(name)
-    return [_change(row, setting) for row in await store.changes(uow, name, SHOWN)]
+    return [_change(row, setting) for row in await store.changes(uow, name, wanted or LATEST)]
 
 
 async def _put(

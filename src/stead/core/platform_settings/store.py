@@ -10,6 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from stead.core import log
 from stead.core.db import Uow
 from stead.core.errors import Kind as ErrorKind, SteadError
+from stead.core.keyset import sliced
+from stead.core.paging import Slice
 from stead.core.platform_settings.declared import AnySetting, Setting
 from stead.core.platform_settings.kinds import Json, UnacceptableError, Value
 from stead.core.platform_settings.tables import SettingChangeRow, SettingRow
@@ -106,15 +108,13 @@ def require_version(setting: AnySetting, row: SettingRow | None, expected: int) 
     return version
 
 
-async def changes(uow: Uow, name: str, limit: int) -> list[SettingChangeRow]:
-    """Return the changes of a setting, newest first."""
-    rows = await uow.session.scalars(
-        select(SettingChangeRow)
-        .where(SettingChangeRow.name == name)
-        .order_by(SettingChangeRow.version.desc())
-        .limit(limit)
+async def changes(uow: Uow, name: str, wanted: Slice) -> list[SettingChangeRow]:
+    """Return changes of a setting in the order of their versions."""
+    query = select(SettingChangeRow).where(SettingChangeRow.name == name)
+    columns = {"version": SettingChangeRow.version}
+    return list(
+        await uow.session.scalars(sliced(query, wanted, columns, SettingChangeRow.version))
     )
-    return list(rows)
 
 
 async def find_change(uow: Uow, name: str, version: int) -> SettingChangeRow | None:
