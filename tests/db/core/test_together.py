@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select
 from tests.factories.databases import opened
-from tests.factories.durable import World, submit
+from tests.factories.durable import World, ended, stop, submit
 
+from stead.core import turns
 from stead.core.bus import StoppingError
 from stead.core.db import Database, DatabaseUnavailableError, Uow
-from stead.core.durable import store
+from stead.core.durable import OperationEnded, Worker, store
 from stead.core.durable.store import LIMIT, Entry, FencedError, Hand
 from stead.core.together import MOST, Together
 
@@ -133,6 +134,27 @@ async def test_nobody_waits_for_ever_when_the_loop_ends(database_file: Path):
             for task in asyncio.all_tasks() - before - {*tasks, late}:
                 task.cancel()
         assert await _outcomes([*tasks, late]) == [StoppingError] * 3
+
+
+async def test_what_a_worker_in_the_background_records_lets_others_go_first(database: Database):
+    seen: list[bool] = []
+
+    async def note(uow: Uow) -> None:
+        if any(isinstance(fact, OperationEnded) for fact in uow.facts):
+            seen.append(turns.background.get())
+
+    database.before_commit.append(note)
+    worker = Worker(database, [World().plan()], owner="one")
+
+    async def work() -> None:
+        turns.background.set(True)
+        await worker.run(alone=True)
+
+    operation_id = await submit(database, World().plan())
+    task = asyncio.create_task(work())
+    await ended(database, operation_id)
+    await stop(task)
+    assert seen == [True]
 
 
 async def test_one_that_lost_its_claim_writes_nothing_and_the_others_do(database: Database):

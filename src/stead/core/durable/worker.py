@@ -50,6 +50,8 @@ class Worker:
     async def run(self, *, alone: bool) -> None:
         """Work until cancelled. ``alone`` says that no other worker lives: take over at once."""
         self._alone = alone
+        # What this task is, such as in the background, its records are too.
+        self._journal = Together(self._database, store.record)
         if alone:
             async with self._database.write() as uow:
                 await store.abandon_all(uow)
