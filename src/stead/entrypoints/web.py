@@ -23,9 +23,10 @@ from stead.core.http import Provided, provided
 from stead.core.settings import Settings
 from stead.deployments import adoption, pages as deployment_pages
 from stead.entrypoints import console as console_pages
-from stead.fleet import pages as fleet_pages
+from stead.fleet import pages as fleet_pages, subjects as fleet_subjects
 from stead.identity import pages as identity_pages
 from stead.infra import pages as infra_pages
+from stead.infra.pages import subject as cluster_subject
 from stead.kit.words import say
 from stead.operations import pages as operation_pages
 from stead.operations.public import Recoveries, Subjects
@@ -108,6 +109,10 @@ def add_services(services: Provided) -> None:
             {
                 "deployment": deployment_pages.find_subject,
                 "bundle": bundle_pages.find_subject,
+                "cluster": cluster_subject.find_subject,
+                "machine": fleet_subjects.find_machine,
+                "bulk": fleet_subjects.find_bulk,
+                "source": source_pages.find_subject,
             }
         )
     )

@@ -9,17 +9,20 @@ from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 
 from stead.core import authz
-from stead.core.authz import Action, Actor, action
+from stead.core.authz import Action, Actor, ForbiddenError, NotFoundError, action
 from stead.core.blobs import Blobs
-from stead.core.db import Database
+from stead.core.db import Database, Uow
 from stead.core.errors import HTTP_STATUS, Kind, SteadError
-from stead.core.http import ActorDep, DatabaseDep, provided
+from stead.core.http import ActorDep, DatabaseDep, Provided, provided
 from stead.identity import public as identity
+from stead.kit.words import say
+from stead.operations import public as operations
 from stead.sources import choosing, deciding, service
 from stead.sources.errors import SourceAddressError
 from stead.sources.schemas import SourceDetailOut, SourceIn
 from stead.sources.service import Sources
 from stead.ui.console import Console, form_texts
+from stead.ui.models import Link
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 _CORRECTABLE: Final = frozenset({Kind.INVALID, Kind.CONFLICT})
@@ -226,3 +229,16 @@ async def _show(desk: Desk, source_id: str, error: SteadError | None = None) -> 
 
 def _projects(source: SourceDetailOut) -> set[str]:
     return {*source.projects, *(one.project_id for one in source.uses)}
+
+
+async def find_subject(
+    services: Provided, uow: Uow, actor: Actor, source_id: str
+) -> operations.Subject | None:
+    """Describe a source to the page of its operation; None when it is gone or not theirs."""
+    try:
+        found = await service.get_(uow, actor, services.get(Sources), source_id)
+    except (NotFoundError, ForbiddenError):
+        return None
+    page = Link(f"/sources/{source_id}", say("Look at the source"))
+    told = say("%(name)s was looked at", name=found.name)
+    return operations.Subject(found.name, told, page)
