@@ -50,7 +50,6 @@ WITHOUT_PAGE: dict[Operation, str] = {
     ("GET", "/api/v1/agents/{machine_id}/packages"): "on machines alone: by stead, not by hand",
     ("POST", "/api/v1/agents/{machine_id}/packages"): "the console installs by deploying",
     ("GET", "/api/v1/commands"): "commands on machines are run with stead job",
-    ("GET", "/api/v1/jobs"): "the page of a machine shows its jobs; over all: stead job list",
     ("GET", "/api/v1/catalog/broken"): "for authors of packages, who have stead catalog lint",
     ("GET", "/api/v1/audit/export"): "what auditors verify comes from the command line",
     ("POST", "/api/v1/sign-in"): "makes a token; the console signs in to a session",

@@ -57,7 +57,10 @@ class JobRow(Base):
     """One piece of work for an agent; ``key`` makes asking twice harmless."""
 
     __tablename__ = "job"
-    __table_args__ = (Index("ix_job_instance_id_state", "instance_id", "state"),)
+    __table_args__ = (
+        Index("ix_job_instance_id_state", "instance_id", "state"),
+        Index("ix_job_requested_by_id", "requested_by", "id"),
+    )
 
     id: Mapped[str] = mapped_column(String(26), primary_key=True)
     key: Mapped[str] = mapped_column(String(120), unique=True)

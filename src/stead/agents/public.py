@@ -16,7 +16,7 @@ from stead.agents.jobs import (
     result_topic,
 )
 from stead.agents.redis import RedisError
-from stead.agents.rules import Limits
+from stead.agents.rules import JobsWanted, Limits
 from stead.agents.service import (
     expect,
     is_enrolled,
@@ -47,6 +47,7 @@ __all__ = [
     "JobRequest",
     "JobResult",
     "JobView",
+    "JobsWanted",
     "Limits",
     "Program",
     "RedisError",

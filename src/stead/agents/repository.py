@@ -4,11 +4,11 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import CursorResult, Row, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, CursorResult, Row, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from stead.agents.models import AgentRow, EnrolmentRow, JobRow, NonceRow
-from stead.agents.rules import Limits, OpenJob
+from stead.agents.rules import JobsWanted, Limits, OpenJob
 from stead.core import epoch
 from stead.core.db import DatabaseNow, Uow, platform_wide
 
@@ -106,16 +106,25 @@ async def open_jobs(uow: Uow, instance_ids: Collection[str]) -> list[JobRow]:
     return rows
 
 
-async def latest_jobs(
-    uow: Uow, instance_ids: Collection[str], requested_by: str | None, limit: int
-) -> list[JobRow]:
+async def list_jobs(uow: Uow, instance_ids: Collection[str], wanted: JobsWanted) -> list[JobRow]:
     rows: list[JobRow] = []
+    order = JobRow.id.desc() if wanted.descending else JobRow.id
     for some in _batches(instance_ids):
-        query = select(JobRow).where(JobRow.instance_id.in_(some))
-        if requested_by is not None:
-            query = query.where(JobRow.requested_by == requested_by)
-        rows += await uow.session.scalars(query.order_by(JobRow.id.desc()).limit(limit))
-    return sorted(rows, key=lambda row: row.id, reverse=True)[:limit]
+        query = select(JobRow).where(JobRow.instance_id.in_(some), *_wanted(wanted))
+        rows += await uow.session.scalars(query.order_by(order).limit(wanted.limit))
+    return sorted(rows, key=lambda row: row.id, reverse=wanted.descending)[: wanted.limit]
+
+
+def _wanted(wanted: JobsWanted) -> list[ColumnElement[bool]]:
+    place = JobRow.id < wanted.place if wanted.descending else JobRow.id > wanted.place
+    return [
+        *([JobRow.state.in_(wanted.states)] if wanted.states else []),
+        *([JobRow.outcome.in_(wanted.outcomes)] if wanted.outcomes else []),
+        *([JobRow.kind == wanted.kind] if wanted.kind is not None else []),
+        *([JobRow.package_id == wanted.app] if wanted.app is not None else []),
+        *([JobRow.requested_by == wanted.user] if wanted.user is not None else []),
+        *([place] if wanted.place else []),
+    ]
 
 
 @platform_wide("figures of the whole platform, without names")

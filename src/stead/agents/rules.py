@@ -31,6 +31,20 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class JobsWanted:
+    """Which jobs somebody asks for: those before (or after) a place, in the order of their ids."""
+
+    limit: int
+    user: str | None = None
+    app: str | None = None
+    kind: str | None = None
+    states: tuple[str, ...] = ()
+    outcomes: tuple[str, ...] = ()
+    place: str = ""
+    descending: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class OpenJob:
     """A job that waits or that an agent holds, as far as it matters for what comes next."""
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from stead.agents import distribution, repository
 from stead.agents.models import AgentRow, JobRow
-from stead.agents.rules import Limits
+from stead.agents.rules import JobsWanted, Limits
 from stead.core.db import Uow
 from stead.kit import clock
 
@@ -62,6 +62,7 @@ class JobView:
     operation_id: str
     what: str
     kind: str
+    app: str | None
     state: str
     outcome: str | None
     exit_code: int | None
@@ -72,11 +73,9 @@ class JobView:
     finished_at: datetime | None
 
 
-async def list_jobs(
-    uow: Uow, instance_ids: Collection[str], requested_by: str | None, limit: int
-) -> list[JobView]:
-    """Return the latest jobs of these instances and servers, newest first."""
-    rows = await repository.latest_jobs(uow, instance_ids, requested_by, limit)
+async def list_jobs(uow: Uow, instance_ids: Collection[str], wanted: JobsWanted) -> list[JobView]:
+    """Return jobs of these instances and servers."""
+    rows = await repository.list_jobs(uow, instance_ids, wanted)
     return [
         JobView(
             id=row.id,
@@ -84,6 +83,7 @@ async def list_jobs(
             operation_id=row.operation_id,
             what=describe_job(row),
             kind=row.kind,
+            app=row.package_id or None,
             state=row.state,
             outcome=row.outcome,
             exit_code=row.exit_code,

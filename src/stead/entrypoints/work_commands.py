@@ -11,6 +11,7 @@ import typer
 
 from stead.entrypoints.client import Client
 from stead.entrypoints.follow import follow
+from stead.entrypoints.listing import listing
 from stead.entrypoints.terminal import Json, client, pick, say, table, wrong
 
 job = typer.Typer(no_args_is_help=True, help="Have agents do jobs on machines, and list them.")
@@ -21,19 +22,29 @@ Watch = Annotated[bool, typer.Option(help="Show what happens until it has ended.
 
 
 @job.command("list")
+@listing(
+    "id",
+    "machine",
+    "what",
+    "state",
+    "outcome",
+    "requested_by",
+    "created_at",
+    usual_limit=50,
+    nothing="There is no such job",
+)
 def list_jobs(
     *,
     machine: Annotated[str, typer.Option(help="Only of this machine.")] = "",
+    app: Annotated[str, typer.Option(help="Only of this package.")] = "",
+    state: Annotated[str, typer.Option(help="queued, claimed or ended.")] = "",
+    outcome: Annotated[str, typer.Option(help="Such as done, failed or refused.")] = "",
     user: Annotated[str, typer.Option(help="Only what this person asked for.")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=200)] = 50,
-    as_json: Json = False,
-) -> None:
-    """List the latest jobs."""
-    asked = {"machine": machine, "user": user, "limit": str(limit)}
+) -> str:
+    """List the jobs of all machines, the latest first."""
+    asked = {"machine": machine, "app": app, "state": state, "outcome": outcome, "user": user}
     query = urlencode({name: value for name, value in asked.items() if value})
-    rows = client().get(f"/api/v1/jobs?{query}")
-    columns = ("id", "machine", "what", "state", "outcome", "requested_by", "created_at")
-    table(rows, columns, as_json=as_json)
+    return f"/api/v1/jobs?{query}" if query else "/api/v1/jobs"
 
 
 @job.command("commands")

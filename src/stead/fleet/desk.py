@@ -5,6 +5,7 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Request, Response
 
+from stead.agents.public import JobsWanted
 from stead.core import authz
 from stead.core.authz import Action, Actor
 from stead.core.db import Database
@@ -54,7 +55,7 @@ async def show_machine(desk: Desk, machine_id: str, error: SteadError | None = N
     async with desk.database.read() as uow:
         found = await service.get_(uow, desk.actor, machine_id)
         packages = await installs.list_(uow, desk.actor, machine_id)
-        jobs = await service.list_jobs(uow, desk.actor, found.id, None, LATEST)
+        jobs = await service.list_jobs(uow, desk.actor, found.id, JobsWanted(LATEST))
     manages = authz.allows(desk.actor, Action.SERVER_MANAGE, found.project_id)
     administers = authz.allows(desk.actor, Action.JOB_ADMINISTER, found.project_id)
     runs = authz.allows(desk.actor, Action.JOB_RUN, found.project_id)

@@ -11,7 +11,7 @@ from stead.core.authz import Action, action
 from stead.core.errors import Kind, SteadError
 from stead.core.http import provided
 from stead.core.vault import Vault
-from stead.fleet import bulk, figures, servers, service, views, work_pages
+from stead.fleet import bulk, figures, history_pages, servers, service, views, work_pages
 from stead.fleet.desk import Desk, DeskDep, show_machine
 from stead.fleet.schemas import EnrolmentOut, MachineOut, ServerIn
 from stead.identity import public as identity
@@ -23,6 +23,7 @@ NAME_LENGTH: Final = 40
 _CORRECTABLE: Final = frozenset({Kind.INVALID, Kind.CONFLICT, Kind.UNSUPPORTED})
 router = APIRouter()
 router.include_router(work_pages.router)
+router.include_router(history_pages.router)
 
 
 @router.get("/agents")

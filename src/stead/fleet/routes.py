@@ -1,9 +1,10 @@
 """The fleet over HTTP."""
 
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 
+from stead.agents.public import JobsWanted
 from stead.core.authz import Action, action
 from stead.core.http import ActorDep, DatabaseDep, provided
 from stead.core.paging import Page, paged
@@ -43,8 +44,6 @@ Machines = Annotated[
 Packages = Annotated[
     Page, Depends(paged(InstallationOut, sorts=("app", "created_at"), filters=("app", "state")))
 ]
-# Of the latest jobs, which are those that people look for.
-LATEST_JOBS: Final = 1000
 Jobs = Annotated[
     Page,
     Depends(
@@ -52,7 +51,7 @@ Jobs = Annotated[
             JobOut,
             sorts=("created_at",),
             default="-created_at",
-            filters=("state", "kind"),
+            filters=("state", "outcome", "kind", "app"),
         )
     ),
 ]
@@ -182,9 +181,21 @@ async def list_jobs(
     machine: Annotated[str | None, Query(max_length=40)] = None,
     user: Annotated[str | None, Query(max_length=80)] = None,
 ) -> list[JobOut]:
-    """List the latest jobs, of a machine (by name or id) or a person."""
+    """List jobs on all machines, or of one (by name or id), of an app or a person."""
+    state, outcome = page.filters.get("state"), page.filters.get("outcome")
+    wanted = JobsWanted(
+        # One more tells whether there is another page.
+        page.limit + 1,
+        user=user,
+        app=page.filters.get("app"),
+        kind=page.filters.get("kind"),
+        states=(state,) if state is not None else (),
+        outcomes=(outcome,) if outcome is not None else (),
+        place=page.key_after() or "",
+        descending=page.descending,
+    )
     async with database.read() as uow:
-        return page.of(await service.list_jobs(uow, actor, machine, user, LATEST_JOBS))
+        return page.cut(await service.list_jobs(uow, actor, machine, wanted))
 
 
 @router.get("/figures")

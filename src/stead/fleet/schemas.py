@@ -236,6 +236,7 @@ class JobOut(BaseModel):
     operation_id: str
     what: str
     kind: str
+    app: str | None
     state: str
     outcome: str | None
     exit_code: int | None

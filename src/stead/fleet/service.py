@@ -56,12 +56,12 @@ async def set_limits(uow: Uow, actor: Actor, machine_id: str, asked: LimitsIn) -
 
 
 async def list_jobs(
-    uow: Uow, actor: Actor, machine: str | None, user: str | None, limit: int
+    uow: Uow, actor: Actor, machine: str | None, wanted: agents.JobsWanted
 ) -> list[JobOut]:
-    """Return the latest jobs that the actor may see, of a machine or a person."""
+    """Return jobs that the actor may see, of one machine (by name or id) or of all."""
     known = await list_machines(uow, authz.where_allowed(actor, Action.AGENT_READ))
     chosen = {one.id: one.name for one in known if machine in (None, one.id, one.name)}
-    found = await agents.list_jobs(uow, list(chosen), user, limit)
+    found = await agents.list_jobs(uow, list(chosen), wanted)
     return [
         JobOut(
             id=one.id,
@@ -70,6 +70,7 @@ async def list_jobs(
             operation_id=one.operation_id,
             what=one.what,
             kind=one.kind,
+            app=one.app,
             state=one.state,
             outcome=one.outcome,
             exit_code=one.exit_code,
