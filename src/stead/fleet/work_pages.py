@@ -62,10 +62,6 @@ async def set_limits(machine_id: str, desk: DeskDep) -> Response:
     except ValidationError:
         wrong = InvalidError(f"Choose numbers from 1 to {MOST_AT_ONCE}")
         return await show_machine(desk, machine_id, wrong)
-    except SteadError as error:
-        if error.kind not in _CORRECTABLE:
-            raise
-        return await show_machine(desk, machine_id, error)
     return RedirectResponse(f"/agents/{machine_id}", status_code=303)
 
 
