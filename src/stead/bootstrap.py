@@ -7,6 +7,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -39,6 +40,8 @@ from stead.identity import public as identity
 from stead.infra import handover, public as infra
 from stead.infra.company import Company
 from stead.infra.fleet import Fleet
+from stead.instances import workflows as instance_workflows
+from stead.instances.warm import Filling
 from stead.operations import public as operations, workflows as operation_workflows
 from stead.platform import public as platform, workflows as platform_workflows
 from stead.sources import plans as sources
@@ -98,16 +101,14 @@ async def assemble(
     bundled = await _bundles(base, services, places)
     courier = _courier(base, services)
     parts = await _sources(services)
-    purge = operation_workflows.purge_plan(base.database)
-    renew = exposure_workflows.renew_plan(base.database, base.vault, base.authority)
+    regular = _regular(base, fleet, services)
     ours = (
         *flows,
         adopt,
         forget,
         look,
         *tests.plans,
-        purge,
-        renew,
+        *regular.plans,
         parts.plan,
         *bundled,
     )
@@ -115,12 +116,7 @@ async def assemble(
     services.add(operations.Plans.of(plans))
     owner = f"{socket.gethostname()}:{os.getpid()}"
     worker = Worker(base.database, tuple(map(traced, plans)), owner=owner, checkpoint=checkpoint)
-    nightly = (
-        operation_workflows.purge_schedule(purge),
-        exposure_workflows.renew_schedule(renew),
-        parts.schedule,
-    )
-    timer = partial(schedule.run, base.database, nightly)
+    timer = partial(schedule.run, base.database, (*regular.schedules, parts.schedule))
     watch = partial(Company(fleet, owner).run, alone=base.database.sqlite)
     ever = (timer, watch, partial(courier.run))
     others = (*parts.company, *_company(settings, engine, services), *_carry(base, services))
@@ -167,12 +163,36 @@ def _tools(
     )
 
 
-def _doorway(settings: Settings) -> workflows.Doorway | None:
+@dataclass(frozen=True, slots=True)
+class _Regular:
+    """What is done by itself, again and again."""
+
+    plans: tuple[Plan, ...]
+    schedules: tuple[schedule.Schedule, ...]
+
+
+def _regular(base: Ground, fleet: Fleet, services: Provided) -> _Regular:
+    purge = operation_workflows.purge_plan(base.database)
+    renew = exposure_workflows.renew_plan(base.database, base.vault, base.authority)
+    image = base.settings.incus.image
+    fill = instance_workflows.fill_plan(
+        instance_workflows.Tools(base.database, fleet.engine, image)
+    )
+    services.add(Filling(fill))
+    schedules = (
+        operation_workflows.purge_schedule(purge),
+        exposure_workflows.renew_schedule(renew),
+        instance_workflows.fill_schedule(fill),
+    )
+    return _Regular((purge, renew, fill), schedules)
+
+
+def _doorway(settings: Settings) -> publishing.Doorway | None:
     address, port = settings.server.agent_address, settings.server.agent_port
     if address is None:
         return None
     pinned = pki.ensure_pinned(settings.server.agent_tls, address)
-    return workflows.Doorway(str(address), port, pinned.chain.read_text(), pinned.fingerprint)
+    return publishing.Doorway(str(address), port, pinned.chain.read_text(), pinned.fingerprint)
 
 
 def _deployments(

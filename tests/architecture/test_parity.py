@@ -81,6 +81,7 @@ MORE: dict[str, list[list[str]]] = {
     "source add": [["cache", "https://git.example.org/x.git"]],
     "config undo": [["cache", "0"], ["cache", "0", "--version", "1"]],
     "cluster hosting": [["cache", "--end"]],
+    "cluster warm": [["cache", "--small", "1"]],
     "cluster connect": [
         ["cache", "--engine", "engine", "--option", "10.90.0.10=x", "--option", "name=x", "--yes"]
     ],

@@ -27,13 +27,15 @@ from stead.core.authz import Role
 from stead.core.durable import Checkpoint, Worker
 from stead.deployments import elsewhere, workflows
 from stead.deployments.public import Deployments
-from stead.deployments.publishing import Outside
+from stead.deployments.publishing import Doorway, Outside
 from stead.edge.snapshot import Report
 from stead.engines.drivers.proxmox import access
 from stead.engines.drivers.proxmox.mapping import read_record
 from stead.entrypoints import simulated_guests
 from stead.exposure import service as exposure
 from stead.infra.fleet import Fleet
+from stead.instances import workflows as warming
+from stead.instances.warm import Filling
 from stead.kit import ids
 from stead_agent import keyline
 
@@ -46,7 +48,7 @@ HOSTING = {
     "gateway": "10.78.0.1",
     "nameserver": "10.78.0.1",
 }
-DOORWAY = workflows.Doorway("192.0.2.1", 8444, "a certificate", "ab" * 32)
+DOORWAY = Doorway("192.0.2.1", 8444, "a certificate", "ab" * 32)
 
 
 def may_inject(double: Double) -> None:
@@ -99,7 +101,7 @@ class House:
         """Wait for the end of an operation."""
         async with asyncio.timeout(PATIENCE):
             while True:
-                answer = await self.api.get(f"/api/v1/operations/{operation_id}")
+                answer = await self.admin.get(f"/api/v1/operations/{operation_id}")
                 found: dict[str, Any] = answer.json()
                 if found["finished_at"]:
                     return found
@@ -121,7 +123,12 @@ class House:
     async def work(self) -> None:
         """Run the worker until it is cancelled or killed."""
         deployments = self.platform.services.get(Deployments)
-        plans = (deployments.cluster_plan, deployments.remove_plan)
+        plans = (
+            deployments.deploy_plan,
+            deployments.cluster_plan,
+            deployments.remove_plan,
+            self.platform.services.get(Filling).plan,
+        )
         owner = ids.new_id()
         worker = Worker(self.platform.database, plans, owner=owner, checkpoint=self.checkpoint)
         await worker.run(alone=True)
@@ -200,24 +207,27 @@ def _assemble(platform: Platform, folder: Path, port: int) -> None:
         vault=platform.vault,
         authority=pki.load(folder),
         outside=Outside("127.0.0.1", port, folder / "ca.pem"),
-        image="",
+        image="stead-base",
         agent_port=8444,
         network_range=RANGE,
-        open_gateway=_no_gateway,
+        open_gateway=_open,
         doorway=DOORWAY,
     )
+    filled = warming.fill_plan(warming.Tools(platform.database, fleet.engine, "stead-base"))
+    platform.services.add(Filling(filled))
     known = platform.services.get(Deployments)
     platform.services.add(
         replace(
             known,
+            deploy_plan=workflows.deploy_plan(tools),
             cluster_plan=elsewhere.cluster_plan(tools),
             remove_plan=workflows.remove_plan(tools),
         )
     )
 
 
-async def _no_gateway(address: IPv4Address) -> None:
-    raise AssertionError(f"{address} is not ours")
+async def _open(_address: IPv4Address) -> None:
+    """Listen nowhere: guests here speak to the application itself."""
 
 
 async def _take_over(one: House) -> None:

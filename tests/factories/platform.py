@@ -35,6 +35,8 @@ from stead.identity.passwords import Passwords
 from stead.identity.projects import ensure_organisation
 from stead.infra import handover, public as infra
 from stead.infra.fleet import Fleet
+from stead.instances.warm import Filling
+from stead.instances.workflows import fill_plan
 from stead.kit import clock, ids
 from stead.operations.public import Plans
 from stead.platform.public import Platform as PlatformPlans
@@ -181,6 +183,7 @@ async def make_platform(database: Database, folder: Path) -> Platform:
     services.add(handover.tools(fleet))
     services.add(PlatformPlans(look_plan(database, Mock())))
     services.add(fleets.assemble(database, safe, known))
+    services.add(Filling(fill_plan(Mock())))
     services.add(built_in_bundles())
     services.add(bundle_plans.assemble(database, safe, built_in_bundles(), deployments))
     heads = audit.Heads(folder / "audit.heads")

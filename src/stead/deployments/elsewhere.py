@@ -81,9 +81,9 @@ class ElsewhereFlow(Flow):
         if _at_creation(context):
             ticket = f"{await self._token(instance)}:{self._doorway().ticket}"
             task = await engine.create_enrolling(spec, Secret(ticket))
-        else:
-            task = await engine.create(spec)
-        await self._settle(engine, task)
+            await self._settle(engine, task)
+        elif not await instances.hand_over(self._database, engine, instance.id, spec):
+            await self._settle(engine, await engine.create(spec))
         if await engine.find(spec.name) is None:
             raise OutcomeUnknownError(f"The container {spec.name} was accepted and is not there")
 

@@ -1,4 +1,4 @@
-"""Waits for edges to serve a route, and takes the way that a visitor would take."""
+"""The ways from outside: waits for edges to serve a route, and takes it as a visitor would."""
 
 import asyncio
 from dataclasses import dataclass
@@ -24,6 +24,26 @@ class Outside:
     address: str
     https_port: int
     ca_file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Doorway:
+    """Where agents call that are on no network of ours, and what proves that it is us."""
+
+    host: str
+    port: int
+    certificate: str
+    pin: str
+
+    @property
+    def url(self) -> str:
+        """Return the address of the agents' listener."""
+        return f"https://{self.host}:{self.port}"
+
+    @property
+    def ticket(self) -> str:
+        """Return the same in one word, as it travels beside a token."""
+        return f"{self.pin}:{self.host}:{self.port}"
 
 
 async def await_edges(database: Database, version: int, owner: str) -> None:

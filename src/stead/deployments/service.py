@@ -88,6 +88,7 @@ async def begin(
     place = target.id if target is not None else None
     wish = instances.Wish(name, size, begun.reachable, place)
     instance = await instances.reserve(uow, deployments.within, project_id, wish)
+    await instances.take_warm(uow, instance.cluster_id, size, instance.id)
     await _keep(uow, deployments.vault, deployment_id, inputs)
     routes = reserving.routes(package.manifest, inputs, name, domain, instance)
     await exposure.reserve(uow, deployment_id, routes, deployments.tcp_ports)

@@ -21,7 +21,7 @@ from stead.deployments import repository
 from stead.deployments.attention import until_answered
 from stead.deployments.errors import script_failed
 from stead.deployments.models import DeploymentRow
-from stead.deployments.publishing import Outside, await_edges, until_reached
+from stead.deployments.publishing import Doorway, Outside, await_edges, until_reached
 from stead.deployments.rules import DeploymentState, limit_owner
 from stead.engines.abilities import BootLog
 from stead.engines.errors import ConflictError, OutcomeUnknownError, UnsupportedError
@@ -38,26 +38,6 @@ BOOTSTRAP: Final = "/var/lib/stead-agent/bootstrap.json"
 ENGINE_SECONDS: Final = 120.0
 ENROL_SECONDS: Final = 90.0
 JOB_SLACK_SECONDS: Final = 90.0
-
-
-@dataclass(frozen=True, slots=True)
-class Doorway:
-    """Where agents call that are on no network of ours, and what proves that it is us."""
-
-    host: str
-    port: int
-    certificate: str
-    pin: str
-
-    @property
-    def url(self) -> str:
-        """Return the address of the agents' listener."""
-        return f"https://{self.host}:{self.port}"
-
-    @property
-    def ticket(self) -> str:
-        """Return the same in one word, as it travels beside a token."""
-        return f"{self.pin}:{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +161,8 @@ class Flow:
             reachable=instance.ip in net.open_part,
         )
         engine = await self._own(instance)
-        await self._settle(engine, await engine.create(spec))
+        if not await instances.hand_over(self._database, engine, instance.id, spec):
+            await self._settle(engine, await engine.create(spec))
         if await engine.find(spec.name) is None:
             raise OutcomeUnknownError(f"The container {spec.name} was accepted and is not there")
 
@@ -192,6 +173,7 @@ class Flow:
             return
         await infra.leave(self._database, instance.id, infra.Wanted.ABSENT)
         engine = await self._engine(instance)
+        await instances.drop_taken(self._database, engine, instance.id)
         found = await engine.find(instance.native_name)
         if found is None:
             return

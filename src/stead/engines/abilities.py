@@ -241,6 +241,20 @@ class Examines(Protocol):
 
 
 @runtime_checkable
+class Reassigns(Protocol):
+    """Gives guests that were made beforehand to whoever needs one."""
+
+    async def reassign(self, name: str, spec: GuestSpec) -> EngineTask:
+        """Make a guest that never ran the one that is asked for; only its disk stays.
+
+        Name, key, owner, network, address, MAC, tags, note and size are the spec's afterwards.
+        A guest with the spec's name and key is the result already. Raises NotFound, Conflict
+        for one that runs, or that the engine knows to have run, Invalid for a smaller disk.
+        """
+        ...
+
+
+@runtime_checkable
 class Enrols(Protocol):
     """Brings one small secret into a container, without a network of ours and without SSH.
 

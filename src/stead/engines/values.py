@@ -64,6 +64,7 @@ class GuestSpec:
 
     ``image`` is what its disk begins as; a clone or an imported backup has its disk from there
     and leaves it empty. Without an address the network gives one, without a MAC the engine does.
+    Without a network it is on the cluster's own, where there is one; such guests are not started.
     ``nesting`` lets a container hold containers, where the engine's administrator allows that.
     ``reachable`` lets its neighbours on the network begin to speak to it.
     ``segment`` says what surrounds the address where the network is not one of ours. ``number``

@@ -28,6 +28,7 @@ from stead.exposure import routes as exposure_routes
 from stead.fleet import routes as fleet_routes, streams as job_streams
 from stead.identity import routes as identity_routes
 from stead.infra import routes as infra_routes
+from stead.instances import routes as instance_routes
 from stead.kit.text import sendable
 from stead.operations import routes as operation_routes
 from stead.platform import routes as platform_routes, setting_routes
@@ -44,6 +45,7 @@ ROUTERS: Final = (
     operation_routes.router,
     identity_routes.router,
     exposure_routes.router,
+    instance_routes.router,
     platform_routes.router,
     setting_routes.router,
     audit_routes.router,

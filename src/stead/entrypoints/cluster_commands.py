@@ -150,6 +150,31 @@ def hosting(
 
 
 @cluster.command()
+def warm(
+    name: Cluster = "local",
+    *,
+    small: Annotated[int | None, typer.Option(help="Small guests to keep ready.")] = None,
+    medium: Annotated[int | None, typer.Option(help="Medium ones.")] = None,
+    large: Annotated[int | None, typer.Option(help="Large ones.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show or set how many guests a cluster keeps ready, that deployments then take."""
+    path, api = f"{path_of(name)}/warm", client()
+    found = api.get(path)
+    given = {"small": small, "medium": medium, "large": large}
+    if any(number is not None for number in given.values()):
+        kept = {one["size"]: one["wanted"] for one in found}
+        new = {size: number for size, number in given.items() if number is not None}
+        found = api.put(path, {**kept, **new})
+    if as_json:
+        say(json.dumps(found, indent=2))
+        return
+    for one in found:
+        told = f"{one['wanted']} wanted, {one['ready']} ready, {one['coming']} being made"
+        say(f"{one['size']:<8} {told}")
+
+
+@cluster.command()
 def accept(name: Cluster, guest: str) -> None:
     """Take a guest that was changed or moved outside as it is now."""
     found = client().post(f"{path_of(name)}/guests/{quote(guest, safe='')}/accept")

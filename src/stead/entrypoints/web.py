@@ -27,6 +27,7 @@ from stead.fleet import pages as fleet_pages, subjects as fleet_subjects
 from stead.identity import pages as identity_pages
 from stead.infra import pages as infra_pages
 from stead.infra.pages import subject as cluster_subject
+from stead.instances import pages as instance_pages
 from stead.kit.words import say
 from stead.operations import pages as operation_pages
 from stead.operations.public import Recoveries, Subjects
@@ -48,6 +49,7 @@ PAGES: Final = {
     "identity": identity_pages,
     "audit": audit_pages,
     "infra": infra_pages,
+    "instances": instance_pages,
     "fleet": fleet_pages,
     "webhooks": webhook_pages,
     "sources": source_pages,

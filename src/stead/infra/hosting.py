@@ -115,6 +115,19 @@ async def target(uow: Uow, name: str) -> Target:
     return _target(row)
 
 
+async def known_target(uow: Uow, name: str) -> Target:
+    """Do as ``target`` for those who may know every cluster. Raises NotFound for no such one."""
+    return await target(uow, (await clusters.find(uow, name)).id)
+
+
+async def takes_deployments(uow: Uow, cluster_id: str) -> bool:
+    """Tell whether a cluster takes deployments, in maintenance too."""
+    row = await repository.look_up(uow, cluster_id)
+    return row is not None and (
+        row.mode == Mode.EMBEDDED or await repository.find_hosting(uow, cluster_id) is not None
+    )
+
+
 async def name_of(uow: Uow, cluster_id: str) -> str:
     """Return what a cluster is called."""
     return (await repository.get_cluster(uow, cluster_id)).name
@@ -156,6 +169,18 @@ async def number_of(uow: Uow, owner: str) -> int | None:
     """Return the number that is reserved for an owner's guest, if there is one."""
     row = await repository.find_hosted(uow, owner)
     return row.number if row is not None else None
+
+
+async def pass_place(uow: Uow, giver: str, taker: str) -> None:
+    """Let an owner go on at the place, and with the number, of another one."""
+    row = await repository.find_hosted(uow, giver)
+    if row is not None:
+        cluster_id, number = row.cluster_id, row.number
+        for owner in (giver, taker):
+            await repository.delete_hosted(uow, owner)
+        uow.session.expunge(row)
+        uow.session.add(HostedRow(owner=taker, cluster_id=cluster_id, number=number))
+        await uow.session.flush()
 
 
 async def leave_place(uow: Uow, owner: str) -> None:

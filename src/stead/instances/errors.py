@@ -8,3 +8,10 @@ class NameTakenError(SteadError):
 
     kind = Kind.CONFLICT
     code = "instance.name_taken"
+
+
+class WarmError(SteadError):
+    """That many guests cannot be kept ready."""
+
+    kind = Kind.INVALID
+    code = "instance.warm"

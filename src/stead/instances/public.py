@@ -1,8 +1,10 @@
 """The instances domain's door."""
 
 from stead.instances.errors import NameTakenError
+from stead.instances.handing import drop_taken, hand_over
 from stead.instances.rules import SHAPES, Shape, Size
 from stead.instances.service import Instance, Wish, find, list_, release, reserve
+from stead.instances.warm import take as take_warm
 
 __all__ = [
     "SHAPES",
@@ -11,8 +13,11 @@ __all__ = [
     "Shape",
     "Size",
     "Wish",
+    "drop_taken",
     "find",
+    "hand_over",
     "list_",
     "release",
     "reserve",
+    "take_warm",
 ]

@@ -2,10 +2,10 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 
 from stead.core.db import Uow, platform_wide
-from stead.instances.models import InstanceRow
+from stead.instances.models import InstanceRow, WarmGuestRow, WarmPoolRow
 
 
 async def find(uow: Uow, instance_id: str) -> InstanceRow | None:
@@ -42,3 +42,63 @@ async def list_(uow: Uow, project_ids: Collection[str] | None) -> list[InstanceR
 
 async def delete_(uow: Uow, instance_id: str) -> None:
     await uow.session.execute(delete(InstanceRow).where(InstanceRow.id == instance_id))
+
+
+async def warm_pools(uow: Uow) -> list[WarmPoolRow]:
+    return list(await uow.session.scalars(select(WarmPoolRow)))
+
+
+async def set_warm_pool(uow: Uow, cluster_id: str, size: str, wanted: int) -> None:
+    await uow.session.merge(WarmPoolRow(cluster_id=cluster_id, size=size, wanted=wanted))
+
+
+async def warm_guests(uow: Uow, cluster_id: str | None = None) -> list[WarmGuestRow]:
+    """Return what is kept ready or is being made so, the oldest first."""
+    query = select(WarmGuestRow).order_by(WarmGuestRow.id)
+    if cluster_id is not None:
+        query = query.where(WarmGuestRow.cluster_id == cluster_id)
+    return list(await uow.session.scalars(query))
+
+
+async def take_warm_guest(uow: Uow, cluster_id: str, size: str, instance_id: str) -> bool:
+    """Let an instance have the oldest that is ready; tell whether there was one."""
+    oldest = (
+        select(WarmGuestRow.id)
+        .where(
+            WarmGuestRow.cluster_id == cluster_id,
+            WarmGuestRow.size == size,
+            WarmGuestRow.made,
+            WarmGuestRow.taken_by.is_(None),
+        )
+        .order_by(WarmGuestRow.id)
+        .limit(1)
+    )
+    found = await uow.session.scalar(oldest)
+    taken = (
+        update(WarmGuestRow)
+        .where(WarmGuestRow.id == found, WarmGuestRow.taken_by.is_(None))
+        .values(taken_by=instance_id)
+        .returning(WarmGuestRow.id)
+    )
+    return found is not None and await uow.session.scalar(taken) is not None
+
+
+async def find_warm_guest(uow: Uow, warm_id: str) -> WarmGuestRow | None:
+    return await uow.session.get(WarmGuestRow, warm_id)
+
+
+async def warm_guest_of(uow: Uow, instance_id: str) -> WarmGuestRow | None:
+    row: WarmGuestRow | None = await uow.session.scalar(
+        select(WarmGuestRow).where(WarmGuestRow.taken_by == instance_id)
+    )
+    return row
+
+
+async def delete_warm_guest(uow: Uow, warm_id: str) -> None:
+    await uow.session.execute(delete(WarmGuestRow).where(WarmGuestRow.id == warm_id))
+
+
+async def give_back_warm_guests(uow: Uow, instance_id: str) -> None:
+    """Let others have what an instance took and nobody touched."""
+    taken = WarmGuestRow.taken_by == instance_id
+    await uow.session.execute(update(WarmGuestRow).where(taken).values(taken_by=None))

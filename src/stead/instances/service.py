@@ -104,6 +104,7 @@ async def release(uow: Uow, instance_id: str) -> None:
     await network.release_address(uow, instance_id)
     await infra.release_claims(uow, instance_id)
     await infra.leave_place(uow, instance_id)
+    await repository.give_back_warm_guests(uow, instance_id)
     await repository.delete_(uow, instance_id)
     await network.tidy(uow)
 

@@ -89,6 +89,10 @@ SAMPLES = {
     ("POST", "/api/v1/clusters/{cluster_id}/credentials"): Sample(
         _says(options={"secret": "x"}), write=True, platform=True, fails=409
     ),
+    ("GET", "/api/v1/clusters/{cluster_id}/warm"): Sample(platform=True),
+    ("PUT", "/api/v1/clusters/{cluster_id}/warm"): Sample(
+        _says(small=1), write=True, platform=True
+    ),
     ("PUT", "/api/v1/clusters/{cluster_id}/hosting"): Sample(
         _says(image="x", network="192.0.2.0/24", first="192.0.2.10", last="192.0.2.20"),
         write=True,

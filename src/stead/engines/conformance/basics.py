@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from stead.engines import limits
+from stead.engines.abilities import Reassigns
 from stead.engines.capabilities import Ability, Verdict
 from stead.engines.conformance.trial import Trial, expect, refused
 from stead.engines.errors import ConflictError, InvalidError, NotFoundError, QuotaError
@@ -170,3 +171,22 @@ async def networks_are_made_once(trial: Trial) -> None:
     spec = await trial.make(start=True)
     await trial.driver.ensure_network(trial.target.network)
     expect((await trial.guest(spec.name)).state is GuestState.RUNNING, "the guest stopped")
+
+
+async def a_guest_that_never_ran_is_given_away(trial: Trial) -> None:
+    """A guest that was made beforehand becomes the one that is asked for, once."""
+    driver = trial.driver
+    if not isinstance(driver, Reassigns):
+        return
+    kept = await trial.make(trial.spec(network="", address=None, mac=""))
+    spec = trial.spec(tags=("given",), note="given away")
+    for _ in range(2):
+        await trial.done(driver.reassign(kept.name, spec))
+    found = await trial.guest(spec.name)
+    expect(await driver.find(kept.name) is None, "it is there under its old name too")
+    expect((found.key, found.owner) == (spec.key, spec.owner), f"it is {found.key}'s")
+    expect(found.addresses == (str(spec.address),), f"it has {found.addresses}")
+    expect((found.tags, found.note) == (spec.tags, spec.note), f"it says {found.note!r}")
+    await trial.start(spec.name)
+    await refused(driver.reassign(spec.name, trial.spec()), ConflictError)
+    await refused(driver.reassign("cf-nobody", trial.spec()), NotFoundError)

@@ -37,6 +37,7 @@ BEHAVIOURS: Final[tuple[Behaviour, ...]] = (
             basics.notes_hold_any_language,
             basics.an_address_belongs_to_one_guest,
             basics.networks_are_made_once,
+            basics.a_guest_that_never_ran_is_given_away,
             repeats.the_same_key_is_the_same_guest,
             repeats.another_key_is_a_conflict,
             repeats.a_repeated_create_takes_up_the_first,

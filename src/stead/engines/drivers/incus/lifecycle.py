@@ -68,6 +68,27 @@ class Lifecycle(Ground):
         source: dict[str, Json] = {"type": "image", "alias": spec.image}
         return await self._make(spec, source)
 
+    async def reassign(self, name: str, spec: GuestSpec) -> EngineTask:
+        """Change everything first and the name last, so that a repeated call can go on."""
+        self._check(spec)
+        if (task := await self._made_before(spec)) is not None:
+            return task
+        await self._quiet(name)
+        found = await self._guest(name, running=False)
+        if spec.disk_gb < found.size.disk_gb:
+            raise errors.InvalidError(f"The disk of {name} is larger already")
+        known = table(await self._client.get(f"/instances/{name}", "look it up"))
+        if table(known.get("config")).get("volatile.last_state.power"):
+            raise errors.ConflictError(f"The container {name} has run, and keeps what it did")
+        whole = mapping.instance_body(spec, self._pool)
+        body = {part: whole[part] for part in ("description", "config", "devices")}
+        changed = await self._client.send("PATCH", f"/instances/{name}", "give it away", body)
+        await self.settle(EngineTask(changed), 60)
+        named: dict[str, Json] = {"name": spec.name}
+        return EngineTask(
+            await self._client.send("POST", f"/instances/{name}", "rename a container", named)
+        )
+
     async def start(self, name: str) -> EngineTask:
         await self._quiet(name)
         guest = await self._guest(name)

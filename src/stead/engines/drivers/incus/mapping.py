@@ -47,7 +47,8 @@ def instance_body(spec: GuestSpec, pool: str) -> dict[str, Json]:
                 "pool": spec.pool or pool,
                 "size": f"{spec.disk_gb}GiB",
             },
-            "eth0": _interface(spec),
+            # One that is kept for later is on nobody's network yet.
+            **({"eth0": _interface(spec)} if spec.network else {}),
         },
     }
 

@@ -28,6 +28,7 @@ from stead.engines.drivers.proxmox.stored import StoredBackupCalls
 from stead.engines.drivers.proxmox.surveying import SurveyCalls
 from stead.engines.drivers.proxmox.tasks import Upid
 from stead.engines.drivers.proxmox.usage import UsageCalls
+from stead.engines.drivers.proxmox.warm import WarmCalls
 from stead.engines.values import EngineTask, Guest, GuestSpec, GuestState, Health
 
 _SHUTDOWN_SECONDS: Final = 60
@@ -44,6 +45,7 @@ class ProxmoxDriver(
     FirewallCalls,
     PoolCalls,
     SurveyCalls,
+    WarmCalls,
 ):
     """Implements the engine port for one cluster."""
 

@@ -57,7 +57,7 @@ class Maker:
         ``enrolment`` reaches an archive's guest as the comment of a key that nobody holds.
         """
         async with self._engine.scheduler.turn(spec.name, self._engine.guest_turn(spec.name)):
-            existing = await self._existing(spec.name, spec.key, image=False)
+            existing = await self.existing(spec.name, spec.key, image=False)
             if existing is not None:
                 return existing
             await self._free(spec.address)
@@ -73,7 +73,7 @@ class Maker:
     async def clone(self, source: Found, spec: GuestSpec, *, image: bool = False) -> EngineTask:
         """Create a guest, or an image, whose disk begins as that of a stopped guest."""
         async with self._engine.scheduler.turn(spec.name, self._engine.guest_turn(spec.name)):
-            existing = await self._existing(spec.name, spec.key, image=image)
+            existing = await self.existing(spec.name, spec.key, image=image)
             if existing is not None:
                 return existing
             await self._free(spec.address)
@@ -144,13 +144,13 @@ class Maker:
             )
             await self._engine.settle(str(answer), "grow its disk")
 
-    async def _existing(self, name: str, key: str, *, image: bool) -> EngineTask | None:
+    async def existing(self, name: str, key: str, *, image: bool) -> EngineTask | None:
         """Return the task of what a former attempt has made, if it has."""
         everybody = await self._engine.directory.settled()
         same_kind = [f for f in everybody if mapping.is_image(f) == image and f.record is not None]
         for found in same_kind:
             if found.record is not None and found.record.key == key and found.name == name:
-                return _task(found, None)
+                return as_task(found)
         if any(found.name == name for found in (same_kind if image else everybody)):
             raise errors.ConflictError(f"Proxmox already has a guest {name} that is not this one")
         return None
@@ -208,7 +208,7 @@ class Maker:
     async def restore(self, spec: GuestSpec, node: str, volume: str) -> EngineTask:
         """Create a guest from a backup: its disk, and otherwise what the spec says."""
         async with self._engine.scheduler.turn(spec.name, self._engine.guest_turn(spec.name)):
-            existing = await self._existing(spec.name, spec.key, image=False)
+            existing = await self.existing(spec.name, spec.key, image=False)
             if existing is not None:
                 return existing
             await self._free(spec.address)
@@ -280,13 +280,13 @@ class Maker:
             except errors.ExistsError:
                 # Somebody took it, perhaps ourselves in a request whose answer was lost.
                 taken.add(vmid)
-                existing = await self._existing(spec.name, spec.key, image=place.image)
+                existing = await self.existing(spec.name, spec.key, image=place.image)
                 if existing is not None:
                     return existing
                 continue
             finally:
                 self._claimed.discard(vmid)
-            return _task(Found(vmid, place.node, place.kind), upid)
+            return as_task(Found(vmid, place.node, place.kind), upid)
         raise errors.LockedError("Other guests took every number that was tried")
 
     async def _patient(
@@ -321,7 +321,8 @@ _FENCE: Final[dict[str, Param]] = {
 }
 
 
-def _task(found: Found, upid: Upid | None) -> EngineTask:
+def as_task(found: Found, upid: Upid | None = None) -> EngineTask:
+    """Return the task that makes a guest, or what is left of it; settling finishes the guest."""
     if upid is None and not found.lock and found.record and found.record.plan is None:
         return DONE
     family = BY_KIND[found.kind]

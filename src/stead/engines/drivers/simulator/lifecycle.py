@@ -48,6 +48,22 @@ class Lifecycle(Calls):
                 raise errors.NotFoundError(f"There is no image {spec.image}")
             return self._make("create", spec, image.disk, fault)
 
+    async def reassign(self, name: str, spec: GuestSpec) -> EngineTask:
+        limits.check_spec(spec)
+        async with self._call("reassign", name):
+            if (task := self._made_before(spec)) is not None:
+                return task
+            guest = self._idle(name, running=False)
+            if guest.log:
+                raise errors.ConflictError(f"The guest {name} has run, and keeps what it did")
+            if spec.disk_gb < guest.size.disk_gb:
+                raise errors.InvalidError(f"The disk of {name} is larger already")
+            self._check_place(spec)
+            made = records.new_guest(spec, node=guest.node, mac=guest.mac, pool=POOL, task="")
+            made.disk, made.made = guest.disk, True
+            self._world.replace(guest, made)
+            return DONE
+
     async def start(self, name: str) -> EngineTask:
         async with self._call("start", name) as fault:
             guest = self._guest(name)
@@ -123,15 +139,19 @@ class Lifecycle(Calls):
 
     def _make(self, kind: str, spec: GuestSpec, disk: Disk, fault: Fault | None) -> EngineTask:
         world = self._world
-        if spec.network not in world.networks:
-            raise errors.NotFoundError(f"There is no network {spec.network}")
-        if spec.pool not in {"", POOL}:
-            raise errors.NotFoundError(f"There is no simulated storage {spec.pool}")
-        if (spec.network, str(spec.address)) in world.addresses:
-            raise errors.ConflictError(f"The address {spec.address} belongs to another guest")
+        self._check_place(spec)
         guest = records.new_guest(
             spec, node=world.place(), mac=world.new_mac(), pool=POOL, task=""
         )
         guest.disk = dict(disk) or None
         world.add(guest)
         return self._accept(kind, spec.name, fault)
+
+    def _check_place(self, spec: GuestSpec) -> None:
+        world = self._world
+        if spec.network and spec.network not in world.networks:
+            raise errors.NotFoundError(f"There is no network {spec.network}")
+        if spec.pool not in {"", POOL}:
+            raise errors.NotFoundError(f"There is no simulated storage {spec.pool}")
+        if spec.address and (spec.network, str(spec.address)) in world.addresses:
+            raise errors.ConflictError(f"The address {spec.address} belongs to another guest")

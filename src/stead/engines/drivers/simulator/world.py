@@ -124,6 +124,15 @@ class World:
         self.addresses.add((guest.network, guest.address))
         self._on_node[guest.node] += 1
 
+    def replace(self, old: SimulatedGuest, new: SimulatedGuest) -> None:
+        """Let a guest go on under another name, with another place on the network."""
+        self._remove(old)
+        self._write("guest", old.name, None)
+        self.add(new)
+        self.save(new)
+        self._tell(old.name, Change.DELETED)
+        self._tell(new.name, Change.CREATED)
+
     def save(self, guest: SimulatedGuest) -> None:
         """Keep a guest's newest form."""
         self._write("guest", guest.name, records.guest_data(guest) if self._journal else None)
