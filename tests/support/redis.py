@@ -45,7 +45,9 @@ class RedisServer:
 
     def start(self) -> None:
         pem = str(self._certificate)
-        words = ["redis-server", "--port", "0", "--tls-port", str(self.port), "--bind", HOST]
+        # It ends with us, however we end.
+        words = ["setpriv", "--pdeathsig", "KILL"]
+        words += ["redis-server", "--port", "0", "--tls-port", str(self.port), "--bind", HOST]
         words += ["--tls-cert-file", pem, "--tls-key-file", pem, "--tls-ca-cert-file", pem]
         words += ["--tls-auth-clients", "no", "--dir", str(self.folder), "--save", ""]
         words += ["--appendonly", "yes" if self._keep else "no", "--logfile", "redis.log"]

@@ -6,10 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.agent.control_plane import TRANSPORTS, ControlPlane, canonical, sign, until
+from tests.integration.agent.control_plane import (
+    MOSTLY_HTTPS,
+    ControlPlane,
+    canonical,
+    sign,
+    until,
+)
 from tests.integration.agent.world import AgentProcess, script
 
-pytestmark = [pytest.mark.timeout(30), pytest.mark.parametrize("transport", TRANSPORTS)]
+pytestmark = [pytest.mark.timeout(120), pytest.mark.parametrize("transport", MOSTLY_HTTPS)]
 
 
 def member(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> tarfile.TarInfo:

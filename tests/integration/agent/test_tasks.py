@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.integration.agent.control_plane import TRANSPORTS, ControlPlane
+from tests.integration.agent.control_plane import MOSTLY_HTTPS, ControlPlane
 from tests.integration.agent.world import AgentProcess
 
 pytestmark = [
-    pytest.mark.timeout(40),
+    pytest.mark.timeout(120),
     pytest.mark.usefixtures("agent"),
-    pytest.mark.parametrize("transport", TRANSPORTS),
+    pytest.mark.parametrize("transport", MOSTLY_HTTPS),
 ]
 
 
