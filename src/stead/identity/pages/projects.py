@@ -136,6 +136,8 @@ async def set_role(project_id: str, user_id: str, desk: DeskDep) -> Response:
         async with desk.database.whole(steady=True) as uow:
             people = await members.list_members(uow, desk.actor, project_id)
             now = next((one.role for one in people if one.user_id == user_id), None)
+            if now is None:
+                raise authz.NotFoundError("There is no such member")
             stale.require_unchanged(given, {"role": now})
             async with desk.database.write() as part:
                 await members.set_role(part, desk.actor, project_id, user_id, _role(given))
