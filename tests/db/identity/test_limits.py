@@ -107,7 +107,7 @@ def releasing(platform: Platform) -> Plan:
     tools = workflows.Tools.__new__(workflows.Tools)
     object.__setattr__(tools, "database", platform.database)
     object.__setattr__(tools, "vault", platform.vault)
-    object.__setattr__(tools, "engine", None)
+    object.__setattr__(tools, "simulated", False)
     steps = workflows.deploy_plan(tools).steps
 
     async def nothing(_context: StepContext) -> None:
