@@ -13,6 +13,7 @@ from websockets.exceptions import InvalidHandshake
 
 from stead.engines import errors, trust
 from stead.engines.drivers.incus.errors import translate
+from stead.engines.transport import to_engine
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 _DONE: Final = 200
@@ -224,12 +225,9 @@ def identify(tls: ssl.SSLContext, certificate: Path, key: Path) -> None:
 
 def connect(url: str, project: str, tls: ssl.SSLContext) -> IncusClient:
     """Return a client that trusts, and is known, as this context says."""
+    limits = httpx.Limits(max_connections=64, max_keepalive_connections=16)
     http = httpx.AsyncClient(
-        base_url=url,
-        verify=tls,
-        timeout=_TIMEOUT,
-        limits=httpx.Limits(max_connections=64, max_keepalive_connections=16),
-        trust_env=False,
+        base_url=url, transport=to_engine(tls, limits), timeout=_TIMEOUT, trust_env=False
     )
     return IncusClient(http, project, tls)
 

@@ -11,6 +11,7 @@ import httpx
 from stead.engines import errors, trust
 from stead.engines.drivers.proxmox import errors as native
 from stead.engines.drivers.proxmox.calls import Call
+from stead.engines.transport import to_engine
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 Param: TypeAlias = str | int | bool
@@ -120,14 +121,13 @@ class ProxmoxClient:
 
 def open_http(url: str, tls: ssl.SSLContext) -> httpx.AsyncClient:
     """Return a pool for one host that respects how long Proxmox keeps connections."""
+    limits = httpx.Limits(
+        max_connections=32, max_keepalive_connections=16, keepalive_expiry=_IDLE_SECONDS
+    )
     return httpx.AsyncClient(
         base_url=url,
-        verify=tls,
+        transport=to_engine(tls, limits),
         timeout=_TIMEOUT,
-        http2=False,
-        limits=httpx.Limits(
-            max_connections=32, max_keepalive_connections=16, keepalive_expiry=_IDLE_SECONDS
-        ),
         trust_env=False,
         headers={"Accept": "application/json"},
     )
