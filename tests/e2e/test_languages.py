@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, Playwright
 from tests.e2e import walking
-from tests.e2e.conftest import CHROMIUM, SWITCHES
+from tests.e2e.conftest import SWITCHES
 from tests.e2e.test_accessibility import BEYOND
 from tests.support.stead import Stead
 
@@ -116,7 +117,7 @@ def _without(data: list[str], text: str) -> str:
 
 
 def test_every_text_can_be_translated_and_longer_ones_fit(
-    inhabited: Stead, playwright: Playwright, inhabited_console: str
+    inhabited: Stead, playwright: Playwright, launcher: Path, inhabited_console: str
 ):
     data = data_of(inhabited)
     wrong: list[str] = []
@@ -128,7 +129,7 @@ def test_every_text_can_be_translated_and_longer_ones_fit(
         wrong.extend(f"{name} {one}" for one in page.evaluate(BEYOND))
         page.set_viewport_size({"width": 1280, "height": 800})
 
-    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*SWITCHES])
+    browser = playwright.chromium.launch(executable_path=launcher, args=[*SWITCHES])
     context = browser.new_context(ignore_https_errors=True, locale=languages.PSEUDO)
     page = context.new_page()
     page.goto(inhabited.admin("sign-in-link").strip())

@@ -164,6 +164,7 @@ def let_in(platform: Platform, action: Action, victim: World, *, strangers: bool
 
 
 @pytest.mark.sqlite
+@pytest.mark.release
 async def test_it_is_noticed_when_signing_in_is_not_asked_for(platform: Platform, matrix: Matrix):
     missed = {}
     # Signing out answers alike whether there was a session to end or not.
@@ -220,6 +221,7 @@ async def test_it_is_noticed_when_the_policy_allows_it_to_everybody(
 
 
 @pytest.mark.sqlite
+@pytest.mark.release
 async def test_it_is_noticed_when_scopes_are_not_looked_at(platform: Platform, matrix: Matrix):
     missed = {}
     unscoped = next(one for one in ATTACKERS if one.name == "a token without the scope")
