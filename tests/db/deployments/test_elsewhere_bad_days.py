@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 from tests.db.infra.connected import BASE, request
 from tests.factories.elsewhere import CLUSTER, HOSTING, House, at_work, house
 from tests.factories.platform import Platform
@@ -19,6 +20,7 @@ from stead.engines.drivers.proxmox import access
 from stead.engines.drivers.proxmox.mapping import read_record
 from stead.infra import public as infra, sweeping
 from stead.infra.fleet import Fleet
+from stead.infra.models import ClusterRow
 
 pytestmark = pytest.mark.timeout(180)  # a machine that may be busy
 # Each takes two seconds; which step or call it is makes little difference most days.
@@ -192,11 +194,11 @@ async def test_where_addresses_are_enforced_a_token_is_good_from_its_guest_only(
     one: House, double: Double, monkeypatch: pytest.MonkeyPatch, forged: str
 ):
     double.world.firewall.options["enable"] = 1
-    async with one.platform.database.engine.begin() as connection:
-        await connection.exec_driver_sql(
-            "update cluster set revision = revision + 1,"
-            " options = json_set(options, '$.filter_addresses', 'yes') where name = 'house'"
-        )
+    async with one.platform.database.write() as uow:
+        row = await uow.session.scalar(select(ClusterRow).where(ClusterRow.name == "house"))
+        assert row is not None
+        row.options = row.options | {"filter_addresses": "yes"}
+        row.revision += 1
     monkeypatch.setattr(elsewhere.ElsewhereFlow, "enrol_seconds", 2 if forged else 60)
     one.forged = forged
     async with at_work(one):

@@ -1,5 +1,7 @@
 """People and ways to sign in."""
 
+from types import SimpleNamespace
+
 import pyotp
 import pytest
 from tests.factories.platform import Platform
@@ -24,9 +26,21 @@ async def ada(platform: Platform) -> Actor:
     return await platform.person("ada", password=PASSWORD, **{main: Role.OWNER})
 
 
+moment = SimpleNamespace(now=clock.utc_now())
+
+
+@pytest.fixture(autouse=True)
+def _one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test begin within one code's thirty seconds and end within the next one's."""
+    moment.now = clock.utc_now()
+    monkeypatch.setattr(
+        "stead.identity.second_factor.clock", SimpleNamespace(utc_now=lambda: moment.now)
+    )
+
+
 def code_of(secret: str, steps: int = 0) -> str:
     """Return what an authenticator app shows, now or some steps later."""
-    return pyotp.TOTP(secret).at(clock.utc_now(), steps)
+    return pyotp.TOTP(secret).at(moment.now, steps)
 
 
 async def reload(platform: Platform, actor: Actor) -> Actor:
