@@ -115,18 +115,22 @@ def reset_link(
 def cli_login(user: str = ADMIN) -> None:
     """Let the command line of this Unix account act as a person."""
     chosen = _settings()
+    known = config.load()
+    held = known.token if known is not None and known.url == chosen.server.console_url else ""
 
     async def make(ground: Ground) -> str:
         user_id = await _user_id(ground, user)
         async with ground.database.write() as uow:
+            # One that was revoked, expired or suspended by a restore is of no use any more.
+            if held and await identity.find_actor_by_token(uow, held) is not None:
+                return held
             return await identity.issue_for(uow, user_id, f"CLI on {os.uname().nodename}")
 
-    known = config.load()
     ca = chosen.server.data_dir / "ca.pem"
-    if known is not None and known.url == chosen.server.console_url:
-        _say(f"The command line is signed in to {known.url} already")
-        return
     token = _run(_with_ground(chosen, make, verb="cli_login"))
+    if token == held:
+        _say(f"The command line is signed in to {chosen.server.console_url} already")
+        return
     path = config.save(config.Login(chosen.server.console_url, token, ca.read_text()))
     _say(f"The command line is signed in to {chosen.server.console_url} ({path})")
 

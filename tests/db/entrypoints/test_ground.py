@@ -2,6 +2,8 @@
 
 import json
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -76,6 +78,20 @@ def test_the_command_line_signs_in_once(folder: Path):
     assert config.load() == login
     assert login is not None
     assert login.ca == (folder / "ca.pem").read_text()
+
+
+def test_a_token_that_counts_no_more_is_replaced(folder: Path):
+    run("init")
+    run("cli-login")
+    before = config.load()
+    with closing(sqlite3.connect(folder / "stead.db")) as file, file:
+        assert file.execute("update api_token set suspended_at = created_at").rowcount == 1
+    assert "already" not in run("cli-login")
+    after = config.load()
+    assert before is not None
+    assert after is not None
+    assert after.token != before.token
+    assert "already" in run("cli-login")
 
 
 def test_links_are_for_people_that_exist(folder: Path):

@@ -157,8 +157,13 @@ def _restore(world: World, copy: Path) -> None:
     process.wait(20)
     said = world.admin("restore", str(copy))
     assert "3 operations were open" in said
+    assert "tokens are suspended" in said
     world.start_serve()
     world.ready()
+    with world.api() as api:
+        refused = api.get("/api/v1/platform/restore")
+    assert refused.json()["code"] == "token.suspended"
+    world.token = ""  # the command line signs in again when it is next needed
 
 
 def _looked(world: World) -> Any:
