@@ -6,7 +6,7 @@ import pytest
 from tests.integration.agent.control_plane import TRANSPORTS, ControlPlane, until
 from tests.integration.agent.world import AgentProcess, is_alive, script
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.parametrize("transport", TRANSPORTS)]
+pytestmark = [pytest.mark.timeout(40), pytest.mark.parametrize("transport", TRANSPORTS)]
 HOLD = "echo $$; until [ -e {flag} ]; do sleep 0.05; done; echo end"
 TWO = {"changing": 2, "quick": 2}
 

@@ -9,7 +9,7 @@ import pytest
 from tests.integration.agent.control_plane import MOSTLY_HTTPS, ControlPlane, until
 from tests.integration.agent.world import AgentProcess, is_alive, script
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.parametrize("transport", MOSTLY_HTTPS)]
+pytestmark = [pytest.mark.timeout(40), pytest.mark.parametrize("transport", MOSTLY_HTTPS)]
 
 WAIT = "until [ -e {flag} ]; do sleep 0.05; done"
 

@@ -15,7 +15,7 @@ for name in sorted(os.environ):
 """
 
 pytestmark = [
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(30),
     pytest.mark.usefixtures("agent"),
     pytest.mark.parametrize("transport", TRANSPORTS),
 ]

@@ -7,7 +7,7 @@ from tests.integration.agent.control_plane import ControlPlane, until
 from tests.integration.agent.world import AgentProcess, script
 from tests.support.redis import RedisServer
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.parametrize("transport", ["redis"])]
+pytestmark = [pytest.mark.timeout(60), pytest.mark.parametrize("transport", ["redis"])]
 WAIT = "until [ -e {flag} ]; do sleep 0.05; done"
 
 

@@ -15,7 +15,7 @@ from tests.integration.agent.control_plane import (
 )
 from tests.integration.agent.world import AgentProcess, script
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.parametrize("transport", MOSTLY_HTTPS)]
+pytestmark = [pytest.mark.timeout(30), pytest.mark.parametrize("transport", MOSTLY_HTTPS)]
 
 
 def member(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> tarfile.TarInfo:

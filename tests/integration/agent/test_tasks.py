@@ -13,7 +13,7 @@ from tests.integration.agent.control_plane import MOSTLY_HTTPS, ControlPlane
 from tests.integration.agent.world import AgentProcess
 
 pytestmark = [
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(40),
     pytest.mark.usefixtures("agent"),
     pytest.mark.parametrize("transport", MOSTLY_HTTPS),
 ]
