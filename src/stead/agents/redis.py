@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -76,8 +77,8 @@ class Connection:
                 yield told[2].decode(errors="replace")
 
     def close(self) -> None:
-        """Give it back."""
-        self._writer.close()
+        """Give it back; a farewell over TLS would outlast whoever asked for it."""
+        self._writer.transport.abort()
 
     async def _next(self) -> object:
         while (whole := self._answers.take()) is None:
@@ -95,17 +96,28 @@ async def connect(where: Door) -> Connection:
     try:
         context.load_verify_locations(cadata=where.ca)
         async with asyncio.timeout(SECONDS):
-            found = Connection(*await asyncio.open_connection(where.host, where.port, ssl=context))
+            found = Connection(*await _shake_hands(where, context))
     except (OSError, TimeoutError, ValueError) as error:
         raise RedisError(
             f"{where.host}:{where.port}: {str(error) or type(error).__name__}"
         ) from error
-    try:
+    with ExitStack() as unless_well:
+        unless_well.callback(found.close)
         await found.do(("AUTH", where.user, where.password.reveal()))
-    except RedisError:
-        found.close()
-        raise
+        unless_well.pop_all()
     return found
+
+
+async def _shake_hands(
+    where: Door, context: ssl.SSLContext
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect over TLS; a handshake that nobody waits for any more leaves no connection open."""
+    reader, writer = await asyncio.open_connection(where.host, where.port)
+    with ExitStack() as unless_well:
+        unless_well.callback(writer.transport.abort)
+        await writer.start_tls(context, server_hostname=where.host)
+        unless_well.pop_all()
+    return reader, writer
 
 
 def _accepted(answer: object) -> object:

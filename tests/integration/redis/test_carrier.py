@@ -1,6 +1,7 @@
 """The control plane's own hand in a real Redis: what is carried, for whom, and what survives."""
 
 import asyncio
+import gc
 import json
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -16,6 +17,7 @@ from tests.support.redis import Client, RedisServer, running_redis
 
 from stead.agents import carrier as carriers, public as agents, rules
 from stead.agents.models import JobRow
+from stead.agents.redis import connect, door
 from stead.core.settings import RedisSettings
 from stead.entrypoints.carrying import carry
 from stead.kit import clock
@@ -355,6 +357,31 @@ async def test_the_way_that_an_agent_takes_is_seen(
     answer = await agent.ask("POST", "/agent/v1/jobs/claim", {"wait": 0})
     assert answer.headers["Stead-Transport"] == "redis"
     assert await way() == "https"
+
+
+def test_a_connection_is_closed_whenever_it_is_given_up(redis: RedisServer, tmp_path: Path):
+    (tmp_path / "ca.pem").write_text(redis.ca)
+    where = door(redis.url, tmp_path / "ca.pem")
+
+    async def listen() -> None:
+        connection = await connect(where)
+        try:
+            async for _ in connection.rings("agent:*:calls"):
+                pass
+        finally:
+            connection.close()
+
+    async def give_up(turns: int) -> None:
+        listening = asyncio.create_task(listen())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        listening.cancel()
+        await asyncio.wait({listening})
+
+    # The first turns of the loop connect, later ones shake hands and sign in.
+    for turns in range(0, 400, 4):
+        asyncio.run(give_up(turns))
+    gc.collect()
 
 
 async def test_what_a_redis_lacks_is_said(redis: RedisServer, tmp_path: Path):

@@ -61,8 +61,10 @@ async def _fetch(address: str, port: int, path: str) -> bytes:
     with contextlib.suppress(OSError, TimeoutError):
         async with asyncio.timeout(SECONDS):
             reader, writer = await asyncio.open_connection(address, port)
-            writer.write(request)
-            while len(answer) < _LIMIT and (part := await reader.read(65536)):
-                answer += part
-            writer.close()
+            try:
+                writer.write(request)
+                while len(answer) < _LIMIT and (part := await reader.read(65536)):
+                    answer += part
+            finally:
+                writer.close()
     return answer
