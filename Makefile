@@ -78,5 +78,5 @@ lock: ## Resolve requirements/*.in again into hashed files
 	touch $@
 
 .PHONY: audit
-audit: .venv/installed .venv/audit/ready ## Known vulnerabilities of what is locked (error 1: found, 3: not asked)
-	$(PY) -m tools.audit
+audit: .venv/installed .venv/audit/ready ## Known vulnerabilities of what is locked (error 1: found, 3: not asked); OSV=URL asks a service of your own
+	$(PY) -m tools.audit $(if $(OSV),--osv $(OSV))

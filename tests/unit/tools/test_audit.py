@@ -13,7 +13,7 @@ UNHEARD = {"name": "unheard", "skip_reason": "not there"}
 
 def auditor(folder: Path, says: str) -> Path:
     """Return a program that writes this where it is told to write its report."""
-    for group in audit.LOCKED:
+    for group in ("runtime", "dev"):
         (folder / f"{group}.txt").touch()
     (folder / "says").write_text(says)
     path = folder / "auditor"
@@ -53,5 +53,34 @@ def test_without_a_report_nobody_was_asked(
 
 
 def test_without_the_auditor_nobody_was_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "runtime.txt").touch()
     assert audit.audit(tmp_path / "none", tmp_path) == audit.NOT_ASKED
     assert "could not be asked" in capsys.readouterr().out
+
+
+NPM = {"metadata": {"dependencies": {"total": 3}}, "vulnerabilities": {}}
+ADVISORY = {"range": "<4.14.1", "url": "https://advisories.invalid/1"}
+
+
+def test_what_npm_knows_is_read():
+    row = {"name": "axe-core", "via": [ADVISORY, "another"]}
+    assert audit.judge_npm(json.dumps(NPM)) == audit.Judged(3, (), ())
+    found = audit.judge_npm(json.dumps({**NPM, "vulnerabilities": {"axe-core": row}})).found
+    assert found == ("axe-core <4.14.1: https://advisories.invalid/1",)
+
+
+@pytest.mark.parametrize(
+    ("report", "why"),
+    [
+        (
+            'npm warn\n{"message": "405 Method Not Allowed", "error": {}}\nnpm error',
+            "405 Method Not Allowed",
+        ),
+        ("", "Expecting value"),
+        ("[]", "no report"),
+        ("{}", "no report"),
+    ],
+)
+def test_what_is_no_report_of_npm_is_refused(report: str, why: str):
+    with pytest.raises(ValueError, match=why):
+        audit.judge_npm(report)
