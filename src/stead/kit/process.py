@@ -43,9 +43,7 @@ async def run(command: Sequence[str], *, limit_seconds: float = 30) -> Finished:
         raise ProcessError(command, f"took longer than {limit_seconds:g} s") from error
     finally:
         # Also when the caller was cancelled: nobody else would end it.
-        if process.returncode is None:
-            kill_group(process.pid)
-            await process.wait()
+        await _end(process)
     return Finished(code, output.decode(errors="replace"))
 
 
@@ -93,9 +91,7 @@ async def pipe(
     except TimeoutError as error:
         raise ProcessError(command, f"took longer than {limit_seconds:g} s") from error
     finally:
-        # Also what it started and left behind, which may hold our ends of its pipes open.
-        kill_group(process.pid)
-        await process.wait()
+        await _end(process)
     return Piped(code, output, told.result().decode(errors="replace"))
 
 
@@ -135,6 +131,17 @@ async def start(
             )
     except OSError as error:
         raise ProcessError(command, f"cannot start: {error.strerror}") from error
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """End a program and what it started, and let go of its pipes.
+
+    Somebody else may hold their other ends, or nobody read them to the end: either way asyncio
+    would wait for more from them before it says that the program has ended.
+    """
+    kill_group(process.pid)
+    process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001  (it has no door)
+    await process.wait()
 
 
 async def _feed(stream: asyncio.StreamWriter | None, content: bytes) -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import signal
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,24 @@ async def test_one_whose_caller_is_cancelled_is_killed(tmp_path: Path):
     await asyncio.wait({task})
     assert task.cancelled()
     assert not alive(int(pid_file.read_text()))
+
+
+@pytest.mark.parametrize("call", [process.run, process.pipe])
+async def test_one_whose_pipe_somebody_else_holds_is_given_up(
+    call: Callable[..., Awaitable[object]], tmp_path: Path
+):
+    pid_file = tmp_path / "pid"
+    holder = f'echo $$ >"{pid_file}"; exec sleep 60'
+    with pytest.raises(ProcessError, match=r"took longer than 0.5 s"):
+        await call(["sh", "-c", 'setsid sh -c "$0" & exit 0', holder], limit_seconds=0.5)
+    until("the holder", pid_file.exists)
+    os.kill(int(pid_file.read_text()), signal.SIGKILL)
+
+
+async def test_a_flood_that_nobody_reads_to_its_end_is_given_up():
+    for _ in range(20):
+        with pytest.raises(ProcessError, match="answered more than 10 bytes"):
+            await process.pipe(["cat", "/dev/zero"], output_limit=10)
 
 
 async def test_a_flood_of_output_is_cut_and_the_program_ends():
