@@ -63,7 +63,12 @@ def test_layers_are_in_the_order_of_the_architecture():
     top = next(one for one in contracts["contracts"] if one["id"] == "top")
     ranks = {name: rank for rank, tier in enumerate(ORDER.split()) for name in tier.split("|")}
     listed = [[name.strip() for name in tier.split("|")] for tier in top["layers"]]
+    unplanned = {name for tier in listed for name in tier} - ranks.keys()
+    assert unplanned == set(), "give it a place in ORDER above"
     found = [ranks[name] for tier in listed for name in tier]
-    assert found == sorted(found)
+    assert found == sorted(found), (
+        "put the layers of contract top in pyproject.toml as ORDER has them"
+    )
     packages = {path.name for path in (ROOT / "src/stead").iterdir() if path.is_dir()}
-    assert packages - {"__pycache__"} <= {name for tier in listed for name in tier}
+    missing = packages - {"__pycache__"} - {name for tier in listed for name in tier}
+    assert missing == set(), "name it in the layers of contract top in pyproject.toml"

@@ -3,6 +3,7 @@
 The routes come from the application itself: a new one without an entry here fails.
 """
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -362,13 +363,17 @@ def caller(api: httpx.AsyncClient) -> Call:
         method, path = route
         sample = SAMPLES[route]
         body: Any = sample.body(made) if sample.body else None
+        unknown = set(re.findall(r"{(\w+)}", path)) - made.keys()
+        assert unknown == set(), f"{method} {path}: make one of each in the fixture made"
         return await api.request(method, path.format(**made), json=body)
 
     return call
 
 
 def test_every_route_has_a_sample(platform: Platform):
-    assert api_routes(platform) == set(SAMPLES), "add a Sample for the new route"
+    routes = api_routes(platform)
+    new, gone = sorted(routes - SAMPLES.keys()), sorted(SAMPLES.keys() - routes)
+    assert (new, gone) == ([], []), f"add a Sample for {new}, take that of {gone} away"
 
 
 async def test_nobody_gets_in(platform: Platform, made: Made):

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.factories.platform import Platform
-from tests.support.attack.filling import SHARED
+from tests.support.attack.filling import fill
 from tests.support.attack.surface import Target, served, targets
 from tests.support.attack.world import World, populate
 
@@ -97,7 +97,7 @@ async def test_lists_refuse_what_they_do_not_know(
     found = []
     for target in lists(platform):
         for name, text in wrong:
-            path = target.path.format_map(SHARED | world.ids)
+            path = fill(target, world.ids, {}).path
             answer = await api.get(path, params={name: text})
             if answer.status_code != 422 or not answer.json().get("fields"):
                 found.append((target.path, name, text, answer.status_code, answer.text))
@@ -110,7 +110,7 @@ async def test_pages_together_are_the_list_in_both_directions(
     for target in lists(platform):
         if target.path in WRAPPED:
             continue
-        path = target.path.format_map(SHARED | world.ids)
+        path = fill(target, world.ids, {}).path
         (one, *_) = target.query["sort"].get("enum", [None])
         asked = {"sort": one} if one else {}
         whole = await walked(api, path, **asked)
