@@ -22,9 +22,8 @@ from stead.infra import public as infra, sweeping
 from stead.infra.fleet import Fleet
 from stead.infra.models import ClusterRow
 
-pytestmark = pytest.mark.timeout(180)  # a machine that may be busy
-# Each takes two seconds; which step or call it is makes little difference most days.
-thorough = pytest.mark.release
+# Each takes two seconds and a busy machine more; most changes are about something else.
+pytestmark = [pytest.mark.timeout(180), pytest.mark.release]
 ARCHIVE = str(HOSTING["image"])
 
 
@@ -60,9 +59,9 @@ def all_closed(one: House) -> bool:
         (ARCHIVE, "create"),
         (TEMPLATE, "token"),
         (TEMPLATE, "close"),
-        pytest.param(TEMPLATE, "create", marks=thorough),
-        pytest.param(TEMPLATE, "open", marks=thorough),
-        pytest.param(TEMPLATE, "start", marks=thorough),
+        (TEMPLATE, "create"),
+        (TEMPLATE, "open"),
+        (TEMPLATE, "start"),
     ],
 )
 async def test_a_worker_that_dies_after_an_effect_is_continued(one: House, image: str, step: str):
@@ -111,11 +110,11 @@ async def test_a_worker_that_dies_at_the_console_leaves_no_user(one: House, doub
     [
         "POST .*/access/users",
         "POST .*/status/reboot",
-        pytest.param("POST .*/clone$", marks=thorough),
-        pytest.param("PUT .*/lxc/[0-9]+/config", marks=thorough),
-        pytest.param("POST .*/status/start", marks=thorough),
-        pytest.param("PUT .*/access/acl", marks=thorough),
-        pytest.param("POST .*/termproxy", marks=thorough),
+        "POST .*/clone$",
+        "PUT .*/lxc/[0-9]+/config",
+        "POST .*/status/start",
+        "PUT .*/access/acl",
+        "POST .*/termproxy",
     ],
 )
 async def test_an_answer_that_is_lost_is_made_up_for(one: House, double: Double, call: str):
@@ -147,8 +146,8 @@ async def test_a_creation_whose_answer_is_lost_is_the_one_with_the_right_token(
     [
         ("POST .*/termproxy", ""),
         ("", "vzreboot"),
-        pytest.param("", "vzclone", marks=thorough),
-        pytest.param("", "vzstart", marks=thorough),
+        ("", "vzclone"),
+        ("", "vzstart"),
     ],
 )
 async def test_what_fails_for_good_is_undone(one: House, double: Double, calls: str, tasks: str):

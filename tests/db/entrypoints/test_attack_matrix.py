@@ -98,6 +98,7 @@ async def test_nobody_gets_what_is_not_theirs(platform: Platform, matrix: Matrix
 
 
 @pytest.mark.any_database
+@pytest.mark.release
 async def test_nobody_gets_in_without_a_credential_that_counts(platform: Platform, matrix: Matrix):
     for attacker in (one for one in ATTACKERS if one.standing is Standing.NOBODY):
         assert await matrix.run(everything(platform), attacker) == []

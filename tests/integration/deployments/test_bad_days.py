@@ -107,6 +107,7 @@ STARTED = "cat /var/lib/stead-agent/jobs/*/output.jsonl 2>/dev/null || true"
 PAGE = "ls /srv/patient 2>/dev/null || true"
 
 
+@pytest.mark.release
 def test_a_secret_is_in_a_guest_only_in_the_environment_of_its_script(
     signed_in: Stead, incus: Incus
 ):

@@ -46,6 +46,7 @@ def guests(stead: Stead) -> list[str]:
     return [name for name, there in known.items() if there]
 
 
+@pytest.mark.release
 @pytest.mark.timeout(240)
 def test_everything_but_the_app_happens_and_outlives_the_server(simulated: Stead):
     assert (health(simulated) or {})["engine"] == "simulator"

@@ -29,7 +29,7 @@ def heard(tmp_path_factory: pytest.TempPathFactory) -> Collector:
     return collector
 
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.release, pytest.mark.timeout(180)]
 
 
 def test_a_deployment_is_one_trace_from_the_request_to_the_job(heard: Collector):
