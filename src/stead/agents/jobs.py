@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from stead.agents import repository, rules, service
 from stead.agents.errors import AgentRefusedError, JobGoneError
 from stead.agents.models import JobRow
+from stead.agents.rules import HeldJob
 from stead.agents.schemas import ClaimOut, Line, ResultPayload, SignedIn
 from stead.core import durable, epoch, telemetry
 from stead.core.db import Uow
@@ -187,9 +188,9 @@ async def outlook(
 
 
 async def claim(
-    uow: Uow, vault: Vault, agent_id: str, instance_id: str, gone: Lost
+    uow: Uow, agent_id: str, key: bytes, instance_id: str, gone: Lost
 ) -> ClaimOut | None:
-    """Hand out the next job for which there is room, signed; None when there is none.
+    """Hand out the next job for which there is room, signed with the key; None for none.
 
     What its agent has lost is handed out again, as another attempt.
     """
@@ -228,7 +229,6 @@ async def claim(
             **_work(row),
         }
     )
-    key = await service.key_of(uow, vault, agent_id)
     return ClaimOut(
         server_time=now, payload=payload, signature=rules.sign(key, rules.JOB, payload)
     )
@@ -246,7 +246,10 @@ async def secrets_for(
     uow: Uow, vault: Vault, instance_id: str, job_id: str, attempt: int
 ) -> dict[str, Secret]:
     """Return the secret inputs of a job while this attempt holds it."""
-    row = await _held(uow, instance_id, job_id, attempt)
+    _check(await repository.find_held(uow, job_id), instance_id, attempt)
+    row = await repository.find_job(uow, job_id)
+    if row is None:
+        return {}
     everything = await vault.all_of(uow, row.secret_owner)
     return {name: everything[name] for name in row.secret_names if name in everything}
 
@@ -261,28 +264,27 @@ async def record_log(
     uow: Uow, instance_id: str, job_id: str, attempt: int, lines: list[Line]
 ) -> tuple[int, bool]:
     """Take new lines into the operation's events; return the next number and cancel."""
-    row = await _held(uow, instance_id, job_id, attempt)
-    fresh = sorted((line for line in lines if line.seq > row.last_seq), key=lambda x: x.seq)
-    facts = [_fact(line) for line in fresh]
+    held = _check(await repository.hold(uow, job_id), instance_id, attempt)
+    fresh = sorted((line for line in lines if line.seq > held.last_seq), key=lambda x: x.seq)
+    last = fresh[-1].seq if fresh else held.last_seq
     if fresh:
-        row.last_seq = fresh[-1].seq
-        await durable.append_events(uow, row.operation_id, facts, row.step)
-    row.lease_until = await repository.database_time(uow) + LEASE_SECONDS
-    return row.last_seq + 1, row.cancel_requested
+        facts = [_fact(line) for line in fresh]
+        await durable.append_events(uow, held.operation_id, facts, held.step)
+    await repository.prolong(uow, job_id, last, LEASE_SECONDS)
+    return last + 1, held.cancel_requested
 
 
 async def beat(uow: Uow, instance_id: str, job_id: str, attempt: int) -> bool:
     """Prolong an attempt; return whether it should stop."""
-    row = await _held(uow, instance_id, job_id, attempt)
-    row.lease_until = await repository.database_time(uow) + LEASE_SECONDS
-    return row.cancel_requested
+    held = _check(await repository.hold(uow, job_id), instance_id, attempt)
+    await repository.prolong(uow, job_id, held.last_seq, LEASE_SECONDS)
+    return held.cancel_requested
 
 
 async def record_result(
-    uow: Uow, vault: Vault, agent_id: str, instance_id: str, job_id: str, signed: SignedIn
+    uow: Uow, key: bytes, instance_id: str, job_id: str, signed: SignedIn
 ) -> None:
-    """Take a signed result, once; the same again is fine."""
-    key = await service.key_of(uow, vault, agent_id)
+    """Take a result that was signed with the key, once; the same again is fine."""
     if not rules.is_signed(key, rules.RESULT, signed.payload, signed.signature):
         raise AgentRefusedError("The result's signature is wrong")
     try:
@@ -343,15 +345,15 @@ def _end(uow: Uow, row: JobRow, outcome: str, code: int | None, reason: str) -> 
     uow.tell(JobEnded(row.id, row.operation_id, row.step, outcome, code))
 
 
-async def _held(uow: Uow, instance_id: str, job_id: str, attempt: int) -> JobRow:
-    row = await repository.find_job(uow, job_id)
-    if row is None or row.instance_id != instance_id:
+def _check(held: HeldJob | None, instance_id: str, attempt: int) -> HeldJob:
+    """Return the job if this attempt of this machine holds it. Raises JobGoneError."""
+    if held is None or held.instance_id != instance_id:
         raise JobGoneError("There is no such job for this agent")
-    if row.epoch != await epoch.current(uow):
+    if not held.is_present:
         raise JobGoneError(_OTHER_EPOCH)
-    if row.state != "claimed" or row.attempt != attempt:
+    if held.state != "claimed" or held.attempt != attempt:
         raise JobGoneError("Another attempt replaced this one")
-    return row
+    return held
 
 
 def _fact(line: Line) -> tuple[str, dict[str, Json]]:

@@ -4,26 +4,54 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, CursorResult, Row, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from stead.agents.models import AgentRow, EnrolmentRow, JobRow, NonceRow
-from stead.agents.rules import JobsWanted, Limits, OpenJob
+from stead.agents.rules import HeldJob, JobsWanted, Limits, OpenJob
 from stead.core import epoch
-from stead.core.db import DatabaseNow, Uow, platform_wide
+from stead.core.db import DatabaseNow, Found, Uow, platform_wide
+from stead.core.vault import sealed
 
+# Under what name the vault keeps an agent's key, with the agent's id as its owner.
+KEY: Final = "key"
+# What agents say about themselves besides being there.
+TOLD: Final = ("version", "load", "program", "transport")
 _BATCH: Final = 500
 # Without objects, which would cost more than the query: this happens at every request.
 _AGENT: Final = AgentRow.metadata.tables[AgentRow.__tablename__]
 _NONCE: Final = NonceRow.metadata.tables[NonceRow.__tablename__]
-_SEEN: Final = select(
+_KNOWN: Final = select(
     _AGENT.c.instance_id,
     _AGENT.c.last_seen_at,
     _AGENT.c.load,
     _AGENT.c.enrolled_at,
     _AGENT.c.program,
     _AGENT.c.transport,
+    sealed(_AGENT.c.id, KEY).label("sealed_key"),
+    DatabaseNow().label("now"),
 ).where(_AGENT.c.id == bindparam("agent_id"))
+_ADD_NONCES: Final = {
+    kind: module.insert(_NONCE)
+    .on_conflict_do_nothing()
+    .returning(_NONCE.c.agent_id, _NONCE.c.nonce)
+    for kind, module in (("postgresql", postgresql), ("sqlite", sqlite))
+}
+
+
+def _or_kept(name: str) -> ColumnElement[Any]:
+    column = _AGENT.c[name]
+    return func.coalesce(bindparam(f"b_{name}", type_=column.type), column)
+
+
+_NOTE: Final = (
+    update(_AGENT)
+    .where(_AGENT.c.id == bindparam("b_id"))
+    .values(
+        last_seen_at=bindparam("b_now", type_=_AGENT.c.last_seen_at.type),
+        **{name: _or_kept(name) for name in TOLD},
+    )
+)
 
 # What an agent may run at once, and its jobs that wait or that it holds: made once, for this is
 # asked at every claim, and making it costs more than asking. More than these do not matter now.
@@ -53,6 +81,26 @@ _OPEN: Final = (
     .limit(_MOST_OPEN)
 )
 
+_FIND_HELD: Final = select(
+    _JOB.c.instance_id,
+    _JOB.c.operation_id,
+    _JOB.c.step,
+    _JOB.c.state,
+    _JOB.c.attempt,
+    _JOB.c.last_seq,
+    _JOB.c.cancel_requested,
+    _JOB.c.epoch == epoch.query().scalar_subquery(),
+).where(_JOB.c.id == bindparam("job_id"))
+_HOLD: Final = _FIND_HELD.with_for_update(of=_JOB)
+_PROLONG: Final = (
+    update(_JOB)
+    .where(_JOB.c.id == bindparam("b_id"))
+    .values(
+        last_seq=bindparam("b_last"),
+        lease_until=DatabaseNow() + bindparam("b_seconds", type_=_JOB.c.lease_until.type),
+    )
+)
+
 
 async def find_enrolment(uow: Uow, token_hash: str) -> EnrolmentRow | None:
     return await uow.session.get(EnrolmentRow, token_hash)
@@ -71,13 +119,20 @@ async def find_agent(uow: Uow, agent_id: str) -> AgentRow | None:
     return await uow.session.get(AgentRow, agent_id)
 
 
-async def look_up(uow: Uow, agent_id: str) -> Row[Any, Any, Any, Any, Any, Any] | None:
-    """Return of an agent only what every request of it needs."""
-    return (await uow.session.execute(_SEEN, {"agent_id": agent_id})).first()
+async def look_up(uow: Uow, agent_id: str) -> Found | None:
+    """Return of an agent only what every request of it needs, and the time."""
+    rows = await uow.rows(_KNOWN, {"agent_id": agent_id})
+    return rows[0] if rows else None
 
 
-async def change_agent(uow: Uow, agent_id: str, values: Mapping[str, object]) -> None:
-    await uow.session.execute(update(_AGENT).where(_AGENT.c.id == agent_id), [dict(values)])
+async def note_seen(uow: Uow, seen: Mapping[str, Mapping[str, object]], now: datetime) -> None:
+    """Write down that agents called, and what they told; what they did not tell stays."""
+    rows = [
+        {"b_id": agent_id, "b_now": now} | {f"b_{name}": told.get(name) for name in TOLD}
+        # Two processes that note the same agents must do so in the same order.
+        for agent_id, told in sorted(seen.items())
+    ]
+    await uow.run([(_NOTE, rows)] if rows else [])
 
 
 async def find_agent_of(uow: Uow, instance_id: str) -> AgentRow | None:
@@ -157,15 +212,9 @@ async def remember_nonces(
     """Write down agents' nonces with their expiry; return those that were new."""
     if not nonces:
         return set()
-    kind = postgresql if uow.session.get_bind().dialect.name == "postgresql" else sqlite
     columns = ("agent_id", "nonce", "expires")
-    rows = [dict(zip(columns, one, strict=True)) for one in nonces]
-    new = await uow.session.execute(
-        kind.insert(_NONCE)
-        .values(rows)
-        .on_conflict_do_nothing()
-        .returning(_NONCE.c.agent_id, _NONCE.c.nonce)
-    )
+    rows = [dict(zip(columns, one, strict=True)) for one in sorted(nonces)]
+    new = await uow.rows(_ADD_NONCES[uow.session.get_bind().dialect.name], rows)
     return {(row[0], row[1]) for row in new}
 
 
@@ -204,7 +253,7 @@ async def find_job_by_key(uow: Uow, key: str) -> JobRow | None:
 
 async def look(uow: Uow, instance_id: str) -> tuple[Limits, float, list[OpenJob]]:
     """Return what an agent may run at once, the time, and its open jobs, oldest first."""
-    rows = (await uow.session.execute(_OPEN, {"of": instance_id})).all()
+    rows = await uow.rows(_OPEN, {"of": instance_id})
     if not rows:
         return Limits(), 0.0, []
     found = [
@@ -217,15 +266,14 @@ async def look(uow: Uow, instance_id: str) -> tuple[Limits, float, list[OpenJob]
 
 async def take_job(uow: Uow, row: JobRow, values: Mapping[str, object]) -> bool:
     """Change a job that nobody has handed out since it was read; tell whether it was so."""
-    changed = await uow.session.execute(
+    changed = await uow.session.scalars(
         update(JobRow)
         .where(JobRow.id == row.id, JobRow.state == row.state, JobRow.attempt == row.attempt)
         .values(**values)
+        .returning(JobRow),
+        execution_options={"populate_existing": True, "synchronize_session": False},
     )
-    if not isinstance(changed, CursorResult) or changed.rowcount != 1:
-        return False
-    await uow.session.refresh(row)
-    return True
+    return changed.one_or_none() is not None
 
 
 async def end_jobs(uow: Uow, instance_id: str) -> None:
@@ -235,6 +283,24 @@ async def end_jobs(uow: Uow, instance_id: str) -> None:
         .where(JobRow.instance_id == instance_id, JobRow.state != "ended")
         .values(state="ended", outcome="cancelled", cancel_requested=True)
     )
+
+
+async def find_held(uow: Uow, job_id: str) -> HeldJob | None:
+    """Return of a job what its agent's reports are checked against."""
+    rows = await uow.rows(_FIND_HELD, {"job_id": job_id})
+    return HeldJob(*rows[0]) if rows else None
+
+
+async def hold(uow: Uow, job_id: str) -> HeldJob | None:
+    """Return the same, and keep others from reporting on it until the transaction ends."""
+    rows = await uow.rows(_HOLD, {"job_id": job_id})
+    return HeldJob(*rows[0]) if rows else None
+
+
+async def prolong(uow: Uow, job_id: str, last_seq: int, seconds: float) -> None:
+    """Write down which line came last, and hold the job for its agent so long from now on."""
+    values = {"b_id": job_id, "b_last": last_seq, "b_seconds": seconds}
+    await uow.run([(_PROLONG, [values])])
 
 
 async def database_time(uow: Uow) -> float:

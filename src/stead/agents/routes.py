@@ -24,7 +24,7 @@ from stead.agents.schemas import (
 )
 from stead.core.authz import NotFoundError, public
 from stead.core.blobs import Blobs
-from stead.core.db import Database
+from stead.core.db import Database, Uow
 from stead.core.http import DatabaseDep, Provided, provided
 from stead.core.vault import Vault
 from stead.kit import clock
@@ -49,10 +49,16 @@ class Caller:
         self.seen_at = known.noted_at
         self.program = known.program
         self.transport = known.transport
+        self.key = known.key
 
     def is_due(self) -> bool:
         """Tell whether it is time to note again that this agent is there."""
         return clock.utc_now() - self.seen_at > NOTE_EVERY
+
+    async def take(self, uow: Uow) -> None:
+        """Take the request in the transaction of what it does. Raises AgentRefusedError."""
+        said = service.Said() if self.is_due() else None
+        await service.take(uow, replace(self.arrival, said=said))
 
 
 class Mark(NamedTuple):
@@ -86,7 +92,8 @@ async def identify(
 ) -> Caller:
     """Check the signature over the whole request. Raises AgentRefusedError.
 
-    Whoever asks has to see to it that the request is taken once.
+    Whoever asks has to see to it that the request is taken once: with what it writes, where it
+    writes something, or before it is acted on.
     """
     if not (mark.agent and mark.nonce and mark.signature):
         raise AgentRefusedError("This request is not signed")
@@ -95,7 +102,7 @@ async def identify(
     text = rules.request_text((request.method, target), mark.sender, await request.body())
     async with database.read() as uow:
         found = await service.recognise(uow, vault, mark.agent, text, mark.signature)
-    return Caller(service.Arrival(mark.agent, mark.nonce, mark.time), found)
+    return Caller(service.Arrival(mark.agent, mark.nonce, mark.time, found.at), found)
 
 
 IdentifiedDep = Annotated[Caller, Depends(identify)]
@@ -125,16 +132,16 @@ async def enrol(
 @router.post("/jobs/claim", response_model=ClaimOut, responses={204: {}})
 @public("signed by the agent's key")
 async def claim_job(
-    body: ClaimIn, request: Request, caller: IdentifiedDep, database: DatabaseDep, vault: VaultDep
+    body: ClaimIn, request: Request, caller: IdentifiedDep, database: DatabaseDep
 ) -> Response | ClaimOut:
     arrivals = _arrivals(request)
     way = "redis" if CARRIED in request.scope.get("extensions", {}) else "https"
     due = caller.is_due() or body.program not in ("", caller.program) or way != caller.transport
-    said = service.Said(body.version, body.load, body.program, way) if due else None
+    said = service.Said(body.version, body.load, body.program or None, way) if due else None
     await arrivals.admit(replace(caller.arrival, said=said))
     arrivals.begin_claim(caller.agent_id, caller.arrival.nonce)
     try:
-        claimed = await _wait_for_job(body, request, caller, database, vault)
+        claimed = await _wait_for_job(body, request, caller, database)
     finally:
         arrivals.end_claim(caller.agent_id, caller.arrival.nonce)
     head = {"Stead-Transport": "redis"} if _carrier(request) is not None else {}
@@ -144,7 +151,7 @@ async def claim_job(
 
 
 async def _wait_for_job(
-    body: ClaimIn, request: Request, caller: Caller, database: Database, vault: Vault
+    body: ClaimIn, request: Request, caller: Caller, database: Database
 ) -> ClaimOut | None:
     topic, arrivals = service.queue_topic(caller.instance_id), _arrivals(request)
     # Agents that all came at once, after a restart of ours, shall not come back all at once.
@@ -159,7 +166,7 @@ async def _wait_for_job(
         latest = arrivals.is_latest(caller.agent_id, caller.arrival.nonce)
         if waiting and (not latest or await request.is_disconnected()):
             return None
-        claimed = await _claim(database, vault, caller, gone) if waiting else None
+        claimed = await _claim(database, caller, gone) if waiting else None
         if claimed is not None:
             return claimed
         remaining = deadline - clock.monotonic()
@@ -215,8 +222,11 @@ async def get_secrets(
 
 @router.post("/jobs/{job_id}/log")
 @public("signed by the agent's key")
-async def append_log(job_id: str, body: LogIn, caller: CallerDep, database: DatabaseDep) -> LogOut:
+async def append_log(
+    job_id: str, body: LogIn, caller: IdentifiedDep, database: DatabaseDep
+) -> LogOut:
     async with database.write() as uow:
+        await caller.take(uow)
         following, cancel = await jobs.record_log(
             uow, caller.instance_id, job_id, body.attempt, body.lines
         )
@@ -226,22 +236,22 @@ async def append_log(job_id: str, body: LogIn, caller: CallerDep, database: Data
 @router.post("/jobs/{job_id}/heartbeat")
 @public("signed by the agent's key")
 async def heartbeat(
-    job_id: str, body: BeatIn, caller: CallerDep, database: DatabaseDep
+    job_id: str, body: BeatIn, caller: IdentifiedDep, database: DatabaseDep
 ) -> BeatOut:
     async with database.write() as uow:
+        await caller.take(uow)
         cancel = await jobs.beat(uow, caller.instance_id, job_id, body.attempt)
-        if caller.is_due():
-            await service.note_seen(uow, caller.agent_id)
     return BeatOut(cancel=cancel)
 
 
 @router.post("/jobs/{job_id}/result", status_code=200)
 @public("signed by the agent's key, twice")
 async def put_result(
-    job_id: str, body: SignedIn, caller: CallerDep, database: DatabaseDep, vault: VaultDep
+    job_id: str, body: SignedIn, caller: IdentifiedDep, database: DatabaseDep
 ) -> dict[str, str]:
     async with database.write() as uow:
-        await jobs.record_result(uow, vault, caller.agent_id, caller.instance_id, job_id, body)
+        await caller.take(uow)
+        await jobs.record_result(uow, caller.key, caller.instance_id, job_id, body)
     return {"state": "accepted"}
 
 
@@ -255,8 +265,6 @@ def _arrivals(request: Request) -> Arrivals:
     return found
 
 
-async def _claim(
-    database: Database, vault: Vault, caller: Caller, gone: jobs.Lost
-) -> ClaimOut | None:
+async def _claim(database: Database, caller: Caller, gone: jobs.Lost) -> ClaimOut | None:
     async with database.write() as uow:
-        return await jobs.claim(uow, vault, caller.agent_id, caller.instance_id, gone)
+        return await jobs.claim(uow, caller.agent_id, caller.key, caller.instance_id, gone)

@@ -56,6 +56,20 @@ class OpenJob:
     offered: bool
 
 
+@dataclass(frozen=True, slots=True)
+class HeldJob:
+    """A job as far as it matters for what its agent reports; one of another epoch has ended."""
+
+    instance_id: str
+    operation_id: str
+    step: str
+    state: str
+    attempt: int
+    last_seq: int
+    cancel_requested: bool
+    is_present: bool
+
+
 def lost(jobs: Iterable[OpenJob], running: Collection[str]) -> frozenset[tuple[str, int]]:
     """Return the attempts that were handed out and that the agent says it does not run."""
     return frozenset(

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,7 +17,6 @@ from stead.kit.secrets import Secret
 
 TOKEN_LIFE: Final = timedelta(minutes=10)
 TIMELESS_SECONDS: Final = 30 * 24 * 3600
-_KEY: Final = "key"
 _ENROLMENT: Final = "enrolment"
 # The bus topic that says: some agent is not one any more.
 GONE: Final = "agents:gone"
@@ -116,7 +115,7 @@ async def enrol(uow: Uow, vault: Vault, newcomer: Newcomer) -> str:
     )
     uow.session.add(agent)
     row.key_hash = key_hash
-    await vault.put(uow, agent.id, _KEY, Secret(newcomer.key))
+    await vault.put(uow, agent.id, repository.KEY, Secret(newcomer.key))
     await vault.forget(uow, _kept(row.instance_id))
     uow.wake(topic(row.instance_id))
     return agent.id
@@ -138,12 +137,14 @@ async def is_enrolled(uow: Uow, instance_id: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What every request of an agent needs to know about it."""
+    """What every request of an agent needs to know about it, and when that was looked up."""
 
     instance_id: str
     noted_at: datetime
     program: str | None
     transport: str
+    at: float
+    key: bytes = field(repr=False)
 
 
 async def recognise(uow: Uow, vault: Vault, agent_id: str, text: str, signature: str) -> Known:
@@ -151,77 +152,90 @@ async def recognise(uow: Uow, vault: Vault, agent_id: str, text: str, signature:
 
     What is called an instance here may be a plain server; agents do not know the difference.
     """
-    key = await key_of(uow, vault, agent_id)
-    if not rules.is_signed(key, rules.REQUEST, text, signature):
-        raise AgentRefusedError("This agent is not known here")
     agent = await repository.look_up(uow, agent_id)
-    if agent is None:
+    if agent is None or agent.sealed_key is None:
+        raise AgentRefusedError("This agent is not known here")
+    key = bytes.fromhex(vault.reveal(agent.sealed_key).reveal())
+    if not rules.is_signed(key, rules.REQUEST, text, signature):
         raise AgentRefusedError("This agent is not known here")
     # What it has not told yet is noted at once.
     noted = agent.last_seen_at if agent.load is not None else agent.enrolled_at - TOKEN_LIFE
-    return Known(agent.instance_id, noted, agent.program, agent.transport)
+    return Known(agent.instance_id, noted, agent.program, agent.transport, agent.now, key)
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What an agent says about itself."""
+    """What an agent says about itself; None is what it did not say."""
 
-    version: str
-    load: float | None
-    program: str = ""
-    transport: str = "https"
+    version: str | None = None
+    load: float | None = None
+    program: str | None = None
+    transport: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """A request that was signed: whose, its nonce, and the time that it tells, if any.
 
-    ``said`` is what is to be noted about its agent with it.
+    ``at`` is when it came by the database's clock, ``said`` what is to be noted about its agent
+    with it.
     """
 
     agent_id: str
     nonce: str
     told: str
+    at: float
     said: Said | None = None
+
+    @property
+    def is_timely(self) -> bool:
+        """Tell whether it is from now; one that tells no time is from any."""
+        return not self.told or rules.is_timely(self.told, self.at)
+
+    @property
+    def expires(self) -> float:
+        """Return when it is too old; one that tells no time never is, so it is kept for long."""
+        return self.at + (2 * rules.TIMELY_SECONDS if self.told else TIMELESS_SECONDS)
 
 
 async def remember(uow: Uow, requests: Sequence[Arrival]) -> list[str | None]:
-    """Remember requests until they would be too old; return why each is refused, or None.
-
-    One that tells no time never gets too old, so it is remembered for long.
-    """
-    now = await repository.database_time(uow)
-    timely = [one for one in requests if not one.told or rules.is_timely(one.told, now)]
-    kept = {True: now + 2 * rules.TIMELY_SECONDS, False: now + TIMELESS_SECONDS}
+    """Remember requests until they would be too old; return why each is refused, or None."""
+    timely = [one for one in requests if one.is_timely]
     fresh = await repository.remember_nonces(
-        uow, [(one.agent_id, one.nonce, kept[bool(one.told)]) for one in timely]
+        uow, [(one.agent_id, one.nonce, one.expires) for one in timely]
     )
-    if any(one.nonce.endswith(_TIDY) for one in timely):
-        await repository.forget_nonces(uow, now)
+    for one in timely:
+        if one.nonce.endswith(_TIDY):
+            await repository.forget_nonces(uow, one.at)
     refusals: list[str | None] = []
+    seen: dict[str, dict[str, object]] = {}
     for one in requests:
-        if one not in timely:
+        if not one.is_timely:
             refusals.append("This request is not from now")
         elif (one.agent_id, one.nonce) in fresh:
             # Of two that came together the second is a repetition too.
             fresh.discard((one.agent_id, one.nonce))
             refusals.append(None)
             if one.said is not None:
-                await note_seen(uow, one.agent_id, one.said)
+                seen[one.agent_id] = asdict(one.said)
         else:
             refusals.append("This request was made before")
+    await repository.note_seen(uow, seen, clock.utc_now())
     return refusals
 
 
-async def note_seen(uow: Uow, agent_id: str, said: Said | None = None) -> None:
-    """Remember that an agent called just now, and what it said about itself."""
-    about = {} if said is None else asdict(said)
-    values = {name: value for name, value in about.items() if value not in (None, "")}
-    await repository.change_agent(uow, agent_id, {"last_seen_at": clock.utc_now(), **values})
+async def take(uow: Uow, request: Arrival) -> None:
+    """Take a request in the transaction of what it does. Raises AgentRefusedError the second time.
+
+    One that is refused has done nothing, so that it is not remembered either.
+    """
+    refusal = (await remember(uow, [request]))[0]
+    if refusal is not None:
+        raise AgentRefusedError(refusal)
 
 
 async def key_of(uow: Uow, vault: Vault, agent_id: str) -> bytes:
-    secret = await vault.find(uow, agent_id, _KEY)
+    secret = await vault.find(uow, agent_id, repository.KEY)
     if secret is None:
         raise AgentRefusedError("This agent is not known here")
     return bytes.fromhex(secret.reveal())

@@ -19,12 +19,12 @@ from sqlalchemy import (
     Executable,
     Float,
     MetaData,
+    Row,
     TypeDecorator,
-    exc,
     make_url,
     text,
 )
-from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -35,7 +35,7 @@ from typing_extensions import override
 
 from stead.core import postgres, sqlite, sqlite_engine
 from stead.core.bus import Bus
-from stead.core.errors import Kind, SteadError
+from stead.core.db_errors import NO_CONNECTION, ClashError, translate
 from stead.core.memory import Memory
 from stead.core.notices import announce
 from stead.core.turns import Turns
@@ -54,34 +54,6 @@ NAMING = {
 # Marks tables of what lets somebody in for a while: a restore from a copy empties them, for
 # what was used, ended or revoked since the copy was taken must not be good again.
 SHORT_LIVED: Final = {"info": {"short_lived": True}}
-# What PostgreSQL calls two transactions of which only one can go on.
-_CLASHES: Final = frozenset({"40001", "40P01"})
-# What connecting to a server raises before SQLAlchemy has anything to wrap, and what it raises
-# itself when so many ask at once that no connection gets free in time.
-_NO_CONNECTION = (ConnectionError, TimeoutError, exc.TimeoutError)
-
-
-class DatabaseUnavailableError(SteadError):
-    """The database cannot be read or written right now."""
-
-    kind = Kind.UNAVAILABLE
-    code = "database.unavailable"
-    retryable = True
-
-
-class ClashError(SteadError):
-    """Somebody else changed the same rows at the same moment; nothing was changed here."""
-
-    kind = Kind.UNAVAILABLE
-    code = "database.clash"
-    retryable = True
-
-
-class UnstorableError(SteadError):
-    """A value that this database has no way to keep, such as a NUL in a text."""
-
-    kind = Kind.INVALID
-    code = "database.unstorable"
 
 
 class Base(DeclarativeBase):
@@ -134,6 +106,7 @@ def _now_postgresql(_element: DatabaseNow, _compiler: SQLCompiler, **_options: o
     return "cast(extract(epoch from clock_timestamp()) as double precision)"
 
 
+Found: TypeAlias = Row[*tuple[Any, ...]]
 Statement: TypeAlias = tuple[Executable, Mapping[str, Any] | Sequence[Mapping[str, Any]]]
 
 
@@ -151,6 +124,19 @@ class Uow:
         self.callbacks: list[Callable[[], None]] = []
         self.facts: list[object] = []
         self.is_deed = True
+
+    async def rows(
+        self, question: Executable, values: Mapping[str, Any] | Sequence[Mapping[str, Any]]
+    ) -> list[Found]:
+        """Return what a question finds, without objects, which cost more than most questions.
+
+        What objects of this unit have changed and nobody has flushed is not seen.
+        """
+
+        def work(session: Session) -> list[Found]:
+            return list(session.connection().execute(question, values))
+
+        return await self.session.run_sync(work)
 
     async def run(self, statements: Sequence[Statement]) -> list[int]:
         """Execute statements one after the other; return how many rows each has changed.
@@ -214,7 +200,12 @@ class Database:
             self._reader = sqlite_engine.create(url, begin="BEGIN", size=4, short=False)
         else:
             self._writer = self._reader = create_async_engine(
-                url, pool_size=10, pool_pre_ping=True, connect_args=postgres.SERVER
+                url,
+                pool_size=10,
+                pool_pre_ping=True,
+                # The one that was used last knows most statements already.
+                pool_use_lifo=True,
+                connect_args=postgres.SERVER,
             )
 
     @property
@@ -275,8 +266,8 @@ class Database:
             with sqlite.uninterrupted():
                 async with self._session(self._reader) as session:
                     yield Uow(session, self.memory)
-        except (DBAPIError, *_NO_CONNECTION) as error:
-            raise _translate(error) from error
+        except (DBAPIError, *NO_CONNECTION) as error:
+            raise translate(error) from error
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
@@ -287,8 +278,8 @@ class Database:
                     # SQLite's transactions are like that by themselves.
                     await connection.execution_options(isolation_level="REPEATABLE READ")
                 yield connection
-        except (DBAPIError, *_NO_CONNECTION) as error:
-            raise _translate(error) from error
+        except (DBAPIError, *NO_CONNECTION) as error:
+            raise translate(error) from error
 
     @asynccontextmanager
     async def remaking_tables(self) -> AsyncIterator[None]:
@@ -336,8 +327,8 @@ class Database:
             async with whole.uow.session.begin_nested():
                 yield uow
                 await self._conclude(uow)
-        except (DBAPIError, *_NO_CONNECTION) as error:
-            found = _translate(error)
+        except (DBAPIError, *NO_CONNECTION) as error:
+            found = translate(error)
             whole.clashed = whole.clashed or isinstance(found, ClashError)
             raise found from error
         whole.uow.topics += uow.topics
@@ -361,8 +352,8 @@ class Database:
                     yield uow
                     await self._conclude(uow)
                     await announce(session, uow.topics)
-        except (DBAPIError, *_NO_CONNECTION) as error:
-            raise _translate(error) from error
+        except (DBAPIError, *NO_CONNECTION) as error:
+            raise translate(error) from error
 
     async def _conclude(self, uow: Uow) -> None:
         for write_down in self.before_commit:
@@ -381,18 +372,3 @@ class Database:
 def sqlite_url(path: Path) -> str:
     """Return the URL of a SQLite file."""
     return f"sqlite+aiosqlite:///{path}"
-
-
-def _translate(error: Exception) -> Exception:
-    gone = not isinstance(error, DBAPIError) or error.connection_invalidated
-    # SQLite says of a file that is damaged nothing more special than this.
-    damaged = type(error) is DatabaseError
-    # A NUL in a text has no class of its own in the driver, only PostgreSQL's for bad data.
-    code = str(getattr(getattr(error, "orig", None), "sqlstate", "") or "")
-    if code in _CLASHES:
-        return ClashError("Somebody else changed this at the same moment; try again")
-    if isinstance(error, DataError) or code.startswith("22"):
-        return UnstorableError("This contains something that the database cannot store")
-    if gone or damaged or isinstance(error, OperationalError | InterfaceError):
-        return DatabaseUnavailableError("The database cannot be reached; try again in a moment")
-    return error

@@ -13,7 +13,8 @@ from typing import Final, Generic, TypeVar
 
 from stead.core import sqlite
 from stead.core.bus import StoppingError
-from stead.core.db import Database, DatabaseUnavailableError, Uow
+from stead.core.db import Database, Uow
+from stead.core.db_errors import DatabaseUnavailableError
 
 Item = TypeVar("Item")
 # Requests wait while so many are written, with all that is written down along with the end of an

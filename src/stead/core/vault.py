@@ -3,10 +3,20 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from cryptography.fernet import Fernet, MultiFernet
-from sqlalchemy import LargeBinary, String, bindparam, delete, literal, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    LargeBinary,
+    ScalarSelect,
+    String,
+    bindparam,
+    delete,
+    literal,
+    select,
+    tuple_,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from stead.core.db import Base, Database, Uow
@@ -47,12 +57,16 @@ class Vault:
     async def find(self, uow: Uow, owner: str, name: str) -> Secret | None:
         """Return a secret, or None when there is none under this reference."""
         found = await uow.session.scalar(_FIND, {"of": owner, "named": name})
-        return None if found is None else Secret(self._cipher.decrypt(found).decode())
+        return None if found is None else self.reveal(found)
+
+    def reveal(self, ciphertext: bytes) -> Secret:
+        """Return the secret that a query found, see ``sealed``."""
+        return Secret(self._cipher.decrypt(ciphertext).decode())
 
     async def all_of(self, uow: Uow, owner: str) -> dict[str, Secret]:
         """Return everything that belongs to one owner."""
         rows = await uow.session.scalars(select(SecretRow).where(SecretRow.owner == owner))
-        return {row.name: Secret(self._cipher.decrypt(row.ciphertext).decode()) for row in rows}
+        return {row.name: self.reveal(row.ciphertext) for row in rows}
 
     async def rotate(self, uow: Uow, after: tuple[str, str], limit: int) -> list[tuple[str, str]]:
         """Encrypt the secrets that follow anew with the first key; return which they were."""
@@ -72,6 +86,12 @@ class Vault:
     async def forget(self, uow: Uow, owner: str) -> None:
         """Delete everything that belongs to one owner."""
         await uow.session.execute(delete(SecretRow).where(SecretRow.owner == owner))
+
+
+def sealed(owner: ColumnElement[str], name: str) -> ScalarSelect[Any]:
+    """Return, as a part of a query, what lies here for the owner of each of its rows."""
+    found = select(SecretRow.ciphertext).where(SecretRow.owner == owner, SecretRow.name == name)
+    return found.scalar_subquery()
 
 
 def ensure_key(path: Path) -> None:

@@ -12,7 +12,8 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stead.core.authz import Actor
-from stead.core.db import Database, DatabaseUnavailableError, Uow
+from stead.core.db import Database, Uow
+from stead.core.db_errors import DatabaseUnavailableError
 from stead.core.http import Provided
 from stead.entrypoints.guard import bearer_of
 from stead.identity import public as identity

@@ -18,7 +18,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from stead.core import answers, replays
 from stead.core.authz import Actor
-from stead.core.db import ClashError, Database
+from stead.core.db import Database
+from stead.core.db_errors import ClashError
 from stead.core.errors import Kind, SteadError
 from stead.core.http import Provided, problem
 from stead.core.replays import Answer, Asked

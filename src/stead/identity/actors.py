@@ -5,7 +5,8 @@ from typing import Final
 
 from stead.core import policy
 from stead.core.authz import Actor, Role
-from stead.core.db import Database, DatabaseUnavailableError, Uow
+from stead.core.db import Database, Uow
+from stead.core.db_errors import DatabaseUnavailableError
 from stead.identity import sessions
 from stead.identity.errors import SuspendedTokenError
 from stead.identity.models import ApiTokenRow, SessionRow

@@ -19,7 +19,8 @@ from typing import IO, Final
 from stead.core import epoch, vault
 from stead.core.blobs import Blobs
 from stead.core.bus import Bus
-from stead.core.db import Connection, Database, DatabaseUnavailableError, Uow, sqlite_url
+from stead.core.db import Connection, Database, Uow, sqlite_url
+from stead.core.db_errors import DatabaseUnavailableError
 from stead.core.durable import interrupted
 from stead.core.files import write_private
 from stead.identity import public as identity

@@ -11,7 +11,8 @@ from sqlalchemy.exc import IntegrityError, StatementError
 from tests.factories.databases import opened
 
 from stead.core.bus import Bus
-from stead.core.db import Database, DatabaseNow, DatabaseUnavailableError, sqlite_url
+from stead.core.db import Database, DatabaseNow, sqlite_url
+from stead.core.db_errors import DatabaseUnavailableError
 from stead.identity.models import ProjectRow
 from stead.kit import clock, ids
 

@@ -11,7 +11,8 @@ from tests.factories.databases import opened, rows
 from tests.factories.durable import Hold, World, ended, events, look, stop, submit, working
 
 from stead.core.bus import Bus
-from stead.core.db import Database, DatabaseUnavailableError, Uow, sqlite_url
+from stead.core.db import Database, Uow, sqlite_url
+from stead.core.db_errors import DatabaseUnavailableError
 from stead.core.durable import OperationRow, Plan, StepError, worker
 from stead.core.durable.store import QUEUE, Hand, claim
 

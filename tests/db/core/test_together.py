@@ -12,7 +12,8 @@ from tests.factories.durable import World, ended, stop, submit
 
 from stead.core import turns
 from stead.core.bus import StoppingError
-from stead.core.db import Database, DatabaseUnavailableError, Uow
+from stead.core.db import Database, Uow
+from stead.core.db_errors import DatabaseUnavailableError
 from stead.core.durable import OperationEnded, Worker, store
 from stead.core.durable.store import LIMIT, Entry, FencedError, Hand
 from stead.core.together import MOST, Together

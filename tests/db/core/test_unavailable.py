@@ -10,7 +10,8 @@ from tests.factories.platform import Platform
 from tests.support.postgres import Postgres
 
 from stead.core.authz import Actor, Role
-from stead.core.db import Database, DatabaseUnavailableError
+from stead.core.db import Database
+from stead.core.db_errors import DatabaseUnavailableError
 from stead.core.durable import EventRow
 from stead.kit import clock
 

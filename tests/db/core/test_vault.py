@@ -6,7 +6,8 @@ import pytest
 from cryptography.fernet import InvalidToken
 
 from stead.core import vault
-from stead.core.db import Database, DatabaseUnavailableError, Uow
+from stead.core.db import Database, Uow
+from stead.core.db_errors import DatabaseUnavailableError
 from stead.kit.secrets import Secret
 
 

@@ -1,0 +1,53 @@
+"""What goes wrong with a database, in our own words."""
+
+from typing import Final
+
+from sqlalchemy import exc
+from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, InterfaceError, OperationalError
+
+from stead.core.errors import Kind, SteadError
+
+# What PostgreSQL calls two transactions of which only one can go on.
+_CLASHES: Final = frozenset({"40001", "40P01"})
+# What connecting to a server raises before SQLAlchemy has anything to wrap, and what it raises
+# itself when so many ask at once that no connection gets free in time.
+NO_CONNECTION: Final = (ConnectionError, TimeoutError, exc.TimeoutError)
+
+
+class DatabaseUnavailableError(SteadError):
+    """The database cannot be read or written right now."""
+
+    kind = Kind.UNAVAILABLE
+    code = "database.unavailable"
+    retryable = True
+
+
+class ClashError(SteadError):
+    """Somebody else changed the same rows at the same moment; nothing was changed here."""
+
+    kind = Kind.UNAVAILABLE
+    code = "database.clash"
+    retryable = True
+
+
+class UnstorableError(SteadError):
+    """A value that this database has no way to keep, such as a NUL in a text."""
+
+    kind = Kind.INVALID
+    code = "database.unstorable"
+
+
+def translate(error: Exception) -> Exception:
+    """Return the expected failure that an error of the database is, or the error itself."""
+    gone = not isinstance(error, DBAPIError) or error.connection_invalidated
+    # SQLite says of a file that is damaged nothing more special than this.
+    damaged = type(error) is DatabaseError
+    # A NUL in a text has no class of its own in the driver, only PostgreSQL's for bad data.
+    code = str(getattr(getattr(error, "orig", None), "sqlstate", "") or "")
+    if code in _CLASHES:
+        return ClashError("Somebody else changed this at the same moment; try again")
+    if isinstance(error, DataError) or code.startswith("22"):
+        return UnstorableError("This contains something that the database cannot store")
+    if gone or damaged or isinstance(error, OperationalError | InterfaceError):
+        return DatabaseUnavailableError("The database cannot be reached; try again in a moment")
+    return error
