@@ -40,8 +40,9 @@ check: static ## Static checks, unit and architecture tests
 
 .PHONY: fix
 fix: .venv/ready ## Format and apply safe fixes
-	.venv/bin/ruff check --fix .
+	.venv/bin/ruff check --fix --exit-zero --quiet .
 	.venv/bin/ruff format .
+	.venv/bin/ruff check .
 
 .PHONY: reference
 reference: .venv/installed ## Write the reference pages that follow from the code

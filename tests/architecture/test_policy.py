@@ -72,3 +72,29 @@ def test_layers_are_in_the_order_of_the_architecture():
     packages = {path.name for path in (ROOT / "src/stead").iterdir() if path.is_dir()}
     missing = packages - {"__pycache__"} - {name for tier in listed for name in tier}
     assert missing == set(), "name it in the layers of contract top in pyproject.toml"
+
+
+def contract(name: str) -> dict[str, list[str]]:
+    whole = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    found: dict[str, list[str]] = next(one for one in whole["contracts"] if one["id"] == name)
+    return found
+
+
+def test_every_domain_and_every_command_is_under_its_contracts():
+    layers = {name.strip() for tier in contract("top")["layers"] for name in tier.split("|")}
+    below = {"engines", "edge", "ui", "core", "kit"}
+    domains = {
+        f"stead.{name}" for name in layers - below - {"bootstrap", "entrypoints", "migrations"}
+    }
+    assert domains ^ {*contract("inside")["containers"]} == set(), (
+        "name it in the containers of contract inside in pyproject.toml"
+    )
+    forbidden = {*contract("cli-is-a-client")["forbidden_modules"]}
+    assert domains - forbidden == set(), (
+        "name it in what contract cli-is-a-client forbids in pyproject.toml"
+    )
+    files = (ROOT / "src/stead/entrypoints").glob("*commands.py")
+    commands = {f"stead.entrypoints.{path.stem}" for path in files}
+    assert commands - {*contract("cli-is-a-client")["source_modules"]} == set(), (
+        "name it in the sources of contract cli-is-a-client in pyproject.toml"
+    )

@@ -34,7 +34,7 @@ from stead.sources.reading import Found
 from stead.sources.schemas import SourceIn
 from stead.webhooks import service as webhooks
 from stead.webhooks.rules import Event
-from stead.webhooks.schemas import DeliveryOut, WebhookIn
+from stead.webhooks.schemas import WebhookIn
 
 # Ids of what belongs to one person; the others belong to all members.
 PERSONAL: Final = frozenset({"token_id", "session_id"})
@@ -62,11 +62,59 @@ class World:
 async def populate(platform: Platform, project: str, elsewhere: str = "") -> World:
     """Make a project with people of every role and one of each thing.
 
-    A new kind of thing is made here, and its id told under the name that paths, queries and
-    bodies call it by; every route that takes one is then attacked with it. Worldly members
-    also own a project elsewhere: what they may there must not help them here.
+    A new kind of thing is made by a function that tells its id under the name that paths,
+    queries and bodies call it by; every route that takes one is then attacked with it. Worldly
+    members also own a project elsewhere: what they may there must not help them here.
     """
     project_id = await platform.project(project)
+    members, worldly = await _people(platform, project, project_id, elsewhere)
+    owner = members[Role.OWNER]
+    person = _Person(platform, owner, project, project_id)
+    made: dict[str, str] = {}
+    async with platform.database.write() as uow:
+        for make in (_deployment, _accounts, _machine, _webhook, _bundle, _guests):
+            made |= await make(uow, person)
+        await _offer_source(uow, platform, members[PlatformRole.ADMIN])
+        # Streams of what has ended end too; whatever still ran would be followed for ever.
+        await end_operations(uow)
+    await platform.session(owner)
+    async with platform.database.read() as uow:
+        session_id = (await list_sessions(uow, owner))[0].id
+    made |= {
+        "user_id": members[Role.VIEWER].user_id,
+        "session_id": session_id,
+        "setting_id": "session.idle_minutes",
+        "project": project,
+        "project_id": project_id,
+        "token": ids.new_token("stl"),
+        # What somebody would look for.
+        "q": f"cache-{project}",
+        "search": f"cache-{project}",
+    }
+    return World(
+        ids=made,
+        owner=owner,
+        members=members,
+        worldly=worldly,
+        secret=_secret(project),
+        names=frozenset({f"cache-{project}", f"server-{project}", owner.name}),
+        private=frozenset({made["token_id"], f"token-of-{project}", session_id}),
+    )
+
+
+@dataclass(frozen=True)
+class _Person:
+    """Whose things are made, and where."""
+
+    platform: Platform
+    actor: Actor
+    project: str
+    project_id: str
+
+
+async def _people(
+    platform: Platform, project: str, project_id: str, elsewhere: str
+) -> tuple[dict[Role | PlatformRole, Actor], dict[Role | PlatformRole, Actor]]:
     members: dict[Role | PlatformRole, Actor] = {}
     worldly: dict[Role | PlatformRole, Actor] = {}
     for role in PlatformRole:
@@ -76,95 +124,66 @@ async def populate(platform: Platform, project: str, elsewhere: str = "") -> Wor
         members[role] = await platform.person(name, password=PASSWORD, **{project_id: role})
         both = {project_id: role} | ({elsewhere: Role.OWNER} if elsewhere else {})
         worldly[role] = await platform.person(f"worldly-{role}-{project_id[-8:]}", **both)
-    owner = members[Role.OWNER]
-    async with platform.database.write() as uow:
-        secret = {"password": _secret(project)}
-        asked = DeploymentIn(app="redis", name=f"cache-{project}", inputs=secret)
-        accepted = await deployments.create(uow, owner, platform.deployments, asked)
-        wanted = identity.TokenRequest(f"token-of-{project}", ("admin",), None, days=365)
-        token = (await identity.issue(uow, owner, wanted)).token
-        invitation = (await invite(uow, owner, project_id, Role.VIEWER)).invitation
-        organisation_id = await ensure_organisation(uow, f"holder-of-{project}")
-        await begin_second_factor(uow, platform.services.get(identity.Doors), owner)
-        cluster_id = await infra.local_cluster_id(uow)
-        machine = await servers.add(
-            uow,
-            owner,
-            platform.services.get(Settings),
-            ServerIn(name=f"server-{project}", project=project),
-        )
-        fleet = platform.services.get(Fleet)
-        await installs.install(uow, owner, fleet, machine.id, PackageIn(app="redis"))
-        many = await bulk.start(
-            uow, owner, fleet, BulkIn(machines=[machine.id], task=TaskIn(kind="facts"))
-        )
-        webhook = await _webhook(uow, platform, owner, project_id)
-        await _offer_source(uow, platform, members[PlatformRole.ADMIN])
-        bundle_id = await _bundle(uow, platform, owner, project)
-        guest = f"guest-near-{project}"
-        await infra.claim(uow, cluster_id, guest, owner=ids.new_id(), key="attack")
-        stranger = f"stranger-near-{project}"
-        uow.session.add_all(
-            (
-                _sighting(cluster_id, guest, key="attack", standing="changed"),
-                _sighting(cluster_id, stranger, key="", standing="unknown"),
-                _agent(machine.id),
-            )
-        )
-        # Streams of what has ended end too; whatever still ran would be followed for ever.
-        await end_operations(uow)
-    await platform.session(owner)
-    async with platform.database.read() as uow:
-        session_id = (await list_sessions(uow, owner))[0].id
-    return World(
-        ids={
-            "user_id": members[Role.VIEWER].user_id,
-            "session_id": session_id,
-            "invitation_id": invitation.id,
-            "organisation_id": organisation_id,
-            "cluster_id": cluster_id,
-            "guest_id": guest,
-            "guest": guest,
-            "stranger_id": stranger,
-            "setting_id": "session.idle_minutes",
-            "project": project,
-            "project_id": project_id,
-            "deployment_id": accepted.deployment_id,
-            "operation_id": accepted.operation_id,
-            "server_id": machine.id,
-            "bulk_id": many.id,
-            "machines": machine.id,
-            "machine_id": machine.id,
-            "webhook_id": webhook.webhook_id,
-            "bundle_id": bundle_id,
-            "delivery_id": webhook.id,
-            "token_id": token.id,
-            "token": ids.new_token("stl"),
-            # What somebody would look for.
-            "q": f"cache-{project}",
-            "search": f"cache-{project}",
-        },
-        owner=owner,
-        members=members,
-        worldly=worldly,
-        secret=_secret(project),
-        names=frozenset({f"cache-{project}", f"server-{project}", owner.name}),
-        private=frozenset({token.id, token.name, session_id}),
+    return members, worldly
+
+
+async def _deployment(uow: Uow, by: _Person) -> dict[str, str]:
+    asked = DeploymentIn(
+        app="redis", name=f"cache-{by.project}", inputs={"password": _secret(by.project)}
     )
+    accepted = await deployments.create(uow, by.actor, by.platform.deployments, asked)
+    return {"deployment_id": accepted.deployment_id, "operation_id": accepted.operation_id}
 
 
-async def _bundle(uow: Uow, platform: Platform, owner: Actor, project: str) -> str:
-    works = platform.services.get(BundleWorks)
-    watch = BundleIn(bundle="monitoring", name=f"watch-{project}"[:20])
-    return (await bundles.create(uow, owner, works, watch)).bundle_id
+async def _accounts(uow: Uow, by: _Person) -> dict[str, str]:
+    wanted = identity.TokenRequest(f"token-of-{by.project}", ("admin",), None, days=365)
+    token = (await identity.issue(uow, by.actor, wanted)).token
+    invitation = (await invite(uow, by.actor, by.project_id, Role.VIEWER)).invitation
+    organisation_id = await ensure_organisation(uow, f"holder-of-{by.project}")
+    await begin_second_factor(uow, by.platform.services.get(identity.Doors), by.actor)
+    return {
+        "token_id": token.id,
+        "invitation_id": invitation.id,
+        "organisation_id": organisation_id,
+    }
 
 
-async def _webhook(uow: Uow, platform: Platform, owner: Actor, project_id: str) -> DeliveryOut:
-    """Return what was told to a webhook of the project."""
-    address = f"https://hooks.example.org/{project_id}"
+async def _machine(uow: Uow, by: _Person) -> dict[str, str]:
+    """Make a server with a program on it, and a job for many."""
+    settings, fleet = by.platform.services.get(Settings), by.platform.services.get(Fleet)
+    asked = ServerIn(name=f"server-{by.project}", project=by.project)
+    machine = await servers.add(uow, by.actor, settings, asked)
+    uow.session.add(_agent(machine.id))
+    await installs.install(uow, by.actor, fleet, machine.id, PackageIn(app="redis"))
+    task = BulkIn(machines=[machine.id], task=TaskIn(kind="facts"))
+    many = await bulk.start(uow, by.actor, fleet, task)
+    named = dict.fromkeys(("server_id", "machines", "machine_id"), machine.id)
+    return {**named, "bulk_id": many.id}
+
+
+async def _guests(uow: Uow, by: _Person) -> dict[str, str]:
+    """Make what was seen on an engine: a guest that is ours, and one of a stranger."""
+    cluster_id = await infra.local_cluster_id(uow)
+    guest, stranger = f"guest-near-{by.project}", f"stranger-near-{by.project}"
+    await infra.claim(uow, cluster_id, guest, owner=ids.new_id(), key="attack")
+    uow.session.add(_sighting(cluster_id, guest, key="attack", standing="changed"))
+    uow.session.add(_sighting(cluster_id, stranger, key="", standing="unknown"))
+    return {"cluster_id": cluster_id, "guest_id": guest, "guest": guest, "stranger_id": stranger}
+
+
+async def _bundle(uow: Uow, by: _Person) -> dict[str, str]:
+    works = by.platform.services.get(BundleWorks)
+    watch = BundleIn(bundle="monitoring", name=f"watch-{by.project}"[:20])
+    return {"bundle_id": (await bundles.create(uow, by.actor, works, watch)).bundle_id}
+
+
+async def _webhook(uow: Uow, by: _Person) -> dict[str, str]:
+    """Make a webhook of the project, and tell it something."""
+    address = f"https://hooks.example.org/{by.project_id}"
     asked = WebhookIn(name="chat", url=address, events=[Event.JOB_FAILED])
-    made = await webhooks.create(uow, owner, platform.vault, project_id, asked)
-    return await webhooks.send_test(uow, owner, made.id)
+    made = await webhooks.create(uow, by.actor, by.platform.vault, by.project_id, asked)
+    told = await webhooks.send_test(uow, by.actor, made.id)
+    return {"webhook_id": told.webhook_id, "delivery_id": told.id}
 
 
 async def _offer_source(uow: Uow, platform: Platform, admin: Actor) -> None:
