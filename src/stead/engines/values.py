@@ -14,12 +14,17 @@ class GuestKind(StrEnum):
 
 
 class GuestState(StrEnum):
-    """What an engine says about a guest."""
+    """What an engine says about a guest.
+
+    Of an unreachable one, whose node does not answer, it says that it exists and where; the rest
+    is what was last known of it, or empty.
+    """
 
     RUNNING = "running"
     STOPPED = "stopped"
     BUSY = "busy"
     ERROR = "error"
+    UNREACHABLE = "unreachable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,13 +269,19 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
-    """A host of a cluster. Numbers that nobody tells are None."""
+    """A host of a cluster. Numbers that nobody tells are None.
+
+    ``evacuated`` says that it was emptied and gets nothing new, ``domain`` with which other
+    hosts it is likely to fail.
+    """
 
     name: str
     online: bool
     cores: int | None = None
     memory_mb: int | None = None
     memory_used_mb: int | None = None
+    evacuated: bool = False
+    domain: str = ""
 
 
 @dataclass(frozen=True, slots=True)

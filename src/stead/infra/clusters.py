@@ -18,7 +18,7 @@ from stead.infra import inventory, news, repository
 from stead.infra.errors import NothingToAcceptError
 from stead.infra.models import ClaimRow, ClusterRow, HostingRow, SightingRow, SurveyRow
 from stead.infra.news import Item, Kind
-from stead.infra.rules import SHOWN, Mode, Place, Standing
+from stead.infra.rules import SHOWN, UNHEARD, Mode, Place, Standing
 from stead.infra.schemas import (
     AmountOut,
     CapabilityOut,
@@ -267,6 +267,7 @@ def _amount(cores: int, memory_mb: int, disk_gb: int) -> AmountOut:
 
 def _guest(cluster: ClusterRow, row: SightingRow, claim: ClaimRow | None) -> GuestOut:
     facts = row.facts or {}
+    away = row.missed or row.state == UNHEARD
     return GuestOut(
         name=row.native_name,
         standing=Standing(row.standing),
@@ -281,7 +282,7 @@ def _guest(cluster: ClusterRow, row: SightingRow, claim: ClaimRow | None) -> Gue
         owner=row.owner,
         claimed_by=claim.owner if claim is not None else "",
         first_seen_at=row.first_seen_at,
-        last_seen_at=row.last_seen_at if row.missed else cluster.looked_at,
+        last_seen_at=row.last_seen_at if away else cluster.looked_at,
         tags=facts.get("tags", []),
         risks=facts.get("marks", []),
         adopted=False,

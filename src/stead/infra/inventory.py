@@ -145,8 +145,11 @@ class _Page:
         before = (row.state, row.standing) if row is not None else None
         if row is None:
             row = self._new(name)
+        row.missed, row.last_seen_at = 0, self._last_seen(row, guest)
         _take(row, guest)
-        row.missed, row.last_seen_at = 0, None
+        if claim is not None and _is_nameless(guest):
+            # Its engine cannot deny that it is ours while it says no more than its name.
+            row.key, row.owner = row.key or claim.key, row.owner or claim.owner
         if claim is not None:
             self._hold_against(claim, row)
         judge(row, claim)
@@ -163,6 +166,13 @@ class _Page:
             if name not in self.found and name not in self.claims:
                 self._miss_unclaimed(row)
 
+    def _last_seen(self, row: SightingRow, guest: Guest) -> datetime | None:
+        """Return when a guest was last heard from, unless that is by this look."""
+        if guest.state != rules.UNHEARD:
+            return None
+        before = self.cluster.looked_at if row.state else None
+        return row.last_seen_at if row.state == rules.UNHEARD else before
+
     def _new(self, name: str) -> SightingRow:
         row = SightingRow(
             cluster_id=self.cluster.id,
@@ -170,6 +180,7 @@ class _Page:
             first_seen_at=self.look.began_at,
             standing=Standing.KNOWN,
             reason="",
+            state="",
             missed=0,
         )
         self.rows[name] = row
@@ -230,7 +241,7 @@ class _Page:
             self.open.add(claim.native_name)
 
     def _count_row(self, row: SightingRow) -> None:
-        if row.missed == 0:
+        if row.missed == 0 and row.state != rules.UNHEARD:
             row.last_seen_at = self.cluster.looked_at
         if row.missed < GONE_AFTER:
             row.missed += 1
@@ -249,6 +260,10 @@ class _Page:
 
 
 def _take(row: SightingRow, guest: Guest) -> None:
+    if _is_nameless(guest) and row.state:
+        # What is known of it stays: only its node could say more, and is not heard from.
+        row.state, row.node = guest.state.value, clean(guest.node, 120) or row.node
+        return
     row.key, row.owner = clean(guest.key, 120), clean(guest.owner, 60)
     row.state, row.kind = guest.state.value, guest.kind.value
     row.addresses = [clean(one, 60) for one in guest.addresses[:50]]
@@ -256,6 +271,10 @@ def _take(row: SightingRow, guest: Guest) -> None:
     size = guest.size
     row.cores, row.memory_mb = _number(size.cores), _number(size.memory_mb)
     row.disk_gb = _number(size.disk_gb)
+
+
+def _is_nameless(guest: Guest) -> bool:
+    return guest.state == rules.UNHEARD and not guest.key
 
 
 def _number(value: int) -> int:

@@ -31,6 +31,7 @@ class Kind(StrEnum):
     LOST = "lost"
     CHANGED = "changed"
     MOVED = "moved"
+    UNREACHABLE = "unreachable"
     ACCEPTED = "accepted"
     AWAY = "away"
     BACK = "back"

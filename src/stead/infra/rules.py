@@ -27,6 +27,7 @@ class Standing(StrEnum):
     LOST = "lost"
     CHANGED = "changed"
     MOVED = "moved"
+    UNREACHABLE = "unreachable"
     RELEASED = "released"
 
 
@@ -44,6 +45,8 @@ class Wanted(StrEnum):
 
 
 IN_HAND: Final = frozenset({Wanted.ANY, Wanted.ABSENT})
+# What an engine says of a guest whose node is not heard from; nothing else it says is new.
+UNHEARD: Final = "unreachable"
 _SETTLED: Final = frozenset({"running", "stopped", "error"})
 _WORDS: Final[Mapping[str, str]] = {
     "cores": "processors",
@@ -83,7 +86,15 @@ class Agreed:
 
 def judge(agreed: Agreed, seen: Seen) -> tuple[Standing, str]:
     """Return what a claimed guest that is there is to us, and why in words."""
-    if agreed.wanted in IN_HAND or agreed.definition is None:
+    if agreed.wanted in IN_HAND:
+        return Standing.KNOWN, ""
+    if seen.state == UNHEARD:
+        node = seen.node or "it was on"
+        return (
+            Standing.UNREACHABLE,
+            f"the node {node} is not heard from; this is how it was last seen",
+        )
+    if agreed.definition is None:
         return Standing.KNOWN, ""
     reasons = _differences(agreed, seen)
     moved = agreed.node != seen.node

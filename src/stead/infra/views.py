@@ -26,6 +26,7 @@ _STANDINGS: Final[Mapping[Standing, Badge]] = {
     Standing.LOST: Badge("Lost", Tone.BAD, "cross"),
     Standing.CHANGED: Badge("Changed outside", Tone.BUSY, "warn"),
     Standing.MOVED: Badge("Moved", Tone.BUSY, "next"),
+    Standing.UNREACHABLE: Badge("Unreachable", Tone.BAD, "warn"),
 }
 _VERDICTS: Final[Mapping[str, Badge]] = {
     "yes": Badge("Yes", Tone.GOOD, "check"),

@@ -57,6 +57,48 @@ async def test_after_two_looks_in_a_row_it_is_lost_with_its_last_known_definitio
     assert (await known.news())[-1] == "web: as it should be"
 
 
+async def test_guests_of_a_silent_node_are_as_they_were_last_seen_until_it_is_back(
+    known: Records,
+):
+    """An engine that knows only their names says nothing new of them, nor whose they are."""
+    at = (await known.cluster()).looked_at
+    assert at is not None
+    await known.look(*others("theirs"), ours("web"))
+    silent = [
+        Guest("web", "", "", GuestState.UNREACHABLE, node="n1"),
+        Guest("theirs", "", "", GuestState.UNREACHABLE, node="n1"),
+    ]
+    for _ in range(3):
+        await known.look(*silent)
+    lost = (await known.guests())["web"]
+    assert (lost.standing, lost.state) == (Standing.UNREACHABLE, "unreachable")
+    assert lost.reason == "the node n1 is not heard from; this is how it was last seen"
+    assert (lost.addresses, lost.memory_mb, lost.claimed_by) == (["10.90.0.3"], 512, "of-web")
+    assert lost.last_seen_at is not None
+    assert lost.last_seen_at >= at
+    assert (await known.guests())["theirs"].standing is Standing.UNKNOWN
+    await known.look(ours("web"), *others("theirs"))
+    assert (await known.guests())["web"].standing is Standing.KNOWN
+    told = [text for text in await known.news() if text.startswith("web:")]
+    assert told == [
+        "web: the node n1 is not heard from; this is how it was last seen",
+        "web: as it should be",
+    ]
+
+
+async def test_a_guest_that_is_first_seen_on_a_silent_node_is_not_taken_for_a_stranger(
+    records: Records,
+):
+    await records.claim("web")
+    for _ in range(3):
+        await records.look(Guest("web", "", "", GuestState.UNREACHABLE, node="n2"))
+    found = (await records.guests())["web"]
+    assert (found.standing, found.node) == (Standing.UNREACHABLE, "n2")
+    assert found.last_seen_at is None
+    await records.look(ours("web"))
+    assert await records.standings() == {"web": Standing.KNOWN}
+
+
 async def test_a_look_at_single_guests_says_nothing_about_the_others(known: Records):
     for _ in range(3):
         await known.look(*others("theirs"), whole=False)

@@ -185,7 +185,7 @@ async def test_guests_of_a_dead_node_are_neither_gone_nor_strangers():
         with pytest.raises(errors.UnreachableError):
             await engine.find("a")
         (guest,) = await engine.inventory()
-        assert (guest.name, guest.key, guest.state) == ("a", "key-a", GuestState.ERROR)
+        assert (guest.name, guest.key, guest.state) == ("a", "key-a", GuestState.UNREACHABLE)
         await engine.close()
 
 

@@ -52,6 +52,16 @@ def test_what_somebody_else_changed_is_said_in_words(found: Seen, words: str):
     assert judge(left(), found) == (Standing.CHANGED, words)
 
 
+def test_a_guest_whose_node_is_not_heard_from_differs_in_nothing():
+    found = judge(left(), seen("unreachable", cores=0))
+    assert found == (
+        Standing.UNREACHABLE,
+        "the node n1 is not heard from; this is how it was last seen",
+    )
+    assert judge(Agreed(Wanted.RUNNING), seen("unreachable"))[0] is Standing.UNREACHABLE
+    assert judge(left(Wanted.ANY), seen("unreachable"))[0] is Standing.KNOWN
+
+
 def test_a_guest_on_another_node_has_moved():
     found = judge(left(), seen(node="n2"))
     assert found == (Standing.MOVED, "it was on n1 and is on n2")

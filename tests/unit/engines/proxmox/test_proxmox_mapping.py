@@ -120,7 +120,8 @@ def test_tags_that_somebody_changed_are_shown_as_they_are():
         ("stopped", "create", None, GuestState.BUSY),
         ("stopped", "", PLAN, GuestState.BUSY),
         ("running", "backup", None, GuestState.RUNNING),
-        ("unknown", "", None, GuestState.ERROR),
+        ("unknown", "", None, GuestState.UNREACHABLE),
+        ("internal-error", "", None, GuestState.ERROR),
     ],
 )
 def test_states(told: str, lock: str, plan: Plan | None, expected: GuestState):

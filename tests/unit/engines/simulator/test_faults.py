@@ -66,7 +66,7 @@ async def test_a_lost_node_takes_its_guests_away_for_a_while(
     faults.add(Fault(Effect.NODE_LOST, "find", "a", seconds=30))
     lost = await driver.find("a")
     assert lost is not None
-    assert (lost.state, lost.addresses) == (GuestState.ERROR, ("10.0.0.2",))
+    assert (lost.state, lost.addresses) == (GuestState.UNREACHABLE, ("10.0.0.2",))
     with pytest.raises(errors.UnreachableError):
         await driver.start("a")
     assert lost.node not in (await driver.health()).nodes

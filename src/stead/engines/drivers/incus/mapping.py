@@ -132,7 +132,7 @@ def guest(raw: Mapping[str, Json]) -> Guest:
         name=str(raw.get("name", "")),
         key=str(settings.get(KEY, "")),
         owner=str(settings.get(OWNER, "")),
-        state=_state(str(raw.get("status", ""))),
+        state=_state(raw),
         addresses=_addresses(devices),
         # Outside a cluster Incus says that there is no location.
         node=node if node not in {"", "none"} else "local",
@@ -177,7 +177,11 @@ def usage(raw: Mapping[str, Json]) -> GuestUsage:
     )
 
 
-def _state(status: str) -> GuestState:
+def _state(raw: Mapping[str, Json]) -> GuestState:
+    status = str(raw.get("status", ""))
+    if status == "Error" and raw.get("config") is None:
+        # Its member does not answer, and only that member knows more than its name.
+        return GuestState.UNREACHABLE
     known = {
         "Running": GuestState.RUNNING,
         "Stopped": GuestState.STOPPED,

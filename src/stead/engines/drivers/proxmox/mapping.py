@@ -244,7 +244,12 @@ def state(told: str, found: Found) -> GuestState:
     unfinished = found.record is not None and found.record.plan is not None
     if found.lock in {"create", "disk", "migrate", "rollback", "destroyed"} or unfinished:
         return GuestState.BUSY
-    known = {"running": GuestState.RUNNING, "stopped": GuestState.STOPPED}
+    known = {
+        "running": GuestState.RUNNING,
+        "stopped": GuestState.STOPPED,
+        # What the list says of the guests of a node that does not answer.
+        "unknown": GuestState.UNREACHABLE,
+    }
     return known.get(told, GuestState.ERROR)
 
 

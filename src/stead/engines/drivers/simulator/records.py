@@ -49,7 +49,7 @@ class SimulatedGuest:
             name=self.name,
             key=self.key,
             owner=self.owner,
-            state=self._state() if node_up else GuestState.ERROR,
+            state=self._state() if node_up else GuestState.UNREACHABLE,
             addresses=(self.address,) if self.address else (),
             node=self.node,
             mac=self.mac,
