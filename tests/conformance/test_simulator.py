@@ -1,5 +1,6 @@
 """The simulator keeps every promise of the port that it makes."""
 
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
 import pytest
@@ -51,7 +52,8 @@ def target(*without: Ability) -> Target:
     def driver() -> SimulatorDriver:
         return SimulatorDriver(world, faults, frozenset(without))
 
-    return Target(driver(), driver, "stead-base", NETWORK, OTHER, lose_answer, pause_seconds=0)
+    one = Target(driver(), driver, "stead-base", NETWORK, OTHER, lose_answer, pause_seconds=0)
+    return replace(one, alone=True)
 
 
 @pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda each: each.name)
@@ -75,6 +77,15 @@ async def test_it_refuses_what_is_switched_off(ability: Ability):
     assert not card.of(Outcome.BROKEN), card.text()
     assert card.lacking == (ability,)
     assert not card.passed
+
+
+async def test_nodes_of_others_are_left_alone():
+    one = replace(target(), alone=False)
+    card = await run_all(one, BEHAVIOURS, registry.required("simulator"))
+    left_out = {result.behaviour.name for result in card.of(Outcome.NOT_TRIED)}
+    assert left_out == {each.name for each in BEHAVIOURS if each.disturbs}
+    assert left_out
+    assert card.passed
 
 
 def test_every_ability_has_a_behaviour():

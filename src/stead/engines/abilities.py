@@ -219,6 +219,28 @@ class Events(Protocol):
 
 
 @runtime_checkable
+class Evacuation(Protocol):
+    """Empties a node for work on it, and takes it back."""
+
+    async def evacuate(self, node: str) -> EngineTask:
+        """Move every guest to other nodes, whosever it is, and put nothing new on this one.
+
+        Those that run may be stopped on the way and run again afterwards. A node that is
+        evacuated already is done, one that just is being so is waited for. Raises NotFound for
+        no such node, Conflict when there is no other that could take its guests, and
+        Unreachable when it does not answer.
+        """
+        ...
+
+    async def restore_node(self, node: str) -> EngineTask:
+        """Let a node take guests again and bring back those that had to leave it.
+
+        One that was not evacuated is done. Raises as ``evacuate`` does.
+        """
+        ...
+
+
+@runtime_checkable
 class Surveys(Protocol):
     """Makes maps of clusters. Nothing is changed by it."""
 

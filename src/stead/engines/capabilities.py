@@ -36,6 +36,7 @@ class Ability(StrEnum):
     BACKUPS = "backups"
     METRICS = "metrics"
     EVENTS = "events"
+    EVACUATION = "evacuation"
 
 
 class Verdict(StrEnum):

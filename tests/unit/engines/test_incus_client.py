@@ -37,6 +37,21 @@ WORDS = [
     (503, "Daemon is starting", errors.UnreachableError),
     (400, "Invalid option", errors.InvalidError),
     (500, "Failed to run: forkstart", errors.TaskFailedError),
+    (500, "Server isn't ready yet", errors.UnreachableError),
+    (
+        500,
+        'Post "https://10.0.0.2/1.0": Unable to connect to: 10.0.0.2 ([dial tcp: i/o timeout])',
+        errors.UnreachableError,
+    ),
+    (500, "Missing event connection with target cluster member", errors.UnreachableError),
+    (500, "peer node 10.0.0.2:8443 is down", errors.UnreachableError),
+    (500, 'Post "https://10.0.0.2:8443/1.0/instances": EOF', errors.OutcomeUnknownError),
+    (403, "Cluster member is evacuated", errors.LockedError),
+    (
+        500,
+        "Failed to evacuate instances: Couldn't find a cluster member for the instance",
+        errors.ConflictError,
+    ),
 ]
 
 
@@ -49,7 +64,7 @@ def test_words_of_incus_become_our_errors(status: int, words: str, kind: type[er
 
 def test_only_what_may_pass_is_tried_again():
     retried = {kind for _, _, kind in WORDS if kind.retryable}
-    assert retried == {errors.LockedError, errors.UnreachableError}
+    assert retried == {errors.LockedError, errors.UnreachableError, errors.OutcomeUnknownError}
 
 
 class Double:
@@ -62,6 +77,11 @@ class Double:
         self.raw: dict[str, tuple[int, bytes]] = {}
         self.folders = {"/"}
         self.trusted = True
+        self.torn: set[str] = set()
+        self.members: list[dict[str, Any]] = []
+        self.config: dict[str, str] = {}
+        self.queries: list[tuple[str, str, dict[str, list[str]]]] = []
+        self.bodies: list[tuple[str, bytes]] = []
 
     def answer(self, method: str, url: str, headers: Any) -> tuple[int, bytes]:  # noqa: ANN401  (http.client's own type)
         parts = urlsplit(url)
@@ -69,14 +89,15 @@ class Double:
         path = parts.path.removeprefix("/1.0")
         assert query["project"] == ["ours"], "every request names the project"
         self.asked.append((method, path))
+        self.queries.append((method, path, query))
         if path in self.raw:
             return self.raw[path]
-        answer = _error(404, "Not Found")
+        answer = self._server(path)
         match path.strip("/").split("/"):
             case ["operations"]:
                 answer = _sync({"running": list(self.tasks.values())} if self.tasks else {})
             case ["projects", "ours"] if self.trusted:
-                answer = _sync({"name": "ours"})
+                answer = _sync({"name": "ours", "config": self.config})
             case ["operations", task, "wait"]:
                 answer = self._wait(task)
             case ["instances", name]:
@@ -84,6 +105,20 @@ class Double:
             case ["instances", _name, "files"]:
                 answer = self._file(query["path"][0], headers)
         return answer
+
+    def _server(self, path: str) -> tuple[int, bytes]:
+        """Answer what is about the server or its cluster."""
+        match path.strip("/").split("/"):
+            case ["storage-pools", "pool", "volumes", "container", name] if name not in self.torn:
+                return _sync({})
+            case [""]:
+                facts = {"server_clustered": bool(self.members), "server_version": "6.0.4"}
+                return _sync({"auth": "trusted", "auth_user_name": "me", "environment": facts})
+            case ["certificates"]:
+                return _sync([{"fingerprint": "me", "restricted": bool(self.config)}])
+            case ["cluster", "members"]:
+                return _sync(self.members)
+        return _error(404, "Not Found")
 
     def _wait(self, task: str) -> tuple[int, bytes]:
         found = self.tasks.pop(task, None)  # a task that was told is reaped
@@ -127,7 +162,8 @@ def url(double: Double) -> Iterator[str]:
         protocol_version = "HTTP/1.1"
 
         def _serve(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            said = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            double.bodies.append((urlsplit(self.path).path.removeprefix("/1.0"), said))
             status, body = double.answer(self.command, self.path, self.headers)
             if status == 0:
                 self.close_connection = True

@@ -66,6 +66,7 @@ async def _export(driver: FullDriver, spec: GuestSpec) -> None:
 
 _CALLS: Final[Mapping[Ability, tuple[str, Call]]] = {
     Ability.VMS: ("create", _vm),
+    Ability.EVACUATION: ("evacuate", lambda driver, _spec: driver.evacuate("no-such-node")),
     Ability.FILES: (
         "push_file",
         lambda driver, spec: driver.push_file(spec.name, GuestFile("/etc/x", b"")),

@@ -138,4 +138,6 @@ async def _left_out(target: Target, behaviour: Behaviour) -> Result | None:
             return Result(behaviour, Outcome.NOT_DECLARED, f"{need}: {entry.reason}")
     if behaviour.loses_answers and target.lose_answer is None:
         return Result(behaviour, Outcome.NOT_TRIED, "answers cannot be lost on purpose here")
+    if behaviour.disturbs and not target.alone:
+        return Result(behaviour, Outcome.NOT_TRIED, "it would move guests of others")
     return None

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Final
 
 from stead.engines.capabilities import Ability
-from stead.engines.conformance import around, basics, inside, refusals, repeats, shields
+from stead.engines.conformance import around, basics, inside, nodes, refusals, repeats, shields
 from stead.engines.conformance.trial import Behaviour, Trial
 
 Run = Callable[[Trial], Awaitable[None]]
@@ -12,11 +12,11 @@ _GUESTS: Final = (Ability.CONTAINERS, Ability.NETWORKS)
 
 
 def _behaviours(
-    runs: Iterable[Run], *needs: Ability, loses_answers: bool = False
+    runs: Iterable[Run], *needs: Ability, loses_answers: bool = False, disturbs: bool = False
 ) -> Iterator[Behaviour]:
     for run in runs:
         promise = (run.__doc__ or "").strip().splitlines()[0]
-        yield Behaviour(run.__name__, promise, (*_GUESTS, *needs), run, loses_answers)
+        yield Behaviour(run.__name__, promise, (*_GUESTS, *needs), run, loses_answers, disturbs)
 
 
 BEHAVIOURS: Final[tuple[Behaviour, ...]] = (
@@ -56,6 +56,15 @@ BEHAVIOURS: Final[tuple[Behaviour, ...]] = (
             repeats.a_lost_answer_to_start_and_delete_is_made_up,
         ),
         loses_answers=True,
+    ),
+    *_behaviours(
+        (
+            nodes.a_node_is_emptied_and_taken_back,
+            nodes.emptying_that_is_under_way_is_taken_up,
+            nodes.the_last_node_is_not_emptied,
+        ),
+        Ability.EVACUATION,
+        disturbs=True,
     ),
     *_behaviours((basics.vms_come_run_and_go,), Ability.VMS),
     *_behaviours((inside.the_boot_log_is_a_text,), Ability.BOOT_LOG),

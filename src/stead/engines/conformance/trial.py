@@ -12,6 +12,7 @@ from stead.engines.abilities import (
     BootLog,
     Clone,
     Console,
+    Evacuation,
     Events,
     Exec,
     Files,
@@ -50,6 +51,7 @@ class FullDriver(
     Backups,
     Metrics,
     Events,
+    Evacuation,
     Protocol,
 ):
     """A driver of which a behaviour uses only what its needs name."""
@@ -62,7 +64,8 @@ class Target:
     ``image`` holds sh, cat, echo, head, sleep, stty, ip, ping, dd and fallocate. ``other`` is a
     network that belongs to another project. ``another`` gives a second driver of the same
     cluster, as after a restart. ``lose_answer`` makes the driver lose the answer of its next
-    change; without it those behaviours are left out.
+    change, ``alone`` says that nobody else is on the cluster, so that its nodes may be emptied;
+    without them those behaviours are left out.
     """
 
     driver: FullDriver
@@ -75,6 +78,7 @@ class Target:
     pause_seconds: float = 0.05
     prefix: str = field(default_factory=lambda: "cf" + ids.new_id()[-6:])
     numbers: "count[int]" = field(default_factory=count)
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,7 @@ class Behaviour:
     needs: tuple[Ability, ...]
     run: Callable[["Trial"], Awaitable[None]]
     loses_answers: bool = False
+    disturbs: bool = False
 
 
 class Trial:

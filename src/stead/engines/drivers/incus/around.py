@@ -75,7 +75,13 @@ class Around(Lifecycle):
         rests = await self._guest(source, running=False)
         if spec.disk_gb < rests.size.disk_gb:
             raise errors.InvalidError(f"The disk of {source} is larger than {spec.disk_gb} GB")
-        return await self._make(spec, {"type": "copy", "source": source, "instance_only": True})
+        copy: dict[str, Json] = {"type": "copy", "source": source, "instance_only": True}
+        if not await self._in_cluster():
+            return await self._make(spec, {"source": copy})
+        # A copy is quick beside its source. Between members Incus has to be told what it runs on.
+        known = table(await self._client.get(f"/instances/{source}", "look it up"))
+        extra = {"source": copy, "architecture": known.get("architecture")}
+        return await self._make(spec, extra, rests.node)
 
     async def list_images(self) -> tuple[Image, ...]:
         found = rows(await self._client.get("/images", "list images", recursion="1"))

@@ -10,6 +10,7 @@ from stead.engines import errors, trust
 from stead.engines.drivers.incus.backups import Backups
 from stead.engines.drivers.incus.client import by_certificate, connect, identify
 from stead.engines.drivers.incus.inside import Inside
+from stead.engines.drivers.incus.members import Members
 from stead.engines.drivers.incus.surveying import Surveying
 from stead.engines.drivers.incus.watching import Watching
 
@@ -20,8 +21,8 @@ _ENTERED: Final = _PLACE | {"certificate_pem", "key_pem", "fingerprint"}
 _DEFAULTS: Final = {"project": "stead", "pool": "default"}
 
 
-class IncusDriver(Backups, Inside, Surveying, Watching):
-    """Every ability of the port; holds no state but its client and what consoles said."""
+class IncusDriver(Backups, Inside, Members, Surveying, Watching):
+    """Every ability of the port; holds little but its client and what consoles said."""
 
 
 def open_driver(options: Mapping[str, str]) -> IncusDriver:

@@ -18,8 +18,17 @@ _BY_STATUS: Final[dict[int, type[errors.EngineError]]] = {
 # Incus answers many refusals with 400 or 500 and tells them apart only in words.
 _BY_WORDS: Final[tuple[tuple[str, type[errors.EngineError]], ...]] = (
     (r"reached maximum (aggregate|number)", errors.QuotaError),
+    # What one member of a cluster says of another one.
+    (r"server isn't ready yet|missing event connection with target", errors.UnreachableError),
+    (r"unable to connect to: |peer node \S+ is down", errors.UnreachableError),
+    (
+        r'^(get|put|post|patch|delete) "https://.*(eof|reset by peer|timeout)',
+        errors.OutcomeUnknownError,
+    ),
+    (r"cluster member is (evacuated|offline)", errors.LockedError),
+    (r"couldn't find a cluster member", errors.ConflictError),
     (r"no space left|disk quota exceeded", errors.QuotaError),
-    (r"already exists|unique constraint failed", errors.ExistsError),
+    (r"already exists|unique constraint failed|not in pending state", errors.ExistsError),
     (r"already in use|already defined", errors.ConflictError),
     (r"instance is (not )?running|currently (running|stopped)", errors.ConflictError),
     (r"unsupported compression|not a valid (image|tar)", errors.InvalidError),

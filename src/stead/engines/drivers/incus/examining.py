@@ -11,7 +11,7 @@ from typing import Final
 
 from stead.engines import errors
 from stead.engines.drivers.incus.client import IncusClient, Json
-from stead.engines.drivers.incus.ground import lacks, rows, table
+from stead.engines.drivers.incus.ground import lacks, own_certificate, rows, table
 from stead.engines.drivers.incus.rights import LIFE, check
 from stead.engines.values import Checked, Topic
 from stead.kit import clock
@@ -81,10 +81,9 @@ async def _rights(client: IncusClient) -> tuple[Checked, ...]:
 
 
 async def _certificate(client: IncusClient) -> Checked:
-    """Tell how far our own certificate goes; Incus shows a restricted one only itself."""
-    me = str(table(await client.get("", "describe itself")).get("auth_user_name", ""))
-    listed = rows(await client.get("/certificates", "show our certificate", recursion="1"))
-    mine = next((one for one in listed if one.get("fingerprint") == me), {})
+    """Tell how far our own certificate goes."""
+    server = table(await client.get("", "describe itself"))
+    me, mine = str(server.get("auth_user_name", "")), await own_certificate(client, server)
     projects = mine.get("projects")
     names = [str(one) for one in projects] if isinstance(projects, list) else []
     held = mine.get("restricted") is True

@@ -10,6 +10,11 @@ from stead.engines.values import EngineTask, Guest, GuestState
 
 DONE = EngineTask("", done=True)
 NO_VMS = "This driver makes containers only"
+_RESTRICTED = (
+    "Our certificate is restricted to projects, and Incus lets only an unrestricted one empty a"
+    " member, with the guests of everybody. Run incus cluster evacuate there, or replace our"
+    " certificate by an unrestricted one"
+)
 
 
 class Ground:
@@ -18,12 +23,16 @@ class Ground:
     def __init__(self, client: IncusClient, pool: str) -> None:
         self._client = client
         self._pool = pool
+        # Whether the server is one of a cluster, once it was asked.
+        self._clustered: bool | None = None
 
     async def capabilities(self, pool: str = "") -> Capabilities:
         chosen = pool or self._pool
         answer = table(await self._client.get(f"/storage-pools/{chosen}", "show its storage"))
         cannot = {Ability.VMS: NO_VMS, **lacks(str(answer.get("driver", "")))}
         cannot |= await self._withheld()
+        if reason := await self._kept_from_members():
+            cannot[Ability.EVACUATION] = reason
         return Capabilities(tuple(_entry(ability, cannot) for ability in Ability), chosen)
 
     async def _withheld(self) -> dict[Ability, str]:
@@ -34,6 +43,24 @@ class Ground:
         except (errors.NotFoundError, errors.ForbiddenError):
             return {}
         return rights.missing(project, table(told.get("config")))
+
+    async def _kept_from_members(self) -> str:
+        """Return why members of a cluster cannot be emptied through us, or nothing."""
+        server = table(await self._client.get("", "describe itself"))
+        if not self._note_cluster(server):
+            return "This server is not part of a cluster"
+        if (await own_certificate(self._client, server)).get("restricted") is True:
+            return _RESTRICTED
+        return ""
+
+    async def _in_cluster(self) -> bool:
+        if self._clustered is None:
+            self._note_cluster(table(await self._client.get("", "describe itself")))
+        return bool(self._clustered)
+
+    def _note_cluster(self, server: dict[str, Json]) -> bool:
+        self._clustered = table(server.get("environment")).get("server_clustered") is True
+        return self._clustered
 
     async def find(self, name: str) -> Guest | None:
         try:
@@ -96,6 +123,13 @@ def table(value: Json) -> dict[str, Json]:
 def rows(value: Json) -> list[dict[str, Json]]:
     """Return the objects of a JSON list, or nothing."""
     return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+
+
+async def own_certificate(client: IncusClient, server: dict[str, Json]) -> dict[str, Json]:
+    """Return our own certificate's record; Incus shows a restricted one only itself."""
+    me = server.get("auth_user_name", "")
+    found = rows(await client.get("/certificates", "show our certificate", recursion="1"))
+    return next((one for one in found if one.get("fingerprint") == me), {})
 
 
 def _entry(ability: Ability, cannot: dict[Ability, str]) -> Capability:

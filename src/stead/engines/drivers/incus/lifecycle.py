@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Final
 
 from stead.engines import errors, limits
-from stead.engines.drivers.incus import mapping
+from stead.engines.drivers.incus import mapping, members
 from stead.engines.drivers.incus.client import IncusClient, Json
 from stead.engines.drivers.incus.ground import DONE, NO_VMS, Ground, rows, table
 from stead.engines.values import (
@@ -20,6 +20,8 @@ from stead.engines.values import (
 
 _LOG_LENGTH: Final = 4000
 _LOOK_SECONDS: Final = 0.05
+_CREATED: Final = "Created"
+_PARTIAL: Final = "Errored"
 
 
 class Lifecycle(Ground):
@@ -37,11 +39,11 @@ class Lifecycle(Ground):
                 hint="Run the quickstart again, or add the certificate with incus config trust",
             )
         environment = table(server.get("environment"))
-        return Health(
-            version=str(environment.get("server_version", "")),
-            nodes=(str(environment.get("server_name", "")),),
-            engine="Incus",
-        )
+        nodes: tuple[str, ...] = (str(environment.get("server_name", "")),)
+        if self._note_cluster(server):
+            listed = await members.listed(self._client)
+            nodes = tuple(one.name for one in listed if one.online)
+        return Health(str(environment.get("server_version", "")), nodes, engine="Incus")
 
     async def inventory(self) -> tuple[Guest, ...]:
         found = rows(await self._client.get("/instances", "list instances", recursion="1"))
@@ -65,8 +67,7 @@ class Lifecycle(Ground):
         self._check(spec)
         if (task := await self._made_before(spec)) is not None:
             return task
-        source: dict[str, Json] = {"type": "image", "alias": spec.image}
-        return await self._make(spec, source)
+        return await self._make(spec, {"source": {"type": "image", "alias": spec.image}})
 
     async def reassign(self, name: str, spec: GuestSpec) -> EngineTask:
         """Change everything first and the name last, so that a repeated call can go on."""
@@ -119,8 +120,10 @@ class Lifecycle(Ground):
 
         See ADR 0004 for what that means for networks that were changed by hand.
         """
-        if await self._network_exists(spec.name):
+        status = await self._network_status(spec.name)
+        if status == _CREATED:
             return
+        names = await self._member_names() if status != _PARTIAL else ()
         rules = {"name": spec.name, **mapping.acl_body(spec)}
         # They exist when a run of ours was killed here; names are never used for other rules.
         with suppress(errors.ExistsError):
@@ -128,12 +131,18 @@ class Lifecycle(Ground):
         bridge: dict[str, Json] = {
             "name": spec.name,
             "type": "bridge",
-            "config": mapping.network_config(spec),
+            # What some members have got already is kept for the others, and not taken again.
+            "config": {} if status == _PARTIAL else mapping.network_config(spec),
         }
+        for member in names:
+            # Each member has to know of it first; some may from an earlier attempt.
+            with suppress(errors.ConflictError):
+                part: dict[str, Json] = {"name": spec.name, "type": "bridge"}
+                await self._client.send("POST", "/networks", "plan a network", part, target=member)
         try:
             await self._client.send("POST", "/networks", "create a network", bridge)
         except errors.ExistsError:
-            if not await self._network_exists(spec.name):
+            if await self._network_status(spec.name) != _CREATED:
                 raise
 
     async def boot_log(self, name: str) -> str:
@@ -149,12 +158,13 @@ class Lifecycle(Ground):
         self._boot_logs[name] = log
         return log
 
-    async def _network_exists(self, name: str) -> bool:
+    async def _network_status(self, name: str) -> str:
+        """Return how far a network is; nothing for one that nobody knows."""
         try:
-            await self._client.get(f"/networks/{name}", "look up a network")
+            found = await self._client.get(f"/networks/{name}", "look up a network")
         except errors.NotFoundError:
-            return False
-        return True
+            return ""
+        return str(table(found).get("status", _CREATED))
 
     def _check(self, spec: GuestSpec) -> None:
         limits.check_spec(spec)
@@ -170,7 +180,22 @@ class Lifecycle(Ground):
             raise errors.ConflictError(
                 f"Incus already has an instance {spec.name} that is not this one"
             )
-        return await self._running_task(spec.name)
+        task = await self._running_task(spec.name)
+        if task.done and not await self._has_disk(existing, spec.pool or self._pool):
+            # A daemon that dies while it makes one keeps the name, which could never start.
+            torn = await self._client.send("DELETE", f"/instances/{spec.name}", "tidy up a guest")
+            await self.settle(EngineTask(torn), 60)
+            return None
+        return task
+
+    async def _has_disk(self, guest: Guest, pool: str) -> bool:
+        where = {"target": guest.node} if await self._in_cluster() else {}
+        path = f"/storage-pools/{pool}/volumes/container/{guest.name}"
+        try:
+            await self._client.get(path, "look up its disk", **where)
+        except errors.NotFoundError:
+            return False
+        return True
 
     async def _find_coming(self, name: str) -> Guest | None:
         """Return an instance, also one that Incus has promised and not written down yet.
@@ -184,11 +209,19 @@ class Lifecycle(Ground):
                 return found
             await asyncio.sleep(_LOOK_SECONDS)
 
-    async def _make(self, spec: GuestSpec, source: dict[str, Json]) -> EngineTask:
-        body = mapping.instance_body(spec, self._pool) | {"source": source}
+    async def _make(self, spec: GuestSpec, extra: dict[str, Json], node: str = "") -> EngineTask:
+        """Ask for a container, on the member with the most free memory if none is named."""
+        body = mapping.instance_body(spec, self._pool) | extra
+        where = await members.target(self._client, node) if await self._in_cluster() else {}
         return EngineTask(
-            await self._client.send("POST", "/instances", "create a container", body)
+            await self._client.send("POST", "/instances", "create a container", body, **where)
         )
+
+    async def _member_names(self) -> tuple[str, ...]:
+        """Return the members of the cluster; none for a server of its own."""
+        if not await self._in_cluster():
+            return ()
+        return tuple(one.name for one in await members.listed(self._client))
 
     async def _change_state(self, name: str, action: str, *, force: bool) -> EngineTask:
         body: dict[str, Json] = {"action": action, "timeout": 30, "force": force}

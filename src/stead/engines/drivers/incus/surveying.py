@@ -1,15 +1,18 @@
 """A map of an Incus server, as far as our certificate shows it, made by asking only."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
+from itertools import product
 from typing import Final
 from urllib.parse import urlsplit
 
 from stead.engines import errors, trust
-from stead.engines.drivers.incus import mapping
+from stead.engines.drivers.incus import mapping, members
 from stead.engines.drivers.incus.client import IncusClient, Json
 from stead.engines.drivers.incus.examining import examine, too_old
 from stead.engines.drivers.incus.ground import Ground, rows, table
+from stead.engines.drivers.incus.members import Member
 from stead.engines.values import (
     Checked,
     GuestFacts,
@@ -26,6 +29,8 @@ _PORT: Final = 8443
 _LOOPBACK: Final = ("127.", "[::1]", "localhost:", "unix:", "@")
 # Devices of the host itself, and settings that go around Incus's own rules.
 _HOSTS_OWN: Final = frozenset(("unix-char", "unix-block", "unix-hotplug", "usb", "gpu", "pci"))
+# Kinds of storage that all members of a cluster have in common.
+_SHARED: Final = frozenset(("ceph", "cephfs", "cephobject", "lvmcluster", "linstor"))
 _RAW: Final = ("raw.lxc", "raw.idmap", "raw.apparmor", "raw.seccomp")
 
 
@@ -38,9 +43,14 @@ class Surveying(Ground):
         found = rows(await self._client.get("/instances", "list instances", recursion="2"))
         unseen: list[str] = []
         pools = {self._pool, *(pool for row in found if (pool := _root_pool(row)))}
+        nodes = await _nodes(self._client, environment, unseen)
+        clustered = environment.get("server_clustered") is True
+        where = {
+            one.name: {"target": one.name} if clustered else {} for one in nodes if one.online
+        }
         return Survey(
-            nodes=await _nodes(self._client, environment, unseen),
-            storages=await _storages(self._client, environment, sorted(pools), unseen),
+            nodes=nodes,
+            storages=await _storages(self._client, where, sorted(pools), unseen),
             guests=tuple(facts(row) for row in found),
             unsupported=too_old(environment),
             certificate_expires_at=await _expires(self._client),
@@ -77,18 +87,18 @@ async def _nodes(
         name = str(environment.get("server_name", ""))
         return (await _node(client, name, unseen),)
     try:
-        members = rows(await client.get("/cluster/members", "list its members", recursion="1"))
+        listed = await members.listed(client)
     except errors.EngineError:
         unseen.append("the members of its cluster")
         return ()
-    return tuple(
-        [
-            await _node(client, str(one.get("server_name", "")), unseen, member=True)
-            if one.get("status") == "Online"
-            else NodeFacts(str(one.get("server_name", "")), online=False)
-            for one in members
-        ]
-    )
+    return tuple([await _member(client, one, unseen) for one in listed])
+
+
+async def _member(client: IncusClient, member: Member, unseen: list[str]) -> NodeFacts:
+    about = NodeFacts(member.name, online=False)
+    if member.online:
+        about = await _node(client, member.name, unseen, member=True)
+    return replace(about, evacuated=member.evacuated, domain=member.domain)
 
 
 async def _node(
@@ -111,17 +121,21 @@ async def _node(
 
 
 async def _storages(
-    client: IncusClient, environment: Mapping[str, Json], pools: Iterable[str], unseen: list[str]
+    client: IncusClient,
+    where: Mapping[str, Mapping[str, str]],
+    pools: Iterable[str],
+    unseen: list[str],
 ) -> tuple[StorageFacts, ...]:
     """Return the pools that matter to us: a restricted certificate may not list them all."""
-    node, found = str(environment.get("server_name", "")), []
-    for pool in pools:
+    found = []
+    for pool, (node, target) in product(pools, where.items()):
         try:
             told = table(await client.get(f"/storage-pools/{pool}", "show its storage"))
             path = f"/storage-pools/{pool}/resources"
-            space = table(table(await client.get(path, "measure its storage")).get("space"))
+            answer = await client.get(path, "measure its storage", **target)
+            space = table(table(answer).get("space"))
         except errors.EngineError:
-            unseen.append(f"the storage pool {pool}")
+            unseen.append(f"the storage pool {pool}" + (f" on {node}" if target else ""))
             continue
         usable = told.get("status", "Created") == "Created"
         kind, total, used = str(told.get("driver", "")), space.get("total"), space.get("used")
@@ -131,6 +145,7 @@ async def _storages(
                 node=node,
                 kind=kind,
                 usable=usable,
+                shared=kind in _SHARED,
                 needed=True,
                 total_gb=_told(total, _GIB) if usable else None,
                 used_gb=_told(used, _GIB) if usable else None,

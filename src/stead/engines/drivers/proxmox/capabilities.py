@@ -26,6 +26,7 @@ _FIXED: Final = (
     no(Ability.EXEC, "Proxmox has no way of running a program in a container"),
     no(Ability.CONSOLE, "Consoles ask for a password that guests here do not have"),
     no(Ability.BACKUPS, "Proxmox keeps backups on its own storages and does not hand them out"),
+    no(Ability.EVACUATION, "Proxmox empties nodes through its HA manager, which is left to it"),
     no(Ability.EVENTS, "Proxmox tells nothing by itself; it is asked every few seconds"),
 )
 _LIMITS: Final = {

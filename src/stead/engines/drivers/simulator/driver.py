@@ -16,6 +16,7 @@ from stead.engines.drivers.simulator.around import Around
 from stead.engines.drivers.simulator.inside import Inside
 from stead.engines.drivers.simulator.journal import Journal
 from stead.engines.drivers.simulator.looking import Looking
+from stead.engines.drivers.simulator.nodes import Nodes
 from stead.engines.drivers.simulator.times import RealTime, VirtualTime
 from stead.engines.drivers.simulator.world import World
 from stead.engines.values import GuestEvent, GuestUsage
@@ -23,7 +24,7 @@ from stead.engines.values import GuestEvent, GuestUsage
 _OPTIONS: Final = frozenset(("nodes", "images", "time", "speed", "state", "faults", "without"))
 
 
-class SimulatorDriver(Around, Inside, Looking):
+class SimulatorDriver(Around, Inside, Looking, Nodes):
     """Every ability of the port, on a world in memory."""
 
     @property

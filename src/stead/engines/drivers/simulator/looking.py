@@ -63,7 +63,8 @@ class Looking(Calls):
     def _node(self, name: str) -> NodeFacts:
         running = [g for g in self._world.guests.values() if g.node == name and g.running]
         used = sum(guest.size.memory_mb for guest in running)
-        return NodeFacts(name, name not in self._world.down, CORES, MEMORY_MB, used)
+        up, evacuated = name not in self._world.down, name in self._world.evacuated
+        return NodeFacts(name, up, CORES, MEMORY_MB, used, evacuated=evacuated)
 
     def _storage(self, node: str) -> StorageFacts:
         used = sum(g.size.disk_gb for g in self._world.guests.values() if g.node == node)

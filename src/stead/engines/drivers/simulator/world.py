@@ -32,6 +32,8 @@ SECONDS: Final = {
     "forget": 0.1,
     "resize": 0.02,
     "publish": 2.0,
+    "evacuate": 2.0,
+    "take_back": 2.0,
 }
 MAKING: Final = frozenset({"create", "clone", "import"})
 _CHANGES: Final = {
@@ -44,6 +46,7 @@ _CHANGES: Final = {
     "restore": Change.CHANGED,
     "resize": Change.CHANGED,
 }
+_OF_NODES: Final = frozenset({"evacuate", "take_back"})
 _REMEMBERED: Final = 1000
 _EVENTS: Final = 10_000
 _ERRORS: Final = {kind.__name__: kind for kind in (errors.TaskFailedError, errors.QuotaError)}
@@ -67,6 +70,9 @@ class World:
         self.tasks: dict[str, Task] = {}
         self.nodes = tuple(nodes)
         self.down: set[str] = set()
+        self.evacuated: set[str] = set()
+        # Where guests were that had to leave a node.
+        self._homes: dict[str, str] = {}
         self.listeners: set[asyncio.Queue[GuestEvent | None]] = set()
         self.addresses: set[tuple[str, str]] = set()
         self._asleep: list[Task] = []
@@ -106,9 +112,13 @@ class World:
             task = self._asleep.pop()
             self.time.at(task.ends_at, partial(self._end, task))
 
+    def taking(self) -> list[str]:
+        """Return the nodes on which new guests can be put."""
+        return [node for node in self.nodes if node not in self.down | self.evacuated]
+
     def place(self) -> str:
         """Return the node that has the fewest guests. Raises Unreachable when none is up."""
-        up = [node for node in self.nodes if node not in self.down]
+        up = self.taking()
         if not up:
             raise errors.UnreachableError("No node of the simulated cluster is up")
         return min(up, key=lambda node: (self._on_node[node], node))
@@ -181,6 +191,9 @@ class World:
         if task.ended:
             return
         task.ended = True
+        if task.kind in _OF_NODES:
+            self._end_of_node(task)
+            return
         guest = self.guests.get(task.guest)
         if task.failure is not None:
             if guest is not None and task.kind in MAKING:
@@ -193,6 +206,29 @@ class World:
         if task.guest in self.guests:
             self.save(self.guests[task.guest])
         self._keep_task(task)
+
+    def _end_of_node(self, task: Task) -> None:
+        node = task.guest
+        if task.kind == "evacuate" and task.failure is not None:
+            self.evacuated.discard(node)
+        elif task.kind == "evacuate":
+            for guest in [g for g in self.guests.values() if g.node == node]:
+                self._homes[guest.name] = node
+                self._move(guest, self.place())
+        elif task.failure is None:
+            self.evacuated.discard(node)
+            for name in [name for name, home in self._homes.items() if home == node]:
+                del self._homes[name]
+                if name in self.guests:
+                    self._move(self.guests[name], node)
+        self._keep_task(task)
+
+    def _move(self, guest: SimulatedGuest, node: str) -> None:
+        self._on_node[guest.node] -= 1
+        self._on_node[node] += 1
+        guest.node = node
+        self.save(guest)
+        self._tell(guest.name, Change.CHANGED)
 
     def _finish(self, task: Task, guest: SimulatedGuest) -> None:
         match task.kind:
