@@ -122,16 +122,7 @@ class House:
 
     async def work(self) -> None:
         """Run the worker until it is cancelled or killed."""
-        deployments = self.platform.services.get(Deployments)
-        plans = (
-            deployments.deploy_plan,
-            deployments.cluster_plan,
-            deployments.remove_plan,
-            self.platform.services.get(Filling).plan,
-        )
-        owner = ids.new_id()
-        worker = Worker(self.platform.database, plans, owner=owner, checkpoint=self.checkpoint)
-        await worker.run(alone=True)
+        await work(self.platform, self.checkpoint)
 
     async def live(self) -> None:
         """Let guests that boot do what their agent does at boot."""
@@ -159,6 +150,19 @@ class House:
             await simulated_guests.live(http, token)
 
 
+async def work(platform: Platform, checkpoint: Checkpoint | None = None) -> None:
+    """Run a worker of all that deployments do, until it is cancelled or killed."""
+    deployments = platform.services.get(Deployments)
+    plans = (
+        deployments.deploy_plan,
+        deployments.cluster_plan,
+        deployments.remove_plan,
+        platform.services.get(Filling).plan,
+    )
+    worker = Worker(platform.database, plans, owner=ids.new_id(), checkpoint=checkpoint)
+    await worker.run(alone=True)
+
+
 def token_at_boot(guest: Guest) -> str | None:
     """Return what the agent in a guest finds as it boots: its bootstrap, else a key's comment."""
     if content := guest.files.get(workflows.BOOTSTRAP):
@@ -176,9 +180,9 @@ async def house(platform: Platform, double: Double, folder: Path) -> AsyncIterat
     token = await platform.token(person)
     async with opened(platform) as admin, platform.api(token) as api, visited(folder) as port:
         one = House(platform, double, admin, api)
-        _assemble(platform, folder, port)
-        await _take_over(one)
-        tasks = {asyncio.create_task(each) for each in (one.live(), _edge(platform))}
+        assemble(platform, folder, port)
+        await take_over(one)
+        tasks = {asyncio.create_task(each) for each in (one.live(), edge(platform))}
         try:
             yield one
         finally:
@@ -199,7 +203,7 @@ async def at_work(one: House) -> AsyncIterator[asyncio.Task[None]]:
         await asyncio.wait({task})
 
 
-def _assemble(platform: Platform, folder: Path, port: int) -> None:
+def assemble(platform: Platform, folder: Path, port: int) -> None:
     fleet = platform.services.get(Fleet)
     tools = workflows.Tools(
         database=platform.database,
@@ -230,7 +234,7 @@ async def _open(_address: IPv4Address) -> None:
     """Listen nowhere: guests here speak to the application itself."""
 
 
-async def _take_over(one: House) -> None:
+async def take_over(one: House) -> None:
     """Connect the stand-in and have it managed, without the test that comes before."""
     may_inject(one.double)
     answer = await one.admin.post(BASE, json=request(one.double, CLUSTER))
@@ -243,7 +247,7 @@ async def _take_over(one: House) -> None:
     assert answer.status_code == 200, answer.text
 
 
-async def _edge(platform: Platform) -> None:
+async def edge(platform: Platform) -> None:
     """Serve every snapshot at once, as far as the control plane can tell."""
     async with platform.database.write() as uow:
         await exposure.ensure_edge(uow, "one", "token")

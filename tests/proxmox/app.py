@@ -29,7 +29,9 @@ class Route:
 
 async def answer(world: World, request: Request) -> Response:
     """Answer one request. Raises DroppedError where the connection must just end."""
-    fault = world.faults.for_call(f"{request.method} {urlsplit(request.target).path}")
+    what = f"{request.method} {urlsplit(request.target).path}"
+    world.witness("before", what)
+    fault = world.faults.for_call(what)
     if fault and fault.kind == "delay":
         await world.clock.sleep(fault.seconds)
         fault = None
@@ -41,6 +43,7 @@ async def answer(world: World, request: Request) -> Response:
     if fault and fault.kind == "refuse":
         return wire.bare(fault.status, fault.reason)
     response = await _answer(world, request)
+    world.witness("after", what)
     if fault and fault.kind == "drop":
         raise DroppedError
     if fault and fault.kind == "late":

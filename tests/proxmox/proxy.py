@@ -116,12 +116,14 @@ class Proxy:
 
     def received(self, data: bytes) -> None:
         """Take the payload of a frame: the ticket first, then what is typed."""
+        self.world.witness("before", f"FRAME {self.path}")
         if self._open:
             self.typed(data)
-            return
-        self._first += data
-        if b"\n" in self._first:
-            self.greeted.set()
+        else:
+            self._first += data
+            if b"\n" in self._first:
+                self.greeted.set()
+        self.world.witness("after", f"FRAME {self.path}")
 
     def typed(self, data: bytes) -> None:
         """Take messages through a small buffer: a header that it splits is lost."""

@@ -159,6 +159,8 @@ class World:
         self.settings = settings
         self.random = random.Random(seed)  # noqa: S311 -- MAC addresses of a stand-in
         self.faults = Faults()
+        # Told before and after a client is obeyed; one that raises ends the connection.
+        self.witness: Callable[[str, str], None] = lambda _phase, _what: None
         self.locks = Locks(clock)
         self.nodes: dict[str, Node] = {}
         self.local = ""
