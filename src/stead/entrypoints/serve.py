@@ -1,27 +1,21 @@
 """The serving process: console and API, agents' listeners, worker, until told to stop."""
 
 import asyncio
-import contextlib
 import gc
 import signal
-import socket
 import sys
 from asyncio import sslproto
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from ipaddress import IPv4Address
-from pathlib import Path
 from typing import Final, Protocol
 
-import uvicorn
-from starlette.types import ASGIApp
-from typing_extensions import override
-
 from stead.audit import public as audit
-from stead.core import files, log, notices, pki, turns
+from stead.core import log, notices, turns
 from stead.core.durable import Checkpoint
 from stead.core.errors import SteadError
 from stead.core.settings import Settings
 from stead.entrypoints.api import agent_app, control_app
+from stead.entrypoints.listeners import Gateways, Server, configured
 from stead.entrypoints.lock import only_one
 from stead.entrypoints.plant import Plant
 from stead.exposure import public as exposure
@@ -29,10 +23,6 @@ from stead.network import public as network
 from stead.platform import public as platform
 from stead.sources.plans import HANGUP
 
-IP_FREEBIND: Final = 15
-GRACE_SECONDS: Final = 3
-# An agent at work calls every ten seconds, and should not need a handshake for each call.
-AGENT_IDLE_SECONDS: Final = 40
 # asyncio gives every TLS connection a buffer of 256 KiB at once; agents are many and say little.
 TLS_BUFFER: Final = 32 * 1024
 SWITCH_SECONDS: Final = 0.001
@@ -41,66 +31,6 @@ HEAD_SECONDS: Final = 3600
 # die by themselves, so that Python's 700 would have it look many times in each.
 YOUNG_OBJECTS: Final = 20_000
 logger = log.get(__name__)
-
-
-class Server(uvicorn.Server):
-    """A uvicorn server that leaves signals to the process."""
-
-    @override
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-class Gateways:
-    """One TLS listener on the gateway address of each project network."""
-
-    def __init__(self, port: int, folder: Path) -> None:
-        self._port = port
-        self._folder = folder
-        self._servers: dict[IPv4Address, Server] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._plant: Plant | None = None
-        self._app: ASGIApp | None = None
-
-    def use(self, plant: Plant) -> None:
-        """Serve this control plane's agents."""
-        self._plant = plant
-        self._app = agent_app(plant.provided)
-
-    async def open(self, address: IPv4Address) -> None:
-        """Listen on an address, now or as soon as it exists; twice is fine."""
-        if address in self._servers or self._plant is None:
-            return
-        leaf = self._plant.ground.authority.issue(ips=(address,))
-        chain, key = self._folder / f"{address}.crt", self._folder / f"{address}.key"
-        files.write_private(chain, leaf.chain.encode())
-        files.write_private(key, leaf.key.encode())
-        self._listen(address, chain, key)
-
-    def open_for_servers(self, address: IPv4Address) -> None:
-        """Listen where agents of plain servers call, with the certificate that they pin."""
-        pinned = pki.ensure_pinned(self._folder, address)
-        self._listen(address, pinned.chain, pinned.key)
-
-    def _listen(self, address: IPv4Address, chain: Path, key: Path) -> None:
-        if self._app is None:
-            return
-        listener = listener_at(str(address), self._port)
-        config = _config(self._app, ssl_certfile=chain, ssl_keyfile=key)
-        config.timeout_keep_alive = AGENT_IDLE_SECONDS
-        server = Server(config)
-        self._servers[address] = server
-        task = asyncio.create_task(server.serve(sockets=[listener]))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def close(self) -> None:
-        """Stop all listeners."""
-        for server in self._servers.values():
-            server.should_exit = True
-        if self._tasks:
-            await asyncio.wait(self._tasks)
 
 
 def _spare_the_collector() -> None:
@@ -137,10 +67,10 @@ async def serve(
         tls.mkdir(mode=0o700, exist_ok=True)
         gateways = Gateways(settings.server.agent_port, tls)
         plant = await assemble(settings, gateways.open, checkpoint)
-        gateways.use(plant)
+        gateways.use(plant.ground.authority, agent_app(plant.provided))
         await _prepare(plant, gateways)
         console = Server(
-            _config(
+            configured(
                 control_app(plant.provided),
                 host=settings.server.console_host,
                 port=settings.server.console_port,
@@ -150,7 +80,7 @@ async def serve(
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        worker = asyncio.create_task(_work(plant))
+        worker = asyncio.create_task(_work(plant, gateways))
         web = asyncio.create_task(console.serve())
         _spare_the_collector()
         logger.info("serve.started", url=settings.server.console_url)
@@ -170,7 +100,7 @@ async def serve(
                 task.result()
 
 
-async def _work(plant: Plant) -> None:
+async def _work(plant: Plant, gateways: Gateways) -> None:
     """Run the worker and its company; hear the others that may share the database."""
     turns.background.set(True)
     database = plant.ground.database
@@ -180,6 +110,7 @@ async def _work(plant: Plant) -> None:
             group.create_task(notices.listen(url, database.bus))
         group.create_task(plant.worker.run(alone=database.sqlite))
         group.create_task(_tell_heads(plant))
+        group.create_task(gateways.keep_certified())
         for each in plant.company:
             group.create_task(each())
 
@@ -210,38 +141,3 @@ async def _prepare(plant: Plant, gateways: Gateways) -> None:
         await gateways.open(net.gateway)
     if settings.server.agent_address is not None:
         gateways.open_for_servers(settings.server.agent_address)
-
-
-def _config(
-    app: ASGIApp,
-    *,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    ssl_certfile: Path | None = None,
-    ssl_keyfile: Path | None = None,
-) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        ssl_certfile=ssl_certfile,
-        ssl_keyfile=ssl_keyfile,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
-
-
-def listener_at(address: str, port: int) -> socket.socket:
-    """Return a socket that is bound to an address, whether that is there yet or not."""
-    # asyncio turns Nagle's algorithm off only for sockets that say that they are TCP; with it
-    # an answer's body waits for the acknowledgement of its head, which takes 40 ms.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    # The bridge, and with it the address, may not exist yet.
-    listener.setsockopt(socket.SOL_IP, IP_FREEBIND, 1)
-    listener.bind((address, port))
-    return listener
