@@ -33,6 +33,7 @@ class SizeChoice:
     shape: Shape
     fits: bool
     chosen: bool
+    may: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class Place:
     https_port: int
     projects: tuple[Choice, ...] = ()
     clusters: tuple[Choice, ...] = ()
+    allowed: rules.Allowed = rules.EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ def filled(
         manifest=manifest,
         key=given.get("key") or ids.new_token("web"),
         name=name,
-        sizes=[_choice(manifest, one, size) for one in Size],
+        sizes=[_choice(manifest, place.allowed, one, size) for one in Size],
         default_size=default,
         fields=fields,
         defaults={one.name: one.value for one in untouched},
@@ -187,12 +189,15 @@ def _default_size(manifest: catalog.Manifest) -> str:
     return smallest.value if smallest is not None else ""
 
 
-def _choice(manifest: catalog.Manifest, size: Size, chosen: str) -> SizeChoice:
+def _choice(
+    manifest: catalog.Manifest, allowed: rules.Allowed, size: Size, chosen: str
+) -> SizeChoice:
     needs = manifest.resource_requirements
     fits = rules.fits(
         size, ram_mb=needs.min_ram_mb, disk_mb=needs.min_disk_mb, cores=needs.min_cores
     )
-    return SizeChoice(size, SHAPES[size], fits, chosen=size.value == chosen)
+    may = allowed.has(size)
+    return SizeChoice(size, SHAPES[size], fits, chosen=may and size.value == chosen, may=may)
 
 
 def _ways(manifest: catalog.Manifest, place: Place) -> list[Way]:

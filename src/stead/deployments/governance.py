@@ -3,20 +3,34 @@
 from stead.catalog import public as catalog
 from stead.core import platform_settings
 from stead.core.db import Uow
-from stead.deployments import settings
+from stead.deployments import rules, settings
 from stead.deployments.errors import PolicyError
 from stead.instances import public as instances
 
 
+async def allowed(uow: Uow) -> rules.Allowed:
+    """Return what holds now."""
+    largest = instances.Size(await platform_settings.get(uow, settings.LARGEST_SIZE))
+    refused = await platform_settings.get(uow, settings.REFUSED_APPS)
+    return rules.Allowed(largest, frozenset(refused))
+
+
 async def require(uow: Uow, manifest: catalog.Manifest, size: instances.Size) -> None:
     """Pass, or raise PolicyError with the rule that does not allow it."""
-    if manifest.id in await platform_settings.get(uow, settings.REFUSED_APPS):
-        raise _refusal(f"{manifest.name} cannot be deployed here", "app", settings.REFUSED_APPS)
-    largest = instances.Size(await platform_settings.get(uow, settings.LARGEST_SIZE))
-    ladder = list(instances.Size)
-    if ladder.index(size) > ladder.index(largest):
-        wrong = f"Nothing larger than {largest} can be deployed here"
+    may = await allowed(uow)
+    refused = refusal(may, manifest)
+    if refused is not None:
+        raise refused
+    if not may.has(size):
+        wrong = f"Nothing larger than {may.largest} can be deployed here"
         raise _refusal(wrong, "size", settings.LARGEST_SIZE)
+
+
+def refusal(may: rules.Allowed, manifest: catalog.Manifest) -> PolicyError | None:
+    """Return why an app may not be deployed in any size, or nothing."""
+    if manifest.id not in may.refused:
+        return None
+    return _refusal(f"{manifest.name} cannot be deployed here", "app", settings.REFUSED_APPS)
 
 
 def _refusal(text: str, field: str, rule: platform_settings.AnySetting) -> PolicyError:

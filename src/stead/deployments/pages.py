@@ -13,7 +13,7 @@ from stead.core.authz import Action, Actor, NotFoundError, action
 from stead.core.db import Database, Uow
 from stead.core.errors import Kind, SteadError
 from stead.core.http import ActorDep, DatabaseDep, Provided, provided
-from stead.deployments import forms, rules, service, views
+from stead.deployments import forms, governance, rules, service, views
 from stead.deployments.schemas import DeploymentOut, OutputOut
 from stead.deployments.service import Deployments
 from stead.exposure import public as exposure
@@ -80,7 +80,8 @@ async def show_form(app: str, desk: DeskDep) -> Response:
         "name": rules.free_name(app, {row.name for row in existing}),
         "project": place.projects[0].value if place.projects else "",
     }
-    return _form_page(desk, forms.filled(package.manifest, place, given), package)
+    refused = governance.refusal(place.allowed, package.manifest)
+    return _form_page(desk, forms.filled(package.manifest, place, given, refused), package)
 
 
 @router.post("/catalog/{app}")
@@ -201,6 +202,7 @@ async def _place(desk: Desk) -> forms.Place:
         targets = await service.list_targets(uow, desk.actor)
         mine = await identity.list_projects(uow, desk.actor, mine=True)
         domain = await exposure.apps_domain(uow, desk.deployments.domain)
+        allowed = await governance.allowed(uow)
     usable = [one for one in mine if authz.allows(desk.actor, Action.DEPLOYMENT_CREATE, one.id)]
     return forms.Place(
         domain,
@@ -210,4 +212,5 @@ async def _place(desk: Desk) -> forms.Place:
             Choice(one.name, one.name, say(_SHARED) if one.shared else say(_OWN))
             for one in targets
         ),
+        allowed,
     )

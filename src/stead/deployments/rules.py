@@ -1,7 +1,9 @@
 """Pure rules of deployments: states, names, sizes."""
 
 from collections.abc import Container, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from stead.instances.public import SHAPES, Size
 
@@ -28,6 +30,22 @@ def free_name(wanted: str, taken: Container[str]) -> str:
     while f"{wanted}-{number}" in taken:
         number += 1
     return f"{wanted}-{number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What may be deployed: no size above the largest, and none of the refused apps."""
+
+    largest: Size = Size.LARGE
+    refused: frozenset[str] = frozenset()
+
+    def has(self, size: Size) -> bool:
+        """Tell whether a size may be deployed."""
+        ladder = list(Size)
+        return ladder.index(size) <= ladder.index(self.largest)
+
+
+EVERYTHING: Final = Allowed()
 
 
 def fits(size: Size, *, ram_mb: int, disk_mb: int, cores: int) -> bool:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from stead.core import authz
 from stead.core.authz import Action, action
 from stead.core.http import ActorDep, DatabaseDep, provided
+from stead.infra import public as infra
 from stead.instances import warm
 from stead.instances.errors import WarmError
 from stead.instances.rules import SHAPES
@@ -30,11 +31,13 @@ async def show_warm(
 ) -> Response:
     async with database.read() as uow:
         found = await warm.show(uow, actor, cluster_id)
+        name = (await infra.known_target(uow, cluster_id)).name
     return console.page(
         request,
         "instances/warm.html",
         viewer=actor,
         cluster_id=cluster_id,
+        name=name,
         rows=[(one, SHAPES[one.size]) for one in found],
         manages=authz.decide(actor, Action.PLATFORM_MANAGE).allowed,
     )

@@ -53,8 +53,8 @@ Version = Annotated[int, Field(ge=0, le=2**31 - 1)]
 class SettingOut(BaseModel):
     """A setting: of the platform, changed here, or of the process, told to it at start.
 
-    ``accepts`` says in words what it can be, ``where`` how to change it. ``version`` is what a
-    change has to name.
+    ``accepts`` says in words what it can be, ``options`` which words there are to choose from,
+    ``where`` how to change it. ``version`` is what a change has to name.
     """
 
     name: str
@@ -63,6 +63,7 @@ class SettingOut(BaseModel):
     title: str
     help: str
     accepts: str
+    options: list[str]
     value: Given
     unit: str
     default: Given

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from stead.core.platform_settings import Json
+from stead.core.platform_settings import Choice, Json
 from stead.core.settings import Settings, Source, variable
 from stead.platform.schemas import SettingChangeOut, SettingNowOut, SettingOut
 from stead.platform.settings import Change, State
@@ -24,6 +24,7 @@ def platform_setting(state: State) -> SettingOut:
         title=setting.title,
         help=setting.help,
         accepts=setting.kind.words,
+        options=list(setting.kind.options) if isinstance(setting.kind, Choice) else [],
         value=state.value,
         unit=setting.kind.unit,
         default=setting.stored_default,
@@ -73,6 +74,7 @@ def process_settings(settings: Settings) -> list[SettingOut]:
                     title=name.replace("_", " ").capitalize(),
                     help="",
                     accepts="",
+                    options=[],
                     value=_told(name, getattr(told, name)),
                     unit="",
                     default=_told(name, getattr(usual, name)),

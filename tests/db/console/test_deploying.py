@@ -5,12 +5,16 @@ import re
 import pytest
 from sqlalchemy import update
 from tests.db.console.conftest import Site
+from tests.factories.platform import Platform
 
 from stead.core.durable import OperationRow, State
 from stead.core.durable.events import append_event
+from stead.core.platform_settings import AnySetting
 from stead.deployments.models import DeploymentRow
+from stead.deployments.settings import LARGEST_SIZE, REFUSED_APPS
 from stead.identity.models import MembershipRow, ProjectRow, UserRow
 from stead.kit import clock, ids
+from stead.platform import settings as platform_settings
 
 GOOD = {"name": "cache", "size": "small", "key": "web_1"}
 
@@ -226,3 +230,21 @@ async def test_the_catalog_shows_one_category_at_a_time(inside: Site):
     assert 'href="/catalog/nginx"' not in page
     odd = (await inside.browser.get("/catalog?category=%3Cscript%3E")).text
     assert 'href="/catalog/nginx"' in odd
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "words"),
+    [
+        (LARGEST_SIZE, "small", "not allowed here"),
+        (REFUSED_APPS, ["redis"], "Redis cannot be deployed here"),
+    ],
+)
+async def test_what_an_admin_does_not_allow_is_said_before_anything_is_filled_in(
+    inside: Site, platform: Platform, setting: AnySetting, value: object, words: str
+):
+    before = (await inside.browser.get("/catalog/redis")).text
+    assert words not in before
+    admin = await platform.admin("root")
+    async with inside.database.write() as uow:
+        await platform_settings.set_(uow, admin, setting.name, value, 0)
+    assert words in (await inside.browser.get("/catalog/redis")).text

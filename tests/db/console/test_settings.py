@@ -42,3 +42,10 @@ async def test_somebody_elses_change_is_not_overwritten(inside: Site):
 async def test_what_is_no_platform_setting_has_no_form(inside: Site):
     assert (await inside.browser.get("/settings/server.domain")).status_code == 409
     assert (await inside.browser.get("/settings/none.such")).status_code == 404
+
+
+async def test_one_of_several_words_is_chosen_from_a_list(inside: Site):
+    page = (await inside.browser.get("/settings/deploy.largest_size")).text
+    assert '<option value="large" selected>' in page
+    assert '<option value="small">' in page
+    assert "<option" not in (await inside.browser.get(ONE)).text

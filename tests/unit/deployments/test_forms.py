@@ -8,6 +8,8 @@ from tests.unit.catalog.builders import asked, manifest
 from stead.catalog.errors import InvalidInputsError
 from stead.deployments import forms
 from stead.deployments.errors import InvalidRequestError
+from stead.deployments.rules import Allowed
+from stead.instances.public import Size
 
 PLACE = forms.Place("apps.example.org", 443)
 TITLE = asked("title", default="Hello")
@@ -47,6 +49,16 @@ def test_sizes_that_are_too_small_cannot_be_chosen():
         ("small", False, False),
         ("medium", True, True),
         ("large", True, False),
+    ]
+
+
+def test_sizes_that_are_not_allowed_cannot_be_chosen():
+    place = forms.Place("apps.example.org", 443, allowed=Allowed(Size.MEDIUM))
+    form = forms.filled(manifest(TITLE), place, {"size": "large"})
+    assert [(one.size.value, one.may, one.chosen) for one in form.sizes] == [
+        ("small", True, False),
+        ("medium", True, False),
+        ("large", False, False),
     ]
 
 
