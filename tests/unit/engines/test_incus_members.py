@@ -214,7 +214,8 @@ async def test_a_guest_that_a_dying_daemon_left_without_a_disk_is_made_again(
     driver: IncusDriver, pair: Double
 ):
     found = {"name": "redis-1", "status": "Stopped", "location": "n2"}
-    pair.instances["redis-1"] = found | {"config": {mapping.KEY: "k"}, "devices": {}}
+    disk = {"expanded_devices": {"root": {"type": "disk", "pool": "pool"}}}
+    pair.instances["redis-1"] = found | disk | {"config": {mapping.KEY: "k"}, "devices": {}}
     assert (await driver.create(guest())).done
     assert where(pair, "DELETE", "/instances/redis-1") == []
     pair.torn.add("redis-1")
@@ -223,3 +224,15 @@ async def test_a_guest_that_a_dying_daemon_left_without_a_disk_is_made_again(
     pair.tasks.clear()
     assert (await driver.create(guest())).native_id == "t9"
     assert where(pair, "DELETE", "/instances/redis-1") == [""]
+
+
+@pytest.mark.parametrize("devices", [{"root": {"pool": "bulk"}}, {}])
+async def test_a_guest_on_another_storage_is_not_taken_for_one_without_a_disk(
+    driver: IncusDriver, pair: Double, devices: dict[str, object]
+):
+    found = {"name": "redis-1", "status": "Stopped", "expanded_devices": devices}
+    pair.instances["redis-1"] = found | {"config": {mapping.KEY: "k"}, "devices": {}}
+    pair.raw["/storage-pools/bulk/volumes/container/redis-1"] = answer({})
+    pair.torn.add("redis-1")
+    assert (await driver.create(guest())).done
+    assert where(pair, "DELETE", "/instances/redis-1") == []

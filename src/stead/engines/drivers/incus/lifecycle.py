@@ -181,14 +181,19 @@ class Lifecycle(Ground):
                 f"Incus already has an instance {spec.name} that is not this one"
             )
         task = await self._running_task(spec.name)
-        if task.done and not await self._has_disk(existing, spec.pool or self._pool):
+        if task.done and not await self._has_disk(existing):
             # A daemon that dies while it makes one keeps the name, which could never start.
             torn = await self._client.send("DELETE", f"/instances/{spec.name}", "tidy up a guest")
             await self.settle(EngineTask(torn), 60)
             return None
         return task
 
-    async def _has_disk(self, guest: Guest, pool: str) -> bool:
+    async def _has_disk(self, guest: Guest) -> bool:
+        """Tell whether its disk is where it says itself; one that does not say has one."""
+        known = table(await self._client.get(f"/instances/{guest.name}", "look it up"))
+        pool = table(table(known.get("expanded_devices")).get("root")).get("pool")
+        if not isinstance(pool, str):
+            return True
         where = {"target": guest.node} if await self._in_cluster() else {}
         path = f"/storage-pools/{pool}/volumes/container/{guest.name}"
         try:
