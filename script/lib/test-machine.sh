@@ -1,8 +1,9 @@
 # shellcheck shell=bash
 # What a machine needs before Stead's tests can run on it, all from its own package mirrors.
 
+FIRST_PACKAGES=(python3-venv make git)
 TEST_PACKAGES=(
-  python3-venv make git openssh-client openssl curl
+  openssh-client openssl curl
   btrfs-progs dnsmasq-base nftables iproute2 uidmap zstd mmdebstrap kmod
   nginx-light libnginx-mod-stream busybox-static
   chromium libnss3-tools postgresql redis-server
@@ -19,12 +20,13 @@ missing_packages() {
   done
 }
 
+# install_packages NAME...: install those that are missing.
 install_packages() {
   local missing
-  mapfile -t missing < <(missing_packages "${TEST_PACKAGES[@]}" "${INCUS_PACKAGES[@]}")
+  mapfile -t missing < <(missing_packages "$@")
   [[ ${#missing[@]} -gt 0 ]] || return 0
   DEBIAN_FRONTEND=noninteractive apt-get update -qq
-  offer_incus
+  [[ " ${missing[*]} " != *" incus-"* ]] || offer_incus
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
@@ -40,8 +42,15 @@ offer_incus() {
 
 # Many systemd guests at once exceed the kernel's defaults.
 raise_limits() {
-  sysctl -q -w fs.inotify.max_user_instances=8192 fs.inotify.max_user_watches=1048576 \
-    kernel.keys.maxkeys=20000 kernel.keys.maxbytes=2000000
+  local wanted path
+  for wanted in fs/inotify/max_user_instances=8192 fs/inotify/max_user_watches=1048576 \
+    kernel/keys/maxkeys=20000 kernel/keys/maxbytes=2000000; do
+    path=/proc/sys/${wanted%=*}
+    [[ $(<"$path") -lt ${wanted#*=} ]] || continue
+    # In a container they are the host's.
+    { echo "${wanted#*=}" >"$path"; } 2>/dev/null ||
+      echo "${wanted%=*} is $(<"$path") here and cannot be raised to ${wanted#*=}: containers may fail to start"
+  done
   grep -q '^root:' /etc/subuid || echo 'root:1000000:1000000000' >>/etc/subuid
   grep -q '^root:' /etc/subgid || echo 'root:1000000:1000000000' >>/etc/subgid
 }
