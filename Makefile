@@ -8,9 +8,7 @@ help: ## List these targets
 
 .venv/ready: requirements/dev.txt requirements/edge.txt
 	test -x $(PY) || python3 -m venv .venv
-	$(PY) -m pip install -q --require-hashes -r requirements/dev.txt
-	$(PY) -m pip install -q --require-hashes -r requirements/edge.txt
-	$(PY) -m pip install -q --no-deps --no-build-isolation -e .
+	$(PY) -m pip install -q --no-compile --require-hashes -r requirements/dev.txt -r requirements/edge.txt
 	touch $@
 
 # The names of commands and engine drivers are read from what is installed.
