@@ -23,7 +23,7 @@ from tests.proxmox.double import Double
 from tests.proxmox.world import Guest
 
 from stead.core import pki
-from stead.core.authz import Role
+from stead.core.authz import Actor, Role
 from stead.core.durable import Checkpoint, Worker
 from stead.deployments import elsewhere, workflows
 from stead.deployments.public import Deployments
@@ -76,6 +76,7 @@ class House:
     forged: str = ""
     # Guests without an agent.
     mute: bool = False
+    person: Actor | None = None
 
     def ours(self) -> dict[str, Guest]:
         """Return the guests on the stand-in that carry our record, by host name."""
@@ -179,7 +180,7 @@ async def house(platform: Platform, double: Double, folder: Path) -> AsyncIterat
     person = await platform.person("Anna", **{project: Role.DEVELOPER})
     token = await platform.token(person)
     async with opened(platform) as admin, platform.api(token) as api, visited(folder) as port:
-        one = House(platform, double, admin, api)
+        one = House(platform, double, admin, api, person=person)
         assemble(platform, folder, port)
         await take_over(one)
         tasks = {asyncio.create_task(each) for each in (one.live(), edge(platform))}

@@ -17,6 +17,7 @@ from stead.core.durable import Json, Plan, Step, StepContext, StepError
 from stead.deployments import repository
 from stead.deployments.workflows import BOOTSTRAP, Flow, Tools, instance_of, last_steps
 from stead.engines.abilities import Enrols
+from stead.engines.capabilities import Ability
 from stead.engines.errors import NotFoundError, OutcomeUnknownError, UnsupportedError
 from stead.engines.port import EngineDriver
 from stead.engines.values import GuestFile, GuestSpec, Segment
@@ -67,7 +68,10 @@ class ElsewhereFlow(Flow):
         """Ask everything that can be asked; a cluster that lacks something refuses here."""
         self._doorway()
         instance, spec = await self._wanted(context)
-        way = await (await self._enrolling(instance)).way_in(spec)
+        engine = await self._enrolling(instance)
+        if spec.nesting:
+            (await engine.capabilities()).require(Ability.NESTING)
+        way = await engine.way_in(spec)
         how = "with the guest as it is made" if way.at_creation else "through its console"
         bound = ", from its own address only" if way.fenced else ""
         said = f"Its one-time token will travel {how} and be good for five minutes{bound}"
@@ -147,7 +151,10 @@ class ElsewhereFlow(Flow):
             hosting = await infra.hosting_of(uow, instance.cluster_id)
             number = await infra.number_of(uow, instance.id)
             row = await repository.find(uow, context.text("deployment_id"))
-        if hosting is None or row is None:
+            manifest = catalog.Manifest.model_validate(row.manifest) if row is not None else None
+            if manifest is not None and manifest.nesting:
+                await infra.require_nesting(uow, instance.cluster_id, manifest.name)
+        if hosting is None or manifest is None:
             raise StepError(
                 "The cluster takes no deployments any more", hint="Ask for another cluster"
             )
@@ -162,7 +169,7 @@ class ElsewhereFlow(Flow):
             cores=instance.cores,
             memory_mb=instance.memory_mb,
             disk_gb=instance.disk_gb,
-            nesting=catalog.Manifest.model_validate(row.manifest).nesting,
+            nesting=manifest.nesting,
             segment=Segment(hosting.cidr, hosting.gateway, hosting.nameserver),
             number=number,
         )

@@ -86,6 +86,9 @@ async def begin(
     await reserving.take_up(uow, project_id, deployment_id, package.manifest, size)
     target = await infra.target(uow, asked.cluster) if asked.cluster else None
     place = target.id if target is not None else None
+    if package.manifest.nesting:
+        where = place or await infra.local_cluster_id(uow)
+        await infra.require_nesting(uow, where, package.manifest.name)
     wish = instances.Wish(name, size, begun.reachable, place)
     instance = await instances.reserve(uow, deployments.within, project_id, wish)
     await instances.take_warm(uow, instance.cluster_id, size, instance.id)

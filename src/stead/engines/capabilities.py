@@ -11,12 +11,14 @@ class Ability(StrEnum):
     """Everything that a cluster may or may not be able to do.
 
     Confinement means that a container is unprivileged with users of its own on the host, cannot
-    nest others, and has no way to talk to its engine.
+    nest others, and has no way to talk to its engine. Nesting means that it can where that is
+    asked for.
     """
 
     CONTAINERS = "containers"
     VMS = "vms"
     CONFINEMENT = "confinement"
+    NESTING = "nesting"
     CPU_LIMIT = "cpu_limit"
     MEMORY_LIMIT = "memory_limit"
     PROCESS_LIMIT = "process_limit"

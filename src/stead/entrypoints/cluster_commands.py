@@ -135,6 +135,7 @@ def hosting(
     last: Annotated[str, typer.Option(help="The last one.")] = "",
     gateway: Annotated[str, typer.Option(help="Their way out, if there is one.")] = "",
     nameserver: Annotated[str, typer.Option(help="Whom they ask for names.")] = "",
+    nesting: Annotated[bool, typer.Option("--nesting", help="Let apps nest containers.")] = False,
     end: Annotated[bool, typer.Option("--end", help="Let no more be put there.")] = False,
 ) -> None:
     """Let deployments be put on a connected cluster, on a network that projects share."""
@@ -144,7 +145,8 @@ def hosting(
         say(f"{name} takes no more deployments")
         return
     body = {"image": image, "network": network, "first": first, "last": last}
-    found = client().put(path, {**body, "gateway": gateway, "nameserver": nameserver})
+    more = {"gateway": gateway, "nameserver": nameserver, "nesting": nesting}
+    found = client().put(path, {**body, **more})
     span = found["hosting"]
     say(f"{found['name']} takes deployments, from {span['first']} to {span['last']}")
 

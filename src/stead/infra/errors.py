@@ -108,6 +108,13 @@ class HostingError(SteadError):
     code = "infra.hosting"
 
 
+class NoNestingError(SteadError):
+    """The cluster takes no guests that hold containers of their own."""
+
+    kind = Kind.CONFLICT
+    code = "infra.no_nesting"
+
+
 class NotHostingError(SteadError):
     """The cluster takes no deployments."""
 

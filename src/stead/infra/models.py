@@ -57,6 +57,7 @@ class HostingRow(Base):
     last: Mapped[str] = mapped_column(String(15))
     gateway: Mapped[str] = mapped_column(String(15))
     nameserver: Mapped[str] = mapped_column(String(15))
+    nesting: Mapped[bool] = mapped_column(default=False, server_default="0")
     set_by: Mapped[str] = mapped_column(String(120))
     set_at: Mapped[datetime] = mapped_column(UtcDateTime)
 

@@ -24,6 +24,7 @@ from stead.infra.hosting import (
     targets,
 )
 from stead.infra.inventory import Look, forget_looks, record
+from stead.infra.nesting import require_nesting
 from stead.infra.news import topic
 from stead.infra.rules import Wanted
 from stead.infra.schemas import AmountOut
@@ -66,6 +67,7 @@ __all__ = [
     "pass_place",
     "record",
     "release_claims",
+    "require_nesting",
     "require_open",
     "take_place",
     "takes_deployments",

@@ -62,6 +62,7 @@ class HostingIn(BaseModel):
 
     ``image`` is a template or an archive of ours, as the engine names it. Guests get addresses
     from ``first`` to ``last`` on ``network``, which is the cluster's own and shared by projects.
+    ``nesting`` lets apps that ask for it run containers of their own in their guests.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -72,6 +73,7 @@ class HostingIn(BaseModel):
     last: str = Field(max_length=15, examples=["192.0.2.199"])
     gateway: str = Field(default="", max_length=15)
     nameserver: str = Field(default="", max_length=15)
+    nesting: bool = False
 
 
 class HostingOut(HostingIn):

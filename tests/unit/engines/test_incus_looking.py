@@ -119,7 +119,7 @@ GOOD = {
         ({"features.networks": "true"}, {Ability.CONTAINERS}),
         ({"features.images": "false"}, {Ability.IMAGES}),
         ({"limits.cpu": "4"}, {Ability.CONTAINERS}),
-        ({"restricted.containers.nesting": "block"}, set()),
+        ({"restricted.containers.nesting": "block"}, {Ability.NESTING}),
     ],
 )
 def test_each_setting_takes_away_what_it_takes_away(change: dict[str, str], lost: set[Ability]):

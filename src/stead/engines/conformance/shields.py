@@ -4,7 +4,7 @@ import asyncio
 from ipaddress import IPv4Address
 
 from stead.engines.conformance.trial import Trial, expect
-from stead.engines.values import GuestSpec
+from stead.engines.values import GuestSpec, GuestState
 
 _LOOPS = (
     "while :; do :; done & a=$!; while :; do :; done & b=$!; "
@@ -39,6 +39,13 @@ async def containers_cannot_nest(trial: Trial) -> None:
     expect((await trial.run(spec.name, "test ! -e /dev/.lxc")).code == 0, "nesting is prepared")
     made = await trial.run(spec.name, "mknod /tmp/disk b 8 0 && head -c 1 /tmp/disk")
     expect(made.code != 0, "a device of the host can be read")
+
+
+async def containers_nest_where_that_is_asked(trial: Trial) -> None:
+    """A guest that may hold containers of its own comes, runs and goes like every other one."""
+    spec = await trial.make(trial.spec(nesting=True), start=True)
+    found = await trial.driver.find(spec.name)
+    expect(found is not None and found.state is GuestState.RUNNING, "it does not run")
 
 
 async def the_guest_api_is_off(trial: Trial) -> None:

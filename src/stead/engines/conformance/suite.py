@@ -126,6 +126,7 @@ BEHAVIOURS: Final[tuple[Behaviour, ...]] = (
         Ability.EXEC,
         Ability.CONFINEMENT,
     ),
+    *_behaviours((shields.containers_nest_where_that_is_asked,), Ability.NESTING),
     *_behaviours((shields.processors_are_limited,), Ability.EXEC, Ability.CPU_LIMIT),
     *_behaviours((shields.memory_is_limited,), Ability.EXEC, Ability.MEMORY_LIMIT),
     *_behaviours((shields.processes_are_limited,), Ability.EXEC, Ability.PROCESS_LIMIT),

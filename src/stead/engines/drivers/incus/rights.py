@@ -32,7 +32,9 @@ _RESTRICTED: Final = (
     Need("restricted.devices.nic", _MANAGED, "managed", (LIFE,), "set it to managed"),
     Need("restricted.snapshots", _ALLOW, "block", (Ability.SNAPSHOTS,), "set it to allow"),
     Need("restricted.backups", _ALLOW, "block", (Ability.BACKUPS,), "set it to allow"),
-    Need("restricted.containers.nesting", _ALLOW, "block", ("nesting",), "allow it if wanted"),
+    Need(
+        "restricted.containers.nesting", _ALLOW, "block", (Ability.NESTING,), "allow it if wanted"
+    ),
 )
 _ANY: Final = (
     # A project with networks of its own takes only those of OVN.

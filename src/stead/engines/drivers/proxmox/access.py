@@ -42,7 +42,7 @@ class Need:
 
 NEEDS: Final = (
     Need("VM.Audit", _GUEST, (_LIFE, Ability.METRICS)),
-    Need("VM.Allocate", _GUEST, (_LIFE, Ability.IMAGES)),
+    Need("VM.Allocate", _GUEST, (_LIFE, Ability.IMAGES, Ability.NESTING)),
     Need("VM.Clone", _GUEST, (_LIFE, Ability.CLONE)),
     Need("VM.Config.Disk", _GUEST, (_LIFE, Ability.RESIZE)),
     Need("VM.Config.CPU", _GUEST, (_LIFE, Ability.RESIZE)),

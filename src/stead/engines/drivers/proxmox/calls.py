@@ -60,7 +60,7 @@ CT_UPDATE: Final = _call(
     "PUT",
     "/nodes/{node}/lxc/{vmid}/config",
     "hostname net0 memory swap cores onboot protection tags description cmode delete digest"
-    " nameserver",
+    " nameserver features",
 )
 CT_PENDING: Final = _call("GET", "/nodes/{node}/lxc/{vmid}/pending")
 CT_STATUS: Final = _call("GET", "/nodes/{node}/lxc/{vmid}/status/current")

@@ -45,6 +45,7 @@ async def record(engine: Engine, pool: str) -> Capabilities:
     entries = [
         *_FIXED,
         _judge(Ability.CONTAINERS, missing, unfit or without),
+        _judge(Ability.NESTING, missing, unfit),
         _judge(Ability.DISK_LIMIT, (), without),
         filters
         if not access.lacking(missing, access.FENCE)

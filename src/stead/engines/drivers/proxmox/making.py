@@ -29,6 +29,7 @@ _TRIES: Final = 5
 _LOCK_SECONDS: Final = 300
 # Another control plane asks again as soon as its copy is made; so must we, to get our share.
 _CLOSE: Final = 0.05
+_NESTED: Final = "nesting=1"
 # What a clone inherits and must not keep; cards beyond the first are added to these.
 _INHERITED: Final = ("startup", "hookscript", "cmode", "features")
 
@@ -123,6 +124,9 @@ class Maker:
         changes |= {"nameserver": plan.nameserver} if plan.nameserver else {}
         if found.kind is GuestKind.CONTAINER:
             changes["swap"] = 0
+            if plan.nesting:
+                changes["features"] = _NESTED
+                dropped = [key for key in dropped if key != "features"]
         else:
             dropped = [key for key in dropped if key not in {"cmode", "features"}]
             changes |= {"ciupgrade": False}
@@ -250,6 +254,7 @@ class Maker:
         }
         params |= {"pool": engine.site.pool} if engine.site.pool else {}
         params |= {"nameserver": plan.nameserver} if plan.nameserver else {}
+        params |= {"features": _NESTED} if plan.nesting else {}
 
         async def ask(vmid: int) -> Upid:
             engine.directory.expect(vmid, spec.name, record)

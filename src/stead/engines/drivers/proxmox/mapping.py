@@ -53,6 +53,7 @@ class Plan:
     mac: str
     template: bool = False
     nameserver: str = ""
+    nesting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,7 @@ def plan_of(
         gateway=gateway,
         mac=spec.mac,
         template=template,
+        nesting=spec.nesting,
         nameserver=nameserver,
     )
 
@@ -288,6 +290,7 @@ def _plan(head: Mapping[str, Json]) -> Plan:
         mac=str(head.get("mac", "")),
         template=bool(head.get("template")),
         nameserver=str(head.get("nameserver", "")),
+        nesting=bool(head.get("nesting")),
     )
 
 
