@@ -58,6 +58,8 @@ def show(name: Cluster = "local", *, as_json: Json = False) -> None:
         say(f"  {each:<12} {words}")
     limits = ", ".join(f"{name} {factor:g} times" for name, factor in policy.items() if factor)
     say(f"  may give out {limits or 'without limits'}")
+    for one in found["node_facts"]:
+        say(f"  node {one['name']:<7} {_node(one)}")
     say("")
     for one in found["findings"]:
         say(f"  {one['severity']:<8} {one['text']}. {one['fix']}")
@@ -69,13 +71,22 @@ def show(name: Cluster = "local", *, as_json: Json = False) -> None:
         say(f"  {one['at']}  {one['text']}")
 
 
+def _node(one: dict[str, Any]) -> str:
+    apart = one["domain"] not in {"", "default"}
+    state = "emptied" if one["evacuated"] else "answers"
+    words = [state if one["online"] else "does not answer"]
+    if one["memory_mb"]:
+        words.append(f"{one['memory_used_mb'] or 0} of {one['memory_mb']} MB in use")
+    return ", ".join([*words, *([f"fails with {one['domain']}"] if apart else [])])
+
+
 @cluster.command()
 @listing("name", "class", "state", "node", "addresses", "reason")
 def guests(
     name: Cluster = "local",
     *,
     standing: Annotated[
-        str, typer.Option("--class", help="known, unknown, lost, changed or moved.")
+        str, typer.Option("--class", help="known, unknown, lost, changed, moved or unreachable.")
     ] = "",
 ) -> str:
     """List what is on a cluster, ours and others."""

@@ -19,6 +19,7 @@ Options = Annotated[
         "--option", "-o", help="NAME=VALUE; NAME=@FILE reads a file, NAME=- asks or reads a line."
     ),
 ]
+Node = Annotated[str, typer.Argument(metavar="NODE", help="One of its nodes, by name.")]
 # Importing this module is what adds its verbs to those of clusters.
 __all__ = ["cluster"]
 _ENGINES: Final = "/api/v1/clusters/engines"
@@ -121,6 +122,22 @@ def takeover(name: Cluster, *, yes: Yes = False, as_json: Json = False) -> None:
     sure(f"May Stead make and change guests of its own on {name}?", yes=yes)
     api = client()
     _end(api, api.post(f"{path_of(name)}/takeover"), as_json=as_json)
+
+
+@cluster.command()
+def evacuate(name: Cluster, node: Node, *, yes: Yes = False, as_json: Json = False) -> None:
+    """Move everything off a node for work on it. Guests may be stopped on the way."""
+    sure(f"Move every guest off {node}, also those of others?", yes=yes)
+    api = client()
+    _end(api, api.post(f"{path_of(name)}/evacuate", {"node": node}), as_json=as_json)
+
+
+@cluster.command()
+def restore(name: Cluster, node: Node, *, yes: Yes = False, as_json: Json = False) -> None:
+    """Let a node take guests again and bring back those that had to leave it."""
+    sure(f"Bring back to {node} what had to leave it?", yes=yes)
+    api = client()
+    _end(api, api.post(f"{path_of(name)}/restore", {"node": node}), as_json=as_json)
 
 
 @cluster.command()

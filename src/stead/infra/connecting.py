@@ -42,11 +42,14 @@ class Connecting:
     check_plan: Plan
     rotate_plan: Plan
     takeover_plan: Plan
+    evacuate_plan: Plan
+    restore_plan: Plan
 
     @property
     def plans(self) -> tuple[Plan, ...]:
         """Return what the worker has to know."""
-        return self.check_plan, self.rotate_plan, self.takeover_plan
+        nodes = self.evacuate_plan, self.restore_plan
+        return self.check_plan, self.rotate_plan, self.takeover_plan, *nodes
 
 
 def engines(actor: Actor) -> list[EngineOut]:
@@ -145,14 +148,16 @@ async def submit_check(uow: Uow, actor: Actor, connecting: Connecting, row: Clus
     return await submit(uow, actor, connecting.check_plan, row, f"Test the cluster {row.name}")
 
 
-async def submit(uow: Uow, actor: Actor, plan: Plan, row: ClusterRow, title: str) -> str:
+async def submit(
+    uow: Uow, actor: Actor, plan: Plan, row: ClusterRow, title: str, **params: str
+) -> str:
     """Queue an operation on a cluster."""
     asked = Submission(
         project_id=NOBODY,
         subject=f"cluster:{row.id}",
         title=title,
         requested_by=actor.name,
-        params={"cluster_id": row.id},
+        params={"cluster_id": row.id, **params},
     )
     return await durable.submit(uow, plan, asked)
 

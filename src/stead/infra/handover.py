@@ -8,6 +8,7 @@ from stead.engines.values import Topic
 from stead.infra import news, repository
 from stead.infra.changing import waiting
 from stead.infra.connecting import Connecting
+from stead.infra.emptying import evacuate_plan, restore_plan
 from stead.infra.fleet import Fleet, full_options
 from stead.infra.news import Item, Kind
 from stead.infra.rules import Mode
@@ -156,4 +157,11 @@ def _list(value: Json) -> list[Json]:
 
 def tools(fleet: Fleet) -> Connecting:
     """Return what the use cases of connecting need."""
-    return Connecting(fleet.vault, check_plan(fleet), rotate_plan(fleet), takeover_plan(fleet))
+    return Connecting(
+        vault=fleet.vault,
+        check_plan=check_plan(fleet),
+        rotate_plan=rotate_plan(fleet),
+        takeover_plan=takeover_plan(fleet),
+        evacuate_plan=evacuate_plan(fleet),
+        restore_plan=restore_plan(fleet),
+    )

@@ -155,6 +155,8 @@ class NodeOut(BaseModel):
     cores: int | None
     memory_mb: int | None
     memory_used_mb: int | None
+    evacuated: bool = False
+    domain: str = ""
 
 
 class StorageOut(BaseModel):
@@ -320,8 +322,16 @@ class ConnectedOut(BaseModel):
     operation_id: str
 
 
+class NodeIn(BaseModel):
+    """A node of a cluster, by its name there."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    node: str = Field(min_length=1, max_length=120)
+
+
 class TestOut(BaseModel):
-    """The operation that tests a cluster."""
+    """The operation that was begun on a cluster, such as its test."""
 
     operation_id: str
 

@@ -6,8 +6,16 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from stead.engines.capabilities import Ability, Verdict
 from stead.infra.rules import SHOWN, Standing
-from stead.infra.schemas import CapabilityOut, CheckOut, ClusterOut, FindingOut
+from stead.infra.schemas import (
+    CapabilityOut,
+    CheckOut,
+    ClusterDetailOut,
+    ClusterOut,
+    FindingOut,
+    NodeOut,
+)
 from stead.ui.models import Badge, Problem, Tone
 
 _STATES: Final[Mapping[str, Badge]] = {
@@ -89,6 +97,19 @@ def verdict(one: CapabilityOut) -> Badge:
 def severity(one: FindingOut) -> Badge:
     """Return how bad a finding is."""
     return _SEVERITIES.get(one.severity, Badge(one.severity, Tone.QUIET, "ring"))
+
+
+def node(one: NodeOut) -> Badge:
+    """Return how a node is."""
+    if not one.online:
+        return _STATES["away"]
+    return Badge("Emptied", Tone.BUSY, "warn") if one.evacuated else _STATES["ok"]
+
+
+def empties(cluster: ClusterDetailOut) -> bool:
+    """Tell whether nodes of a cluster can be emptied."""
+    found = (one for one in cluster.capabilities if one.ability == Ability.EVACUATION)
+    return any(one.verdict != Verdict.NO for one in found)
 
 
 def there(one: CheckOut) -> Badge:

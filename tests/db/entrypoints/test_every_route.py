@@ -116,6 +116,12 @@ SAMPLES = {
     ("POST", "/api/v1/clusters/{cluster_id}/takeover"): Sample(
         write=True, platform=True, fails=409
     ),
+    ("POST", "/api/v1/clusters/{cluster_id}/evacuate"): Sample(
+        _says(node="none"), write=True, platform=True, fails=404
+    ),
+    ("POST", "/api/v1/clusters/{cluster_id}/restore"): Sample(
+        _says(node="none"), write=True, platform=True, fails=404
+    ),
     ("DELETE", "/api/v1/clusters/{cluster_id}"): Sample(write=True, platform=True, fails=409),
     ("POST", "/api/v1/clusters/{cluster_id}/check"): Sample(write=True, platform=True),
     ("GET", "/api/v1/clusters/{cluster_id}"): Sample(platform=True),

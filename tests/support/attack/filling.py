@@ -37,6 +37,7 @@ WORDS: Final[dict[str, Any]] = {
     "signature": "0" * 64,
     "changing": "1",
     "quick": "2",
+    "node": "n1",
 }
 # What paths name that is nobody's.
 SHARED: Final = {

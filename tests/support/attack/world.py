@@ -1,6 +1,6 @@
 """Two projects that know nothing of each other: one is attacked, one the attackers come from."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Final
 
 from tests.factories.platform import Platform, end_operations
@@ -15,6 +15,7 @@ from stead.core.db import Uow
 from stead.core.settings import Settings
 from stead.deployments import public as deployments
 from stead.deployments.public import DeploymentIn
+from stead.engines.values import NodeFacts
 from stead.fleet import bulk, installs, servers
 from stead.fleet.public import ServerIn
 from stead.fleet.schemas import BulkIn, PackageIn, TaskIn
@@ -26,7 +27,7 @@ from stead.identity.profile import begin_second_factor
 from stead.identity.projects import ensure_organisation
 from stead.identity.sessions import list_sessions
 from stead.infra import public as infra
-from stead.infra.models import SightingRow
+from stead.infra.models import ClusterRow, SightingRow, SurveyRow
 from stead.kit import clock, ids
 from stead.sources import deciding, repository, service as sources
 from stead.sources.public import Sources
@@ -164,6 +165,13 @@ async def _machine(uow: Uow, by: _Person) -> dict[str, str]:
 async def _guests(uow: Uow, by: _Person) -> dict[str, str]:
     """Make what was seen on an engine: a guest that is ours, and one of a stranger."""
     cluster_id = await infra.local_cluster_id(uow)
+    cluster = await uow.session.get_one(ClusterRow, cluster_id)
+    cluster.nodes = ["n1", "n2"]
+    cluster.capabilities = [{"ability": "evacuation", "verdict": "yes", "reason": ""}]
+    nodes = (NodeFacts("n1", online=True), NodeFacts("n2", online=True, evacuated=True))
+    survey = SurveyRow(cluster_id=cluster_id, storages=[], findings=[], checks=[])
+    survey.nodes = [asdict(one) for one in nodes]
+    await uow.session.merge(survey)
     guest, stranger = f"guest-near-{by.project}", f"stranger-near-{by.project}"
     await infra.claim(uow, cluster_id, guest, owner=ids.new_id(), key="attack")
     uow.session.add(_sighting(cluster_id, guest, key="attack", standing="changed"))

@@ -10,7 +10,7 @@ from stead.core import authz
 from stead.core.authz import Action, Actor, action
 from stead.core.errors import HTTP_STATUS, Kind, SteadError
 from stead.core.http import ActorDep, DatabaseDep
-from stead.infra import changing, clusters, connecting
+from stead.infra import changing, clusters, connecting, nodes
 from stead.infra.pages.desk import ConnectingDep, ConsoleDep, router
 from stead.infra.schemas import EngineOut, NewClusterIn, ProbeOut
 from stead.ui.console import Console, form_texts
@@ -19,6 +19,7 @@ from stead.ui.models import Problem
 _EXPECTED: Final = frozenset({Kind.INVALID, Kind.CONFLICT})
 _NAME_LENGTH: Final = 40
 _FINGERPRINT_LENGTH: Final = 200
+_NODE_LENGTH: Final = 120
 
 
 @router.get("/connect")
@@ -134,6 +135,38 @@ async def rotate(
     given = {name: text for name, text in options.items() if text.strip()}
     async with database.write() as uow:
         operation_id = await changing.rotate(uow, actor, tools, cluster_id, given)
+    return RedirectResponse(f"/operations/{operation_id}", status_code=303)
+
+
+@router.post("/{cluster_id}/evacuate")
+@action(Action.PLATFORM_MANAGE)
+async def evacuate(
+    cluster_id: str,
+    request: Request,
+    actor: ActorDep,
+    database: DatabaseDep,
+    tools: ConnectingDep,
+) -> Response:
+    """Empty a node and follow how its guests move."""
+    node = (await form_texts(request)).get("node", "")[:_NODE_LENGTH]
+    async with database.write() as uow:
+        operation_id = await nodes.evacuate(uow, actor, tools, cluster_id, node)
+    return RedirectResponse(f"/operations/{operation_id}", status_code=303)
+
+
+@router.post("/{cluster_id}/restore")
+@action(Action.PLATFORM_MANAGE)
+async def restore(
+    cluster_id: str,
+    request: Request,
+    actor: ActorDep,
+    database: DatabaseDep,
+    tools: ConnectingDep,
+) -> Response:
+    """Take a node back and follow how its guests return."""
+    node = (await form_texts(request)).get("node", "")[:_NODE_LENGTH]
+    async with database.write() as uow:
+        operation_id = await nodes.restore(uow, actor, tools, cluster_id, node)
     return RedirectResponse(f"/operations/{operation_id}", status_code=303)
 
 

@@ -47,6 +47,7 @@ async def show_cluster(
     async with database.read() as uow:
         found = await clusters.get_(uow, actor, cluster_id)
     entered = found.mode is not Mode.EMBEDDED
+    manages = authz.decide(actor, Action.PLATFORM_MANAGE).allowed
     return console.page(
         request,
         "infra/show.html",
@@ -58,8 +59,10 @@ async def show_cluster(
         credentials=connecting.credentials(actor, found.engine) if entered else [],
         checks=[(one, views.there(one)) for one in found.checks],
         capabilities=[(one, views.verdict(one)) for one in found.capabilities],
+        nodes=[(one, views.node(one)) for one in found.node_facts],
+        empties=manages and found.mode is not Mode.READ_ONLY and views.empties(found),
         standings=views.standings(found.guests),
-        manages=authz.decide(actor, Action.PLATFORM_MANAGE).allowed,
+        manages=manages,
         refresh=REFRESH_SECONDS,
     )
 

@@ -8,7 +8,7 @@ from stead.core.answers import only_asks
 from stead.core.authz import Action, action
 from stead.core.http import ActorDep, DatabaseDep, provided
 from stead.core.paging import Page, paged
-from stead.infra import changing, clusters, connecting
+from stead.infra import changing, clusters, connecting, nodes
 from stead.infra.connecting import Connecting
 from stead.infra.schemas import (
     CertificateIn,
@@ -17,6 +17,7 @@ from stead.infra.schemas import (
     CredentialsIn,
     EngineOut,
     NewClusterIn,
+    NodeIn,
     ProbeIn,
     ProbeOut,
     TestOut,
@@ -111,6 +112,28 @@ async def take_over(
     """Let Stead manage guests of its own there, after a test of everything that takes."""
     async with database.write() as uow:
         return TestOut(operation_id=await changing.take_over(uow, actor, tools, cluster_id))
+
+
+@router.post("/{cluster_id}/evacuate", status_code=202)
+@action(Action.PLATFORM_MANAGE)
+async def evacuate_node(
+    cluster_id: str, body: NodeIn, actor: ActorDep, database: DatabaseDep, tools: ConnectingDep
+) -> TestOut:
+    """Move every guest off a node and put nothing new there, for work on it."""
+    async with database.write() as uow:
+        found = await nodes.evacuate(uow, actor, tools, cluster_id, body.node)
+        return TestOut(operation_id=found)
+
+
+@router.post("/{cluster_id}/restore", status_code=202)
+@action(Action.PLATFORM_MANAGE)
+async def restore_node(
+    cluster_id: str, body: NodeIn, actor: ActorDep, database: DatabaseDep, tools: ConnectingDep
+) -> TestOut:
+    """Let a node take guests again, and bring back those that had to leave it."""
+    async with database.write() as uow:
+        found = await nodes.restore(uow, actor, tools, cluster_id, body.node)
+        return TestOut(operation_id=found)
 
 
 @router.delete("/{cluster_id}", status_code=204)
