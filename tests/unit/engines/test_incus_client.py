@@ -44,6 +44,7 @@ WORDS = [
         errors.UnreachableError,
     ),
     (500, "Missing event connection with target cluster member", errors.UnreachableError),
+    (500, "RAFT cluster is unavailable", errors.UnreachableError),
     (500, "peer node 10.0.0.2:8443 is down", errors.UnreachableError),
     (500, 'Post "https://10.0.0.2:8443/1.0/instances": EOF', errors.OutcomeUnknownError),
     (403, "Cluster member is evacuated", errors.LockedError),

@@ -20,6 +20,7 @@ _BY_WORDS: Final[tuple[tuple[str, type[errors.EngineError]], ...]] = (
     (r"reached maximum (aggregate|number)", errors.QuotaError),
     # What one member of a cluster says of another one.
     (r"server isn't ready yet|missing event connection with target", errors.UnreachableError),
+    (r"raft cluster is unavailable|no available \S+ leader", errors.UnreachableError),
     (r"unable to connect to: |peer node \S+ is down", errors.UnreachableError),
     (
         r'^(get|put|post|patch|delete) "https://.*(eof|reset by peer|timeout)',
