@@ -8,7 +8,7 @@ from stead.infra.drift import (
     find_presence,
     foreign_addresses,
 )
-from stead.infra.errors import MaintenanceError, NotHostingError
+from stead.infra.errors import FullError, MaintenanceError, NotHostingError
 from stead.infra.hosting import (
     Hosting,
     Target,
@@ -43,6 +43,7 @@ __all__ = [
     "LOCAL",
     "AmountOut",
     "Drift",
+    "FullError",
     "Hosting",
     "Look",
     "MaintenanceError",

@@ -6,6 +6,7 @@ from sqlalchemy import delete, func, select, update
 
 from stead.core.db import Uow, platform_wide
 from stead.instances.models import InstanceRow, WarmGuestRow, WarmPoolRow
+from stead.instances.rules import Size
 
 
 async def find(uow: Uow, instance_id: str) -> InstanceRow | None:
@@ -58,6 +59,15 @@ async def warm_guests(uow: Uow, cluster_id: str | None = None) -> list[WarmGuest
     if cluster_id is not None:
         query = query.where(WarmGuestRow.cluster_id == cluster_id)
     return list(await uow.session.scalars(query))
+
+
+async def spare_warm_guests(uow: Uow, cluster_id: str, *, made: bool = False) -> list[Size]:
+    """Return the sizes of those that nobody took, only of those that are ready if asked for."""
+    query = select(WarmGuestRow.size).where(
+        WarmGuestRow.cluster_id == cluster_id, WarmGuestRow.taken_by.is_(None)
+    )
+    found = await uow.session.scalars(query.where(WarmGuestRow.made) if made else query)
+    return [Size(size) for size in found]
 
 
 async def take_warm_guest(uow: Uow, cluster_id: str, size: str, instance_id: str) -> bool:

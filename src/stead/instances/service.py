@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 from stead.core.db import Uow
 from stead.infra import public as infra
-from stead.instances import repository
+from stead.instances import repository, room
 from stead.instances.errors import NameTakenError
 from stead.instances.models import InstanceRow
 from stead.instances.rules import SHAPES, Size, native_name
@@ -56,10 +56,7 @@ async def reserve(uow: Uow, within: IPv4Network, project_id: str, wish: Wish) ->
     cluster_id = wish.cluster_id or await infra.local_cluster_id(uow)
     await infra.require_open(uow, cluster_id)
     shape = SHAPES[wish.size]
-    asked = infra.AmountOut(cores=shape.cores, memory_mb=shape.memory_mb, disk_gb=shape.disk_gb)
-    cores, memory_mb, disk_gb = await repository.sums(uow, cluster_id)
-    ours = infra.AmountOut(cores=cores, memory_mb=memory_mb, disk_gb=disk_gb)
-    await infra.admit(uow, cluster_id, asked, ours)
+    await room.require_for_instance(uow, cluster_id, wish.size)
     instance_id = ids.new_id()
     address = await network.reserve_address(
         uow,

@@ -12,7 +12,7 @@ from stead.core.authz import Action, Actor
 from stead.core.db import Uow
 from stead.core.durable import Plan, Submission
 from stead.infra import public as infra
-from stead.instances import repository
+from stead.instances import repository, room
 from stead.instances.models import WarmGuestRow
 from stead.instances.rules import Size
 from stead.instances.schemas import WarmIn, WarmOut
@@ -54,11 +54,18 @@ async def show(uow: Uow, actor: Actor, cluster: str) -> list[WarmOut]:
 async def keep(
     uow: Uow, actor: Actor, filling: Filling, cluster: str, asked: WarmIn
 ) -> list[WarmOut]:
-    """Say how many a cluster keeps ready; none empties it. Deployments keep what they took."""
+    """Say how many a cluster keeps ready; none empties it. Deployments keep what they took.
+
+    Raises Full where the cluster's overcommit policy leaves no room for one more of a size.
+    """
     authz.enter(actor, Action.PLATFORM_MANAGE)
     target = await infra.known_target(uow, cluster)
+    before = {(row.cluster_id, row.size): row.wanted for row in await repository.warm_pools(uow)}
     for size in Size:
-        await repository.set_warm_pool(uow, target.id, size, getattr(asked, size))
+        wanted: int = getattr(asked, size)
+        if wanted > before.get((target.id, size), 0):
+            await room.require(uow, target.id, size)
+        await repository.set_warm_pool(uow, target.id, size, wanted)
     await uow.session.flush()
     if await lacking(uow) or await surplus(uow):
         await submit(uow, filling, actor.name)
@@ -101,14 +108,19 @@ async def settle(uow: Uow, warm: Warm, instance_id: str | None) -> None:
 
 
 async def lacking(uow: Uow) -> list[tuple[infra.Target, Size]]:
-    """Return what has to be made, each one by one, where something new may be put."""
+    """Return what has to be made, each one by one, where something new may be put.
+
+    Where there is no room for one more, the rest waits until there is.
+    """
     found = []
     wanted = {(row.cluster_id, row.size): row.wanted for row in await repository.warm_pools(uow)}
     guests = await repository.warm_guests(uow)
     for target in await infra.targets(uow):
         for size in Size:
             there = sum(_counts(row, target.id, size) for row in guests)
-            found += [(target, size)] * (wanted.get((target.id, size), 0) - there)
+            missing = wanted.get((target.id, size), 0) - there
+            if missing > 0 and await room.has(uow, target.id, size):
+                found += [(target, size)] * missing
     return found
 
 
@@ -137,6 +149,7 @@ async def surplus(uow: Uow) -> list[Warm]:
 async def begin(uow: Uow, target: infra.Target, size: Size, image: str) -> Warm:
     """Put one on record that is about to be made. Raises Full and MaintenanceError."""
     await infra.require_open(uow, target.id)
+    await room.require(uow, target.id, size)
     warm_id = ids.new_id()
     row = WarmGuestRow(
         id=warm_id,

@@ -17,9 +17,9 @@ from stead.engines.drivers.simulator.driver import SimulatorDriver
 from stead.engines.drivers.simulator.faults import FaultPlan
 from stead.engines.drivers.simulator.times import VirtualTime
 from stead.engines.drivers.simulator.world import World
-from stead.engines.values import Guest
+from stead.engines.values import Guest, NodeFacts, Survey
 from stead.entrypoints import simulated_guests
-from stead.infra import public as infra
+from stead.infra import public as infra, surveys
 from stead.infra.fleet import Fleet
 from stead.instances import warm, workflows
 from stead.instances.warm import Filling
@@ -270,3 +270,49 @@ async def test_guests_from_an_archive_are_not_kept_and_it_is_said_why(one: House
     assert "as they are made" in done["error"]["message"]
     assert one.ours() == {}
     assert (await one.records())["claim"] == 0
+
+
+async def may_give_out(one: House, memory_mb: int) -> None:
+    """Let the server's own cluster have so much memory, and give it out once."""
+    async with one.platform.database.write() as uow:
+        local = await infra.local_cluster_id(uow)
+        await surveys.note(uow, local, Survey(nodes=(NodeFacts("n1", True, 4, memory_mb, 100),)))
+    answer = await one.admin.put(f"{BASE}/local/overcommit", json={"memory": 1})
+    assert answer.status_code == 200, answer.text
+
+
+async def test_what_is_kept_ready_is_given_out_and_whoever_takes_it_needs_no_more(
+    one: House, simulator: SimulatorDriver
+):
+    await may_give_out(one, 1024)
+    async with at_work(one):
+        await keep(one, "local", small=2)
+        await ready(one, "local", 2)
+        body = {"app": "static-site", "name": "large", "size": "medium"}
+        refused = (await one.api.post("/api/v1/deployments", json=body)).json()
+        assert refused["code"] == "infra.full"
+        assert "1024 are given" in refused["title"]
+        for name in ("site", "site-2"):
+            done = await one.ended((await deploy_here(one, name))["operation_id"])
+            assert done["state"] == "succeeded", done["error"]
+        body |= {"name": "third", "size": "small"}
+        refused = (await one.api.post("/api/v1/deployments", json=body)).json()
+        assert refused["code"] == "infra.full"
+    assert created(simulator) == 2
+
+
+async def test_a_pool_is_filled_as_far_as_there_is_room_and_no_further(
+    one: House, simulator: SimulatorDriver
+):
+    await may_give_out(one, 1200)
+    async with at_work(one):
+        await keep(one, "local", small=3)
+        await ready(one, "local", 2)
+        async with one.platform.database.write() as uow:
+            schedule = workflows.fill_schedule(one.platform.services.get(Filling).plan)
+            assert await schedule.submit(uow, "key") is None
+        answer = await one.admin.put(f"{BASE}/local/warm", json=NONE | {"small": 3, "large": 1})
+        assert answer.json()["code"] == "infra.full"
+        await keep(one, "local", small=1)
+        await ready(one, "local", 1)
+    assert len(await simulator.inventory()) == 1
