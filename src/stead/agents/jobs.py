@@ -158,10 +158,8 @@ async def _queue(uow: Uow, row: JobRow) -> None:
 
 async def find_result(uow: Uow, job_id: str) -> JobResult | None:
     """Return how a job ended, or None while it has not."""
-    row = await repository.find_job(uow, job_id)
-    if row is None or row.state != "ended":
-        return None
-    return JobResult(row.outcome or "failed", row.exit_code, row.reason)
+    found = await repository.find_result(uow, job_id)
+    return None if found is None else JobResult(*found)
 
 
 async def cancel_job(uow: Uow, key: str) -> None:

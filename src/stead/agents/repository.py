@@ -92,6 +92,9 @@ _FIND_HELD: Final = select(
     _JOB.c.epoch == epoch.query().scalar_subquery(),
 ).where(_JOB.c.id == bindparam("job_id"))
 _HOLD: Final = _FIND_HELD.with_for_update(of=_JOB)
+_RESULT: Final = select(_JOB.c.outcome, _JOB.c.exit_code, _JOB.c.reason).where(
+    _JOB.c.id == bindparam("job_id"), _JOB.c.state == "ended"
+)
 _PROLONG: Final = (
     update(_JOB)
     .where(_JOB.c.id == bindparam("b_id"))
@@ -301,6 +304,12 @@ async def prolong(uow: Uow, job_id: str, last_seq: int, seconds: float) -> None:
     """Write down which line came last, and hold the job for its agent so long from now on."""
     values = {"b_id": job_id, "b_last": last_seq, "b_seconds": seconds}
     await uow.run([(_PROLONG, [values])])
+
+
+async def find_result(uow: Uow, job_id: str) -> tuple[str, int | None, str] | None:
+    """Return outcome, exit code and reason of a job that has ended."""
+    rows = await uow.rows(_RESULT, {"job_id": job_id})
+    return (rows[0][0] or "failed", rows[0][1], rows[0][2]) if rows else None
 
 
 async def database_time(uow: Uow) -> float:

@@ -137,7 +137,7 @@ async def claim_job(
     arrivals = _arrivals(request)
     way = "redis" if CARRIED in request.scope.get("extensions", {}) else "https"
     due = caller.is_due() or body.program not in ("", caller.program) or way != caller.transport
-    said = service.Said(body.version, body.load, body.program or None, way) if due else None
+    said = service.Said(body.version, body.load, body.program, way) if due else None
     await arrivals.admit(replace(caller.arrival, said=said))
     arrivals.begin_claim(caller.agent_id, caller.arrival.nonce)
     try:

@@ -165,7 +165,7 @@ async def recognise(uow: Uow, vault: Vault, agent_id: str, text: str, signature:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What an agent says about itself; None is what it did not say."""
+    """What an agent says about itself; None or nothing is what it did not say."""
 
     version: str | None = None
     load: float | None = None
@@ -217,7 +217,8 @@ async def remember(uow: Uow, requests: Sequence[Arrival]) -> list[str | None]:
             fresh.discard((one.agent_id, one.nonce))
             refusals.append(None)
             if one.said is not None:
-                seen[one.agent_id] = asdict(one.said)
+                told = asdict(one.said)
+                seen[one.agent_id] = {name: told[name] for name in told if told[name] != ""}
         else:
             refusals.append("This request was made before")
     await repository.note_seen(uow, seen, clock.utc_now())

@@ -93,8 +93,9 @@ class _Flow:
                 ),
             )
         await self._await(job_id, limit, "The job")
-        async with self._database.write() as uow:
-            await self._vault.forget(uow, owner)
+        if kind == "file":
+            async with self._database.write() as uow:
+                await self._vault.forget(uow, owner)
 
     async def stop(self, context: StepContext) -> None:
         async with self._database.write() as uow:

@@ -1,12 +1,33 @@
 """Reads operations, steps and events; writing them is core.durable's."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final, cast
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Table, bindparam, func, or_, select
 
 from stead.core.db import Uow, platform_wide
 from stead.core.durable import OPEN, EventRow, OperationRow, State, StepRow
-from stead.operations.schemas import Wanted
+from stead.operations.schemas import EventOut, Wanted
+
+_OPERATION: Final = cast("Table", OperationRow.__table__)
+_EVENT: Final = cast("Table", EventRow.__table__)
+# The state with the events, from one moment: whoever reads the one later misses some of the other.
+_TOLD: Final = (
+    select(
+        _OPERATION.c.state,
+        *(_EVENT.c[name] for name in ("seq", "at", "step", "kind", "data")),
+    )
+    .select_from(
+        _OPERATION.outerjoin(
+            _EVENT,
+            (_EVENT.c.operation_id == _OPERATION.c.id) & (_EVENT.c.seq > bindparam("after")),
+        )
+    )
+    .where(_OPERATION.c.id == bindparam("of"))
+    .order_by(_EVENT.c.seq)
+    .limit(bindparam("most"))
+)
 
 
 async def find(uow: Uow, operation_id: str) -> OperationRow | None:
@@ -41,6 +62,25 @@ async def steps(uow: Uow, operation_id: str) -> list[StepRow]:
         select(StepRow).where(StepRow.operation_id == operation_id).order_by(StepRow.position)
     )
     return list(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What was told of an operation after an event, and whether it has ended, or never was."""
+
+    ended: bool
+    events: list[EventOut]
+
+
+async def told_after(uow: Uow, operation_id: str, seq: int, limit: int) -> Told:
+    """Return the events after one, oldest first; watchers ask this again at each event."""
+    rows = await uow.rows(_TOLD, {"of": operation_id, "after": seq, "most": limit})
+    found = [
+        EventOut(seq=row[1], at=row[2], step=row[3], kind=row[4], data=row[5])
+        for row in rows
+        if row[1] is not None
+    ]
+    return Told(not rows or State(rows[0][0]).ended, found)
 
 
 async def events_after(uow: Uow, operation_id: str, seq: int, limit: int) -> list[EventRow]:

@@ -134,14 +134,13 @@ async def follow(
     while True:
         seen = database.bus.version(topic)
         async with database.read() as uow:
-            operation = await repository.find(uow, operation_id)
-            rows = await repository.events_after(uow, operation_id, after, PAGE)
-        for row in rows:
-            after = row.seq
-            yield EventOut.of(row)
-        if len(rows) == PAGE:
+            told = await repository.told_after(uow, operation_id, after, PAGE)
+        for event in told.events:
+            after = event.seq
+            yield event
+        if len(told.events) == PAGE:
             continue
-        if operation is None or State(operation.state).ended:
+        if told.ended:
             return
         if not await database.bus.changed(topic, seen, KEEPALIVE_SECONDS):
             yield None
