@@ -17,6 +17,7 @@ from tests.support.incus import ROOT
 from tests.support.stead import SERVE, Stead
 from tests.support.waiting import until
 
+from bench import usage
 from stead.agents import public as agents
 from stead.agents.models import JobRow
 from stead.core import settings
@@ -49,12 +50,13 @@ class Stage:
             for n in range(processes)
         ]
         self._folder = folder
+        self._url = url
         self._program = folder / "stead-agent.pyz"
         self._profile = profile
         self._tokens: list[str] = []
         self._machines: list[str] = []
         self._real: list[tuple[str, str]] = []
-        self._children: dict[str, int] = {}
+        self._children: dict[str, list[int]] = {}
 
     @property
     def ports(self) -> list[int]:
@@ -96,10 +98,10 @@ class Stage:
         for one in self._steads:
             one.stop()
 
-    def pids(self) -> dict[str, int]:
-        """Return the processes whose cost counts, by name."""
+    def groups(self) -> dict[str, list[int]]:
+        """Return the processes whose cost counts, by what they are."""
         serving = {
-            f"serve{n or ''}": one.processes["serve"].pid for n, one in enumerate(self._steads)
+            f"serve{n or ''}": [one.processes["serve"].pid] for n, one in enumerate(self._steads)
         }
         return serving | self._children
 
@@ -134,8 +136,11 @@ class Stage:
             async with asyncio.timeout(READY_SECONDS):
                 if await stdout.readline() != b"ready\n":
                     raise RuntimeError("the agents did not join")
-            self._children = {"load": crowd.pid}
-            self._children |= {f"agent {n}": one.pid for n, one in enumerate(real)}
+            self._children = {
+                "load": [crowd.pid],
+                "real agents": [one.pid for one in real],
+                "database": usage.server_of(self._url),
+            }
             yield
         finally:
             stdin.close()

@@ -21,6 +21,8 @@ class Found:
     idle: dict[str, float] = field(default_factory=dict)
     jobs: int = 0
     lost: int = 0
+    # How late the timers of who watches were, 95 of 100.
+    late: float = 0.0
 
 
 class Watch:
