@@ -5,13 +5,20 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from ipaddress import IPv4Network
+from pathlib import Path
 
 import pytest
 from tests.conftest import STATE
+from tests.db.infra.connected import BASE, at_work, ended, opened, told
+from tests.factories.inventory import Records
+from tests.factories.platform import make_platform
 from tests.support.busybox import build_busybox
 from tests.support.incus import Incus, why_not
 from tests.support.incus_cluster import NETWORKS, IncusCluster, options, running_cluster
 
+from stead import migrations
+from stead.core.bus import Bus
+from stead.core.db import Database, sqlite_url
 from stead.engines import errors
 from stead.engines.capabilities import Ability
 from stead.engines.conformance.scorecard import Outcome, run_one
@@ -21,6 +28,9 @@ from stead.engines.drivers.incus import members
 from stead.engines.drivers.incus.client import IncusClient
 from stead.engines.drivers.incus.driver import IncusDriver, open_driver
 from stead.engines.values import Guest, GuestSpec, GuestState, NetworkSpec
+from stead.infra import public as infra
+from stead.infra.fleet import Fleet
+from stead.infra.rules import Standing, Wanted
 
 pytestmark = [pytest.mark.allow_hosts(["127.0.0.1", NETWORKS]), pytest.mark.timeout(180)]
 CIDR = IPv4Network("10.149.0.0/24")
@@ -208,6 +218,51 @@ async def test_it_keeps(behaviour: Behaviour, owner: IncusDriver, cluster: Incus
     result = await run_one(target, behaviour)
     await asyncio.to_thread(cluster.heal)
     assert result.outcome is Outcome.KEPT, result.words
+
+
+@pytest.mark.release
+async def test_an_operation_empties_a_member_and_a_dead_one_is_told_with_what_it_had(
+    owner: IncusDriver,
+    driver: IncusDriver,
+    cluster: IncusCluster,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    with roomiest(monkeypatch, "n2"):
+        await make(driver, "a", 5)
+    database = Database(sqlite_url(tmp_path / "stead.db"), Bus())
+    await migrations.upgrade(database)
+    platform = await make_platform(database, tmp_path)
+    async with database.read() as uow:
+        local = await infra.local_cluster_id(uow)
+    platform.services.get(Fleet).embedded = {local: owner}
+    records = Records(database, local)
+    await records.claim("a", Wanted.RUNNING)
+    await records.look(*await driver.inventory())
+    async with opened(platform) as api, at_work(platform):
+        await told(api, lambda found: bool(found["capabilities"] and found["nodes"]), "local")
+        for verb, node in (("evacuate", "n1"), ("restore", "n2")):
+            answer = await api.post(f"{BASE}/local/{verb}", json={"node": "n2"})
+            done = await ended(api, answer.json()["operation_id"])
+            assert done["state"] == "succeeded", done
+            assert await shown(records, "a", node) == (Standing.KNOWN, "running")
+        cluster.members["n2"].kill()
+        await told(api, lambda found: found["guests"]["unreachable"] == 1, "local")
+        lost = (await records.guests())["a"]
+        assert (lost.addresses, lost.memory_mb, lost.node) == ([str(CIDR[5])], 64, "n2")
+        await asyncio.to_thread(cluster.heal)
+        await told(api, lambda found: found["guests"]["known"] == 1, "local")
+    await database.close()
+
+
+async def shown(records: Records, name: str, node: str) -> tuple[Standing, str]:
+    """Wait until a guest is shown on a node; return what it is to us and what it does."""
+    async with asyncio.timeout(60):
+        while True:
+            found = (await records.guests())[name]
+            if found.node == node and found.state != "busy":
+                return found.standing, found.state
+            await asyncio.sleep(0.1)
 
 
 @contextmanager
