@@ -68,12 +68,12 @@ class Watched:
             found = await clusters.list_guests(uow, ADMIN, infra.LOCAL, None, Place("", 500))
         return {one.name: one for one in found.items}
 
-    async def shows(self, name: str, standing: Standing, state: str) -> GuestOut:
-        """Wait until a guest is shown as this."""
+    async def shows(self, name: str, standing: Standing, *states: str) -> GuestOut:
+        """Wait until a guest is shown as this, in one of these states."""
         async with asyncio.timeout(60):
             while True:
                 found = (await self.guests()).get(name)
-                if found is not None and (found.standing, found.state) == (standing, state):
+                if found is not None and found.standing == standing and found.state in states:
                     return found
                 await asyncio.sleep(0.05)
 
@@ -160,7 +160,8 @@ async def test_what_is_done_by_hand_is_seen_and_left_alone(watched: Watched):
     assert changed.reason == "memory in MB: 64 became 128"
 
     await watched.by_hand("delete", "ours", "--force")
-    lost = await watched.shows("ours", Standing.LOST, "running")
+    # Incus stops it first, which a look in between sees.
+    lost = await watched.shows("ours", Standing.LOST, "running", "stopped")
     assert (lost.addresses, lost.claimed_by) == (["10.108.0.9"], "of-ours")
     assert daemon.instances() == ["by-hand"]
     assert (await watched.guests())["by-hand"].standing is Standing.UNKNOWN
