@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -199,14 +199,7 @@ class Database:
             self._writer = sqlite_engine.create(url, begin="BEGIN IMMEDIATE", size=1, short=True)
             self._reader = sqlite_engine.create(url, begin="BEGIN", size=4, short=False)
         else:
-            self._writer = self._reader = create_async_engine(
-                url,
-                pool_size=10,
-                pool_pre_ping=True,
-                # The one that was used last knows most statements already.
-                pool_use_lifo=True,
-                connect_args=postgres.SERVER,
-            )
+            self._writer, self._reader = postgres.writer(url), postgres.reader(url)
 
     @property
     def engine(self) -> AsyncEngine:

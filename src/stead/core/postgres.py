@@ -1,13 +1,18 @@
-"""What a PostgreSQL server is told, so that a process which stands still keeps nobody out."""
+"""SQLAlchemy's engines for a PostgreSQL: what it is told, and how few times it is asked.
 
-from typing import Any, Final
+Each way to the server and back costs more than most of what is asked there, and two processes
+that share a processor wake each other each time.
+"""
+
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 STILL_SECONDS: Final = 10
 # A process that is frozen inside a transaction keeps rows locked; then the server ends it.
-SERVER: Final[dict[str, Any]] = {
-    "timeout": 5,
-    "server_settings": {"idle_in_transaction_session_timeout": f"{STILL_SECONDS}s"},
-}
+SERVER: Final = {"idle_in_transaction_session_timeout": f"{STILL_SECONDS}s"}
+# Of each kind; as many again are opened when they are needed, and closed afterwards.
+_SIZE: Final = 5
 # Between preparing a statement and executing it, and among the rows of one, the driver has not
 # said that this was all. Such a session is at work for the server, which waits for ever.
 EVICT: Final = (
@@ -16,3 +21,31 @@ EVICT: Final = (
     "and wait_event = 'ClientRead' and xact_start is not null "
     "and state_change < clock_timestamp() - make_interval(secs => :seconds)"
 )
+
+
+def writer(url: str) -> AsyncEngine:
+    """Return the engine whose transactions are written."""
+    return _engine(url, SERVER)
+
+
+def reader(url: str) -> AsyncEngine:
+    """Return an engine that cannot write.
+
+    Nothing begins or ends a transaction there, not even to see whether a connection still is
+    one: each statement sees what was committed before it, which is so inside of one as well.
+    """
+    told = SERVER | {"default_transaction_read_only": "on"}
+    return _engine(url, told, isolation_level="AUTOCOMMIT")
+
+
+def _engine(url: str, told: dict[str, str], **more: str) -> AsyncEngine:
+    return create_async_engine(
+        url,
+        pool_size=_SIZE,
+        max_overflow=_SIZE,
+        pool_pre_ping=True,
+        # The one that was used last knows most statements already.
+        pool_use_lifo=True,
+        connect_args={"timeout": 5, "server_settings": told},
+        **more,
+    )
