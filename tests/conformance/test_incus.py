@@ -86,7 +86,7 @@ async def test_it_keeps(behaviour: Behaviour, target: Target, daemon: Incus):
     for network in (NETWORK, OTHER):
         await target.driver.ensure_network(network)
     result = await run_one(target, behaviour)
-    withheld = behaviour.name.startswith("vms_") or Ability.NESTING in behaviour.needs
+    withheld = {Ability.VMS, Ability.NESTING, Ability.EVACUATION} & set(behaviour.needs)
     expected = Outcome.NOT_DECLARED if withheld else Outcome.KEPT
     assert result.outcome is expected, result.words
     assert daemon.instances() == []

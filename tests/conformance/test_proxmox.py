@@ -23,6 +23,7 @@ from stead.engines.drivers.proxmox.driver import ProxmoxDriver
 pytestmark = pytest.mark.timeout(180)  # a life of many tasks, on a machine that may be busy
 
 NOT_DECLARED = {
+    Ability.EVACUATION,
     Ability.PROCESS_LIMIT,
     Ability.ADDRESS_FILTER,
     Ability.NEIGHBOUR_ISOLATION,

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 from stead.engines import errors
 from stead.engines.drivers.incus.around import HELPER, Around
+from stead.engines.drivers.incus.client import Json
 from stead.engines.values import EngineTask, GuestSpec, Image
 
 TASK_SECONDS = 3600.0
@@ -43,7 +44,8 @@ class Backups(Around):
             return task
         async with self._helper_image(spec.name) as alias:
             fingerprint = await self._upload(alias, content)
-            task = await self._make(spec, {"type": "image", "fingerprint": fingerprint})
+            source: dict[str, Json] = {"type": "image", "fingerprint": fingerprint}
+            task = await self._make(spec, {"source": source})
             await self._finish(task)
         return EngineTask(task.native_id, done=True)
 
