@@ -28,9 +28,9 @@ async def set_hosting(
     settings: SettingsDep,
 ) -> Response:
     form = await form_texts(request)
-    given = {name: text.strip() for name, text in form.items() if name in HostingIn.model_fields}
+    given = {name: form.get(name, "").strip() for name in HostingIn.model_fields}
     try:
-        asked = HostingIn.model_validate({**given, "nesting": "nesting" in given})
+        asked = HostingIn.model_validate({**given, "nesting": "nesting" in form})
     except ValidationError as error:
         raise HostingError("One of the fields is longer than any that makes sense") from error
     async with database.write() as uow:
