@@ -14,7 +14,7 @@ from tests.support.stead import Stead
 
 from stead.ui import languages
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.release, pytest.mark.timeout(300)]
 # Texts outside of the brackets that the pseudo-locale puts around its messages, and not
 # within what shows code, logs and names.
 FOREIGN = """([open, close]) => {

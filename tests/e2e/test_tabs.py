@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from tests.support.stead import Stead
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.release, pytest.mark.timeout(300)]
 TABS = 10
 LIMIT_MS = 60_000
 
