@@ -141,15 +141,21 @@ class Scene:
         A process that is stopped inside a transaction on SQLite holds the lock of the whole
         file, and no replacement could do anything at all.
         """
-        for _ in range(200):
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
             victim = CHANCE.choice(self.crew.alive)
+            owner = self.crew.names[victim.pid]
+            if not await self._owns(owner):
+                # It may just have been started; stopping that again and again would keep it so.
+                continue
             victim.send_signal(signal.SIGSTOP)
-            if await self._owns(self.crew.names[victim.pid]) and self._others_can_write():
+            if await self._owns(owner) and self._others_can_write():
                 self.frozen = victim.pid
                 return victim
             victim.send_signal(signal.SIGCONT)
-            await asyncio.sleep(0.02)
-        raise AssertionError("no worker could be stopped in the middle of its work")
+        states = Counter((await self.states()).values())
+        raise AssertionError(f"no worker could be stopped in the middle of its work: {states}")
 
     async def taken_over(self, owner: str) -> None:
         """Wait until others have everything that a worker had."""
