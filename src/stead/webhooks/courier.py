@@ -178,8 +178,8 @@ async def record(uow: Uow, parcel: Parcel, outcome: Outcome) -> None:
 
     Nothing is written when it is gone, or when somebody else has begun another try since.
     """
+    webhook = await repository.hold(uow, parcel.webhook_id)
     row = await repository.find_delivery(uow, parcel.delivery_id)
-    webhook = await repository.find(uow, parcel.webhook_id)
     if row is None or webhook is None or row.tries != parcel.number:
         return
     uow.session.add(

@@ -18,6 +18,11 @@ async def find(uow: Uow, webhook_id: str) -> WebhookRow | None:
     return await uow.session.get(WebhookRow, webhook_id)
 
 
+async def hold(uow: Uow, webhook_id: str) -> WebhookRow | None:
+    """Return a webhook that nobody else changes meanwhile, so that each failure counts."""
+    return await uow.session.get(WebhookRow, webhook_id, with_for_update={"key_share": True})
+
+
 async def list_(uow: Uow, project_id: str) -> list[WebhookRow]:
     query = select(WebhookRow).where(WebhookRow.project_id == project_id).order_by(WebhookRow.id)
     return list(await uow.session.scalars(query))
