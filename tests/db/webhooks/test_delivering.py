@@ -10,10 +10,11 @@ from sqlalchemy import select, update
 from tests.db.webhooks.conftest import BROKEN, MakeCourier, Receiver, Room, told
 
 from stead.core import durable
+from stead.core.db import Uow
 from stead.core.durable import Plan, Step, StepContext, StepError, Submission, Worker
 from stead.core.outbound import Limits
 from stead.core.vault import SecretRow
-from stead.webhooks.courier import Courier
+from stead.webhooks.courier import Courier, Outcome, Parcel, record
 from stead.webhooks.models import DeliveryRow, WebhookRow
 
 pytestmark = pytest.mark.timeout(60)
@@ -173,6 +174,35 @@ async def test_it_is_given_up_and_after_several_the_webhook_is_paused(
     assert (await room.shown(hook))["paused"] == "failures"
     again = f"/api/v1/webhooks/{hook['id']}/deliveries/{(await room.deliveries(hook))[0]['id']}"
     assert (await room.http.post(f"{again}/redeliver")).json()["code"] == "webhook.paused"
+
+
+async def test_failures_of_the_same_moment_count_each(room: Room, receiver: Receiver):
+    hook = await room.hook(receiver.url)
+    for _ in range(2):
+        operation_id = await submit(room, GOOD)
+        async with room.database.write() as uow:
+            await durable.append_event(uow, operation_id, "state", {"state": "succeeded"})
+    async with room.database.write() as uow:
+        await uow.session.execute(update(DeliveryRow).values(tries=8))
+        one, other = (await uow.session.scalars(select(DeliveryRow.id))).all()
+
+    async def fail(uow: Uow, delivery_id: str) -> None:
+        parcel = Parcel(delivery_id, hook["id"], 8, "operation.succeeded", hook["url"], "", ())
+        await record(uow, parcel, Outcome(0.1, 500))
+
+    async def fail_beside() -> None:
+        async with room.database.write() as uow:
+            await fail(uow, other)
+
+    async with room.database.write() as uow:
+        await fail(uow, one)
+        await uow.session.flush()
+        beside = asyncio.create_task(fail_beside())
+        # It cannot end before this one has; it comes as far as it can.
+        await asyncio.wait({beside}, timeout=0.3)
+    await beside
+    async with room.database.read() as uow:
+        assert (await uow.session.get_one(WebhookRow, hook["id"])).misses == 2
 
 
 async def test_a_delivery_is_sent_again_with_all_its_tries(
