@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from stead.entrypoints.client import Client, CommandError
+from stead.entrypoints.client import UNREACHABLE, Client, CommandError
+from stead.kit import clock
 
 OPERATION_FAILED: Final = 9
-_RETRIES: Final = 30
+# A server that is restarted, or moved to another machine, is waited for.
+_PATIENCE_SECONDS: Final = 300
+_PAUSE_SECONDS: Final = 0.5
 
 
 @dataclass
@@ -18,14 +21,9 @@ class _View:
 
     titles: dict[str, str]
     quiet: bool
+    heard: float
     started: dict[str, datetime] = field(default_factory=dict)
     seq: int = 0
-    looked: int = 0
-
-    def moved(self) -> bool:
-        """Tell whether anything came since this was last asked."""
-        looked, self.looked = self.looked, self.seq
-        return self.seq > looked
 
     def show(self, kind: str, event: dict[str, Any]) -> None:
         """Print one event, if it is worth a line."""
@@ -59,17 +57,23 @@ class _View:
 def follow(client: Client, operation_id: str, *, quiet: bool = False) -> dict[str, Any]:
     """Print events until the operation ends; raises CommandError unless it succeeded.
 
-    The stream is resumed where it broke, so a restart of the server costs no line.
+    The stream is resumed where it broke, so a restart of the server costs no line. Only a
+    server that has not answered at all for minutes is given up.
     """
     path = f"/api/v1/operations/{operation_id}"
     operation = client.get(path)
     _say(operation["title"])
-    view = _View({step["name"]: step["title"] for step in operation["steps"]}, quiet)
-    breaks = 0
+    titles = {step["name"]: step["title"] for step in operation["steps"]}
+    view = _View(titles, quiet, clock.monotonic())
     while not _drain(client, f"{path}/events", view):
-        breaks = 1 if view.moved() else breaks + 1
-        if breaks > _RETRIES:
-            raise CommandError("The connection broke too often; look again with: stead operation")
+        if clock.monotonic() - view.heard > _PATIENCE_SECONDS:
+            raise CommandError(
+                f"The server has not answered for {_PATIENCE_SECONDS // 60} minutes; the operation"
+                f" goes on without this command\nLook again with: stead operation {operation_id}",
+                UNREACHABLE,
+            )
+        # Nothing else happens in this process, so waiting here blocks nobody.
+        threading.Event().wait(_PAUSE_SECONDS)
     ended: dict[str, Any] = client.get(path)
     if ended["state"] != "succeeded":
         raise CommandError(_failure(ended), OPERATION_FAILED)
@@ -90,15 +94,16 @@ def follow_undo(client: Client, operation_id: str) -> None:
 def _drain(client: Client, path: str, view: _View) -> bool:
     try:
         with client.events(path, view.seq) as events:
-            for kind, event in events:
-                if kind == "end":
-                    return True
-                view.show(kind, event)
+            try:
+                for kind, event in events:
+                    if kind == "end":
+                        return True
+                    view.show(kind, event)
+            finally:
+                view.heard = clock.monotonic()
     except CommandError as error:
-        if error.code != 8:  # noqa: PLR2004  (only what may pass by itself)
+        if error.code != UNREACHABLE:  # only what may pass by itself
             raise
-        # Nothing else happens in this process, so waiting here blocks nobody.
-        threading.Event().wait(0.5)
     return False
 
 

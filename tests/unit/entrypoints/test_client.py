@@ -13,6 +13,7 @@ from stead.entrypoints import client as client_module, commands
 from stead.entrypoints.client import Client, CommandError
 from stead.entrypoints.config import Login
 from stead.entrypoints.follow import follow
+from stead.kit import clock
 
 OPERATION = {
     "title": "Deploy",
@@ -133,8 +134,12 @@ def _no_wait(event: threading.Event, timeout: float | None = None) -> bool:
 
 
 def test_a_stream_that_breaks_often_but_moves_is_followed_to_its_end(
-    serve: Callable[[Script], str], capsys: pytest.CaptureFixture[str]
+    serve: Callable[[Script], str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ):
+    pretend(monkeypatch)
+
     def script(path: str, after: int) -> tuple[int, bytes]:
         if not path.endswith("/events"):
             return 200, json.dumps(OPERATION).encode()
@@ -147,12 +152,53 @@ def test_a_stream_that_breaks_often_but_moves_is_followed_to_its_end(
     assert shown == [str(n) for n in range(1, 61)]
 
 
-def test_a_stream_that_never_moves_is_given_up(
+def test_a_server_that_is_away_for_minutes_is_waited_for(
+    serve: Callable[[Script], str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    now = pretend(monkeypatch)
+    away = iter([200] + [502] * 25 + [200] * 9)
+
+    def script(path: str, after: int) -> tuple[int, bytes]:
+        if not path.endswith("/events"):
+            return 200, json.dumps(OPERATION).encode()
+        status = next(away)
+        if status != 200:
+            return status, b""
+        return 200, END if after else frame("log", {"seq": 1, "data": {"text": "before"}})
+
+    follow(client(serve(script)), "o")
+    assert now[0] > 240
+    assert capsys.readouterr().out.splitlines() == ["Deploy", "      before"]
+
+
+def test_a_server_that_does_not_come_back_is_given_up(
     serve: Callable[[Script], str], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(threading.Event, "wait", _no_wait)
-    with pytest.raises(CommandError, match="too often"):
-        follow(client(serve(broken_at([0] * 99))), "o")
+    pretend(monkeypatch)
+
+    def script(path: str, _after: int) -> tuple[int, bytes]:
+        return (502, b"") if path.endswith("/events") else (200, json.dumps(OPERATION).encode())
+
+    with pytest.raises(CommandError, match=r"for 5 minutes(.|\n)*stead operation o$") as caught:
+        follow(client(serve(script)), "o")
+    assert caught.value.code == 8
+
+
+def pretend(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Let time pass only in pauses between two tries, and fast; return what it shows."""
+    now = [0.0]
+
+    def wait(event: threading.Event, timeout: float | None = None) -> bool:
+        if timeout != 0.5:
+            return _wait(event, timeout)
+        now[0] += 10
+        return False
+
+    monkeypatch.setattr(threading.Event, "wait", wait)
+    monkeypatch.setattr(clock, "monotonic", lambda: now[0])
+    return now
 
 
 def test_a_failure_is_told_with_what_to_do(serve: Callable[[Script], str]):
