@@ -25,6 +25,8 @@ CHECKS = (
     "response_headers_conformance",
     "ignored_auth",
 )
+# Each is asked of a server of its own, so that several cores can share them.
+PARTS = 4
 
 
 @pytest.fixture
@@ -56,15 +58,18 @@ def served(tmp_path: Path) -> Iterator[tuple[str, str]]:
 
 @pytest.mark.release
 @pytest.mark.timeout(240)
-def test_nothing_that_is_sent_breaks_the_api(served: tuple[str, str], tmp_path: Path):
+@pytest.mark.parametrize("part", range(PARTS))
+def test_nothing_that_is_sent_breaks_the_api(served: tuple[str, str], tmp_path: Path, part: int):
     url, token = served
+    paths = sorted(httpx.get(f"{url}/api/openapi.json").json()["paths"])
+    chosen = [path for path in paths if path.startswith("/api/v1/")][part::PARTS]
     done = subprocess.run(
         [
             str(Path(sys.executable).with_name("st")),
             "run",
             f"{url}/api/openapi.json",
             *("--header", f"Authorization: Bearer {token}"),
-            *("--include-path-regex", "^/api/v1/"),
+            *(word for path in chosen for word in ("--include-path", path)),
             # An operation that runs is followed for ever; nobody ends one here. And it learns
             # its own ids from lists, revokes its token and disables its account.
             *("--exclude-path-regex", r"/(events|tokens/\{token_id\}|disable)$"),
