@@ -270,6 +270,7 @@ class Database:
                 if not self.sqlite:
                     # SQLite's transactions are like that by themselves.
                     await connection.execution_options(isolation_level="REPEATABLE READ")
+                    await connection.execute(text(postgres.AT_LEISURE))
                 yield connection
         except (DBAPIError, *NO_CONNECTION) as error:
             raise translate(error) from error

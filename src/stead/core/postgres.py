@@ -18,8 +18,14 @@ _SIZE: Final = 5
 EVICT: Final = (
     "select pg_terminate_backend(pid) from pg_stat_activity "
     "where datname = current_database() and usename = current_user and state = 'active' "
+    "and application_name <> 'stead copy' "
     "and wait_event = 'ClientRead' and xact_start is not null "
     "and state_change < clock_timestamp() - make_interval(secs => :seconds)"
+)
+# One that only reads stands in nobody's way, and a copy may wait for a slow disk.
+AT_LEISURE: Final = (
+    "select set_config('idle_in_transaction_session_timeout', '1h', true), "
+    "set_config('application_name', 'stead copy', true)"
 )
 
 

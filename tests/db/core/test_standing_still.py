@@ -1,7 +1,7 @@
 """A process that stands still inside a transaction, seen from the others."""
 
 import asyncpg
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 from tests.factories.durable import World, submit
 
 from stead.core.db import Database
@@ -23,6 +23,22 @@ async def test_what_stands_still_in_the_middle_of_a_statement_is_ended(
         await uow.session.execute(update(OperationRow).values(title="whole"))
     async with database.read() as uow:
         assert (await uow.session.get_one(OperationRow, operation_id)).title == "whole"
+
+
+async def test_a_copy_that_takes_its_time_is_not_ended(database: Database):
+    async with database.snapshot() as connection:
+        await connection.execute(select(OperationRow.id))
+        if not database.sqlite:
+            limit = "show idle_in_transaction_session_timeout"
+            assert (await connection.execute(text(limit))).scalar() == "1h"
+            raw = await connection.get_raw_connection()
+            # Prepared, and not executed yet: to the server it is still at work.
+            await raw.driver_connection.prepare("select title from operation")
+        await database.evict(0)
+        await connection.execute(select(OperationRow.id))
+    if not database.sqlite:
+        async with database.read() as uow:
+            assert await uow.session.scalar(text(limit)) == "10s", "only while it is read"
 
 
 async def test_who_is_at_work_is_left_alone(database: Database):
