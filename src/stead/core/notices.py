@@ -16,15 +16,18 @@ from stead.core.bus import Bus
 CHANNEL: Final = "stead_bus"
 RECONNECT_SECONDS: Final = 1.0
 PING_SECONDS: Final = 10.0
+# One way to the server and back, however many topics there are.
+_ANNOUNCE: Final = text(
+    "select count(pg_notify(:channel, topic)) from unnest(cast(:topics as text[])) as topic"
+)
 logger = log.get(__name__)
 
 
 async def announce(session: AsyncSession, topics: list[str]) -> None:
     """Tell all processes about these topics when the transaction commits."""
-    for topic in dict.fromkeys(topics):
-        await session.execute(
-            text("select pg_notify(:channel, :topic)"), {"channel": CHANNEL, "topic": topic}
-        )
+    if topics:
+        told = {"channel": CHANNEL, "topics": list(dict.fromkeys(topics))}
+        await session.execute(_ANNOUNCE, told)
 
 
 async def listen(url: str, bus: Bus) -> None:

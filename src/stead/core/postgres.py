@@ -4,15 +4,28 @@ Each way to the server and back costs more than most of what is asked there, and
 that share a processor wake each other each time.
 """
 
+import select
 from typing import Final
 
+import asyncpg
+from sqlalchemy import event, exc
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_connection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from stead.kit import clock
 
 STILL_SECONDS: Final = 10
 # A process that is frozen inside a transaction keeps rows locked; then the server ends it.
 SERVER: Final = {"idle_in_transaction_session_timeout": f"{STILL_SECONDS}s"}
-# Of each kind; as many again are opened when they are needed, and closed afterwards.
-_SIZE: Final = 5
+# Of each kind, opened when so many are needed at once, and kept: opening one costs the server a
+# process, and the new one knows none of the statements.
+_SIZE: Final = 10
+# What was used so short a time ago is still there, unless the driver has heard of its end.
+FRESH_SECONDS: Final = 5.0
+_USED: Final = "stead.used"
+# How many statements a connection remembers; we ask more than the driver's hundred.
+STATEMENTS: Final = 500
 # Between preparing a statement and executing it, and among the rows of one, the driver has not
 # said that this was all. Such a session is at work for the server, which waits for ever.
 EVICT: Final = (
@@ -45,13 +58,51 @@ def reader(url: str) -> AsyncEngine:
 
 
 def _engine(url: str, told: dict[str, str], **more: str) -> AsyncEngine:
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         pool_size=_SIZE,
-        max_overflow=_SIZE,
-        pool_pre_ping=True,
+        max_overflow=0,
         # The one that was used last knows most statements already.
         pool_use_lifo=True,
-        connect_args={"timeout": 5, "server_settings": told},
+        connect_args={
+            "timeout": 5,
+            "server_settings": told,
+            "prepared_statement_cache_size": STATEMENTS,
+        },
         **more,
     )
+    event.listen(engine.sync_engine, "checkout", _still_there)
+    event.listen(engine.sync_engine, "checkin", _note_use)  # codespell:ignore checkin
+    return engine
+
+
+def _still_there(
+    connection: AsyncAdapt_asyncpg_connection, record: ConnectionPoolEntry, _proxy: object
+) -> None:
+    """Have a connection that has gone replaced by another. Raises DisconnectionError.
+
+    Asking the server each time would cost more than most of what is then asked. Its end would
+    have been heard, so only one that lay unused for a while is asked, or that has been sent
+    something which nobody asked for: that is what an end looks like before the driver reads it.
+    """
+    if connection.driver_connection.is_closed():
+        raise exc.DisconnectionError
+    used = record.info.get(_USED)
+    fresh = used is None or clock.monotonic() - used < FRESH_SECONDS
+    if fresh and _is_silent(connection.driver_connection):
+        return
+    try:
+        connection.ping()  # type: ignore[no-untyped-call]
+    except (connection.dbapi.Error, OSError) as error:
+        raise exc.DisconnectionError from error
+
+
+def _is_silent(driver: asyncpg.Connection) -> bool:
+    transport = driver._transport  # type: ignore[attr-defined]  # noqa: SLF001  (it has no door)
+    look = select.poll()
+    look.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+    return not look.poll(0)
+
+
+def _note_use(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.info[_USED] = clock.monotonic()
