@@ -82,9 +82,7 @@ class Crowd:
             text = f"picked {picked:.6f}" if number == 1 else f"tick {time.time():.6f}"
             said = {"seq": number, "stream": "stdout", "at": time.time(), "text": text}
             body: dict[str, object] = {"attempt": job["attempt"], "lines": [said]}
-            status, raw = await me.ask(reports, "POST", f"{target}/log", body)
-            if status != 200:
-                raise RuntimeError(f"output was answered with HTTP {status}: {raw.decode()}")
+            await _tell(me, reports, f"{target}/log", body)
             await asyncio.sleep(TICK_SECONDS)
         reports.close()
         ticket = {name: job[name] for name in ("agent", "job", "attempt", "nonce")}
@@ -93,9 +91,17 @@ class Crowd:
             "payload": result,
             "signature": signing.result_signature(me.key, result),
         }
-        status, raw = await me.ask(line, "POST", f"{target}/result", signed)
-        if status != 200:
-            raise RuntimeError(f"a result was answered with HTTP {status}: {raw.decode()}")
+        await _tell(me, line, f"{target}/result", signed)
+
+
+async def _tell(me: Signer, line: Connection, target: str, body: dict[str, object]) -> None:
+    """Say something until it is taken, as agents do when the server is overrun."""
+    status, raw = await me.ask(line, "POST", target, body)
+    while status == 503:
+        await asyncio.sleep(AWAY_SECONDS)
+        status, raw = await me.ask(line, "POST", target, body)
+    if status != 200:
+        raise RuntimeError(f"{target} was answered with HTTP {status}: {raw.decode()}")
 
 
 async def _play(asked: dict[str, Any]) -> None:

@@ -99,11 +99,11 @@ def rehearsed(database: Database) -> Iterator[None]:
         # Nothing was written, so nobody is woken; PostgreSQL would be told in this transaction.
         uow.topics.clear()
 
-    database.before_commit.append(forget)
+    database.at_last.append(forget)
     try:
         yield
     finally:
-        database.before_commit.remove(forget)
+        database.at_last.remove(forget)
 
 
 async def rows(database: Database) -> dict[str, list[tuple[object, ...]]]:

@@ -1,14 +1,13 @@
 """Writes the audit trail, in the transaction of the deed itself, and reads it."""
 
 from collections.abc import AsyncIterator
-from dataclasses import asdict
 from typing import Final
 
 from stead.audit import repository
 from stead.audit.heads import EVERY, Head, Heads
 from stead.audit.models import RecordRow
 from stead.audit.repository import Filters
-from stead.audit.rules import Record, cut, digest
+from stead.audit.rules import Record, cut
 from stead.audit.schemas import RecordOut
 from stead.core import durable, epoch, trail
 from stead.core.db import Database, Uow
@@ -29,7 +28,7 @@ def attach(database: Database, heads: Heads) -> None:
             if isinstance(fact, OperationEnded):
                 await _record_end(uow, heads, fact)
 
-    database.before_commit.append(write_down)
+    database.at_last.append(write_down)
 
 
 async def append(
@@ -40,9 +39,7 @@ async def append(
     Writers take turns from here to their commit, and ask for nothing else meanwhile.
     """
     await uow.session.flush()
-    head = await repository.lock_head(uow)
     record = Record(
-        seq=head.seq + 1,
         epoch=await epoch.current(uow),
         at=clock.utc_now(),
         actor_id=deed.actor_id,
@@ -54,13 +51,9 @@ async def append(
         outcome=cut("outcome", outcome),
         request_id=deed.request_id,
         detail=dict(deed.detail),
-        previous=head.hash,
     )
-    head.seq, head.hash = record.seq, digest(record)
-    uow.session.add(RecordRow(**asdict(record), hash=head.hash))
-    await uow.session.flush()
-    if record.seq % EVERY == 0:
-        seen = Head(record.epoch, record.seq, head.hash)
+    seen = Head(record.epoch, *await repository.extend(uow, record))
+    if seen.seq % EVERY == 0:
         uow.after_commit(lambda: heads.tell(seen))
 
 

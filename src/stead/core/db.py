@@ -192,6 +192,8 @@ class Database:
         self.memory = Memory(bus)
         # Called at the end of every unit of work, inside its transaction.
         self.before_commit: list[Callable[[Uow], Awaitable[None]]] = []
+        # Called after those and after the announcements, right before the commit.
+        self.at_last: list[Callable[[Uow], Awaitable[None]]] = []
         self.sqlite = url.startswith("sqlite")
         self._turns = Turns()
         if self.sqlite:
@@ -345,12 +347,15 @@ class Database:
                     uow = Uow(session, self.memory)
                     yield uow
                     await self._conclude(uow)
-                    await announce(session, uow.topics)
         except (DBAPIError, *NO_CONNECTION) as error:
             raise translate(error) from error
 
     async def _conclude(self, uow: Uow) -> None:
         for write_down in self.before_commit:
+            await write_down(uow)
+        if not self.sqlite and uow.part_of is None:
+            await announce(uow.session, uow.topics)
+        for write_down in self.at_last:
             await write_down(uow)
 
     @asynccontextmanager

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.event import listen
 from sqlalchemy.exc import DBAPIError
 from tests.factories import databases
 
 from stead.audit import public as audit
 from stead.audit.heads import EVERY
 from stead.core import epoch
+from stead.core.bus import Bus
 from stead.core.db import Database
 from stead.core.trail import Deed, Trail, left
 from stead.kit import clock
@@ -239,3 +241,55 @@ async def test_texts_that_no_column_takes_are_cut(database: Database, heads: aud
         await audit.append(uow, heads, Deed("a" * 500, actor="\0\ud800" + "é" * 500))
     verdict = await judge(database, heads)
     assert (verdict.records, verdict.problems) == (1, [])
+
+
+async def test_a_chain_is_whole_whatever_its_records_say(database: Database, heads: audit.Heads):
+    odd = 'Zoë "the" \\ one\n\t:b {0} %s $1 日本\u2028\x7f'
+    for detail in ({}, {"size": 3, odd: odd}):
+        async with database.write() as uow:
+            deed = Deed("thing.change", "u1", odd, subject=odd, detail=detail)
+            await audit.append(uow, heads, deed, outcome="refused", project_id="p")
+    assert (await judge(database, heads)).problems == []
+    async with database.read() as uow:
+        (newest, _), _ = await audit.list_(uow, audit.Filters(), 10)
+    assert (newest.actor, newest.detail) == (odd, {"size": 3, odd: odd})
+
+
+async def test_the_end_is_held_by_the_last_statement_of_a_deed_alone(
+    database: Database, heads: audit.Heads
+):
+    audit.attach(database, heads)
+    await write(database, heads, 1)
+    said: list[str] = []
+    listen(
+        database.engine.sync_engine,
+        "before_cursor_execute",
+        lambda *given: said.append(given[2].lower()),
+    )
+    found = Trail(lambda: Deed("thing.change", "u1", "Ada"))
+    with left(found):
+        async with database.write() as uow:
+            uow.wake("somebody")
+    assert found.recorded
+    held = ["audit_head" in statement for statement in said]
+    # A file that only one can write is held from the beginning.
+    assert database.sqlite or held == [False] * (len(said) - 1) + [True]
+
+
+async def test_processes_that_share_a_server_make_one_chain(
+    database: Database, database_url: str, heads: audit.Heads
+):
+    others = [Database(database_url, Bus()) for _ in range(2)]
+
+    async def writer(one: Database) -> None:
+        for _ in range(10):
+            async with one.write() as uow:
+                # Two of one transaction follow each other too.
+                await audit.append(uow, heads, Deed("thing.change"))
+                await audit.append(uow, heads, Deed("thing.ended"))
+
+    await asyncio.gather(*(writer(one) for one in (database, *others) for _ in range(3)))
+    for one in others:
+        await one.close()
+    verdict = await judge(database, heads)
+    assert (verdict.records, verdict.problems) == (180, [])
