@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from tests.support import quicker
 from tests.support.incus import ROOT, Incus, running_incus, why_not
 from tests.support.stead import Stead
 
@@ -16,6 +17,8 @@ STATE = LANE / WORKER
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("any-machine", deadline=None)
 settings.load_profile("any-machine")
+quicker.share_compiled_statements()
+quicker.interrupt_plainly()
 # Lanes and their workers run side by side on one machine, each with a network of its own.
 LANES = ("", "integration", "chaos", "browser")
 MOST_WORKERS = 4

@@ -1,9 +1,11 @@
 """A whole control plane without engine, edge, worker and sockets, and people in it."""
 
+import atexit
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from unittest.mock import Mock
 
 import httpx
@@ -151,6 +153,22 @@ class Platform:
         return _client(self.agents, {})
 
 
+def _stock(shelf: Path) -> None:
+    """Put the archives of the built-in packages there; each is written once for all tests."""
+    for archive in _archives().iterdir():
+        (shelf / archive.name).symlink_to(archive)
+
+
+@cache
+def _archives() -> Path:
+    made = TemporaryDirectory()
+    atexit.register(made.cleanup)
+    blobs = Blobs(Path(made.name))
+    for package in built_in().packages.values():
+        blobs.put(package.archive)
+    return Path(made.name)
+
+
 async def make_platform(database: Database, folder: Path) -> Platform:
     """Put a control plane together on a fresh database."""
     server = ServerSettings(data_dir=folder, agent_address=IPv4Address("192.0.2.1"))
@@ -160,8 +178,7 @@ async def make_platform(database: Database, folder: Path) -> Platform:
     safe = vault.open_vault(folder / "vault.key")
     known = replace(built_in())
     blobs = Blobs(folder / "blobs")
-    for package in known.packages.values():
-        blobs.put(package.archive)
+    _stock(folder / "blobs")
     deployments = Deployments(
         catalog=known,
         vault=safe,
