@@ -113,7 +113,7 @@ def test_no_guest_is_made_or_deleted_until_a_person_decides(world: World, incus:
         assert one["choices"] == ["adopt", "undo", "forget"]
     assert [one["guest"] for one in found["unknown"]] == [guest_of(before, "later")]
     assert [one["deployment"] for one in found["missing"]] == ["removed"]
-    assert world.status("kept") == httpx.codes.OK
+    until("the app that was there before", lambda: world.status("kept") == httpx.codes.OK, 60)
 
     _adopt(world, incus, before, started["adopted"])
     _undo(world, incus, started["undone"])
@@ -175,7 +175,7 @@ def _adopt(world: World, incus: Incus, before: dict[str, tuple[str, str]], opera
     world.cli("decide", operation, "adopt")
     guest = guest_of(before, "adopted")
     assert guests(incus)[guest] == before[guest], "the same container"
-    assert world.status("adopted") == httpx.codes.OK
+    until("the app that was adopted", lambda: world.status("adopted") == httpx.codes.OK, 60)
     (found,) = [d for d in world.get("/api/v1/deployments") if d["name"] == "adopted"]
     assert found["state"] == "live"
     assert world.get(f"/api/v1/operations/{operation}")["state"] == "settled"
@@ -188,7 +188,7 @@ def _undo(world: World, incus: Incus, operation: str) -> None:
     said = world.cli("decide", operation, "undo")
     assert "taken away" in said
     assert not [name for name in guests(incus) if name.startswith("undone-")]
-    assert world.status("undone") in {0, httpx.codes.NOT_FOUND}
+    until("the end of its route", lambda: world.status("undone") in {0, httpx.codes.NOT_FOUND}, 60)
 
 
 def _forget(
@@ -207,7 +207,7 @@ def _life_goes_on(world: World, incus: Incus) -> None:
     assert "removed is gone" in world.cli("remove", "removed", "--yes")
     for name in ("fresh", "newer"):
         assert world.ended(world.deploy(name)) == "succeeded"
-        assert world.status(name) == httpx.codes.OK
+        until(f"the app {name}", lambda name=name: world.status(name) == httpx.codes.OK, 60)
     rows = json.loads(incus.command("list", "--project", incus.project, "--format", "json"))
     addresses = [row["devices"]["eth0"]["ipv4.address"] for row in rows]
     assert len(set(addresses)) == len(addresses) == 5
