@@ -9,7 +9,7 @@ from tests.e2e import walking
 from tests.e2e.conftest import SIZES, Shoot
 from tests.support.stead import Stead
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.release, pytest.mark.timeout(300)]
 AXE = Path(__file__).parents[1] / "vendor" / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # Themes differ in colours alone, and sizes in what is where: the rest is asked once.

@@ -18,6 +18,7 @@ from tests.support.attack.world import PASSWORD, World, populate
 from stead.core.authz import Role
 from stead.entrypoints import declarations
 
+pytestmark = pytest.mark.release
 API = "/api/v1/"
 JSON = {"Content-Type": "application/json"}
 # What is written down about requests, whatever became of them.

@@ -181,6 +181,7 @@ def save(copies: Copies) -> None:
     platform.save(copies.place.folder, copies.key.keeper)
 
 
+@pytest.mark.release
 @pytest.mark.sqlite
 async def test_restoring_the_same_copy_twice_begins_two_epochs(copies: Copies):
     path = await copies.take()
@@ -211,6 +212,7 @@ async def test_open_operations_are_interrupted_and_ended_ones_are_not(copies: Co
     assert [row.state for row in rows] == ["interrupted", "succeeded"]
 
 
+@pytest.mark.release
 async def test_what_was_seen_before_the_copy_is_not_told_as_the_present(
     copies: Copies, elsewhere: tuple[platform.Place, str]
 ):
@@ -256,6 +258,7 @@ async def test_a_damaged_copy_is_refused_and_nothing_changes(
     assert not (place.folder / "vault.key").exists()
 
 
+@pytest.mark.release
 @pytest.mark.sqlite
 async def test_every_flipped_byte_is_noticed(
     copies: Copies, elsewhere: tuple[platform.Place, str]
@@ -308,6 +311,7 @@ async def test_the_wrong_key_and_none_are_refused(
     assert not (place.folder / "stead.db").exists()
 
 
+@pytest.mark.release
 @pytest.mark.sqlite
 async def test_a_newer_copy_is_refused(copies: Copies, elsewhere: tuple[platform.Place, str]):
     place, url = elsewhere
@@ -317,6 +321,7 @@ async def test_a_newer_copy_is_refused(copies: Copies, elsewhere: tuple[platform
         await platform.restore(place, url, older, platform.Wish(path, copies.key))
 
 
+@pytest.mark.release
 @pytest.mark.sqlite
 async def test_another_platform_is_replaced_only_on_request(
     copies: Copies, elsewhere: tuple[platform.Place, str], migrated: Path
@@ -339,6 +344,7 @@ async def test_another_platform_is_replaced_only_on_request(
     await restore(place, url, path, key=copies.key, replace_other=True)
 
 
+@pytest.mark.release
 @pytest.mark.sqlite
 async def test_a_broken_database_does_not_stand_in_the_way(copies: Copies):
     path = await copies.take()
@@ -370,6 +376,7 @@ async def test_a_backup_in_progress_is_not_swept_away(copies: Copies):
     assert (copies.folder / "slow.copy").stat().st_uid == os.getuid()
 
 
+@pytest.mark.release
 async def test_a_copy_goes_from_one_kind_of_database_to_the_other_and_back(
     copies: Copies, elsewhere: tuple[platform.Place, str], target_url: str
 ):
@@ -398,6 +405,7 @@ async def test_a_copy_goes_from_one_kind_of_database_to_the_other_and_back(
     assert len(events) == len(found["operation_event"]) + 1
 
 
+@pytest.mark.release
 async def test_restoring_over_postgresql_keeps_what_was_in_another_schema(
     copies: Copies, target_url: str, kind: str
 ):

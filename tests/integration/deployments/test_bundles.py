@@ -24,6 +24,7 @@ def asked(incus: Incus, name: str, address: str) -> str:
         return str(error)
 
 
+@pytest.mark.release
 def test_members_are_wired_reach_each_other_and_go_together(stead: Stead, incus: Incus):
     stead.admin("cli-login")
     said = stead.cli("bundle", "deploy", "pair", "--name", "both", "--set", "one.text=hello")
