@@ -151,7 +151,7 @@ class Clone(Protocol):
 
         Nothing but the disk is taken over: address, MAC, tags, note, owner and size are the
         spec's. Key and name follow the rules of ``create``. Raises Conflict while the source
-        runs, Invalid when the disk would be smaller than the source's.
+        runs, Invalid when the disk would be smaller than the source's or the kind another one.
         """
         ...
 
@@ -271,7 +271,8 @@ class Reassigns(Protocol):
 
         Name, key, owner, network, address, MAC, tags, note and size are the spec's afterwards.
         A guest with the spec's name and key is the result already. Raises NotFound, Conflict
-        for one that runs, or that the engine knows to have run, Invalid for a smaller disk.
+        for one that runs, or that the engine knows to have run, Invalid for a smaller disk or
+        another kind.
         """
         ...
 

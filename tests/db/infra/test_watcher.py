@@ -159,8 +159,9 @@ async def test_the_first_look_tells_everything_about_a_cluster(records: Records,
     assert found.nodes == ["sim1", "sim2", "sim3"]
     can = {one.ability: (one.verdict, one.reason) for one in found.capabilities}
     assert can["snapshots"] == ("yes", "")
-    assert can["vms"][0] == "no"
-    assert can["vms"][1].startswith("Simulator")
+    assert can["vms"] == ("yes", "")
+    assert can["confinement"][0] == "no"
+    assert can["confinement"][1].startswith("Simulator")
 
 
 async def test_what_somebody_does_to_guests_is_seen(records: Records, cluster: Cluster):

@@ -5,8 +5,13 @@ from dataclasses import replace
 from typing import Final
 
 from stead.engines.conformance.trial import Trial, expect, refused
-from stead.engines.errors import ConflictError, InvalidError, NotFoundError
-from stead.engines.values import Guest, GuestFile, GuestSize, GuestSpec, GuestState, Image
+from stead.engines.errors import (
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    UnsupportedError,
+)
+from stead.engines.values import Guest, GuestFile, GuestKind, GuestSpec, GuestState, Image
 
 MARK: Final = "/etc/conformance-mark"
 
@@ -65,16 +70,17 @@ async def a_guest_goes_with_its_snapshots(trial: Trial) -> None:
 async def sizes_grow(trial: Trial) -> None:
     """Cores, memory and disk become what was asked for, also while the guest runs."""
     spec, driver = await trial.make(start=True), trial.driver
-    wanted = GuestSize(2, 128, 2)
+    wanted = replace(trial.grown(), cores=trial.target.smallest.cores + 1)
+    least = trial.target.smallest
     for _ in range(2):
         await trial.done(driver.resize(spec.name, wanted))
         found = await trial.guest(spec.name)
         expect(found.size == wanted, f"it has {found.size}")
         expect(found.state is GuestState.RUNNING, "it runs no more")
-    await trial.done(driver.resize(spec.name, GuestSize(1, 64, 2)))
+    await trial.done(driver.resize(spec.name, replace(least, disk_gb=wanted.disk_gb)))
     expect((await trial.guest(spec.name)).addresses == (str(spec.address),), "its address is gone")
-    await refused(driver.resize(spec.name, GuestSize(1, 64, 1)), InvalidError)
-    await refused(driver.resize(spec.name, GuestSize(0, 64, 2)), InvalidError)
+    await refused(driver.resize(spec.name, least), InvalidError)
+    await refused(driver.resize(spec.name, replace(wanted, cores=0)), InvalidError)
     await refused(driver.resize(trial.spec().name, wanted), NotFoundError)
 
 
@@ -96,25 +102,29 @@ async def a_clone_has_only_the_disk(trial: Trial) -> None:
 
 async def a_clone_gets_what_its_spec_says(trial: Trial) -> None:
     """Address, MAC and size of a clone are the spec's; a repeat is the same clone."""
-    source = await trial.make()
-    spec = trial.spec(image="", memory_mb=128, disk_gb=2)
+    source, size = await trial.make(), trial.grown()
+    spec = trial.spec(image="", memory_mb=size.memory_mb, disk_gb=size.disk_gb)
     for _ in range(2):
         await trial.done(trial.driver.clone(source.name, spec))
     found = await trial.guest(spec.name)
     expect(found.addresses == (str(spec.address),), f"its address: {found.addresses}")
     expect(found.mac.lower() == spec.mac, f"its MAC: {found.mac}")
-    expect(found.size == GuestSize(1, 128, 2), f"its size: {found.size}")
+    expect(found.size == size, f"its size: {found.size}")
     await refused(trial.driver.clone(source.name, replace(spec, key="other")), ConflictError)
     await trial.start(spec.name)
 
 
 async def only_what_rests_is_cloned(trial: Trial) -> None:
-    """A source that runs is a conflict, one that is absent not found, a smaller disk invalid."""
-    source = await trial.make(trial.spec(disk_gb=2))
+    """A source that runs is a conflict, an absent one not found, less disk or a new kind no."""
+    larger = trial.grown().disk_gb
+    source = await trial.make(trial.spec(disk_gb=larger))
     small = trial.spec(image="")
     await refused(trial.driver.clone(source.name, small), InvalidError)
-    spec = trial.spec(image="", disk_gb=2)
+    spec = trial.spec(image="", disk_gb=larger)
     await refused(trial.driver.clone(trial.spec().name, spec), NotFoundError)
+    (kind,) = set(GuestKind) - {spec.kind}
+    changed = replace(spec, kind=kind)
+    await refused(trial.driver.clone(source.name, changed), InvalidError, UnsupportedError)
     await trial.start(source.name)
     await refused(trial.driver.clone(source.name, spec), ConflictError)
     for each in (small, spec):

@@ -7,7 +7,7 @@ from stead.engines.abilities import Reassigns
 from stead.engines.capabilities import Ability, Verdict
 from stead.engines.conformance.trial import Trial, expect, refused
 from stead.engines.errors import ConflictError, InvalidError, NotFoundError, QuotaError
-from stead.engines.values import EngineTask, GuestKind, GuestSize, GuestState
+from stead.engines.values import EngineTask, GuestKind, GuestState
 
 
 async def health_names_the_engine(trial: Trial) -> None:
@@ -54,15 +54,19 @@ async def a_guest_can_be_asked_to_stop(trial: Trial) -> None:
 
 async def a_guest_is_what_was_asked_for(trial: Trial) -> None:
     """Key, owner, address, MAC, note, tags and size are found again, also in the inventory."""
+    size = trial.grown()
     spec = await trial.make(
-        trial.spec(memory_mb=128, disk_gb=2, note="first", tags=("blue", "x-1"))
+        trial.spec(
+            memory_mb=size.memory_mb, disk_gb=size.disk_gb, note="first", tags=("blue", "x-1")
+        )
     )
     found = await trial.guest(spec.name)
     expect((found.key, found.owner) == (spec.key, spec.owner), f"key and owner: {found}")
     expect(found.addresses == (str(spec.address),), f"its address: {found.addresses}")
     expect(found.mac.lower() == spec.mac, f"its MAC: {found.mac}")
     expect((found.note, found.tags) == (spec.note, spec.tags), f"note and tags: {found}")
-    expect(found.size == GuestSize(1, 128, 2), f"its size: {found.size}")
+    expect(found.size == size, f"its size: {found.size}")
+    expect(found.kind is spec.kind, f"it is a {found.kind}")
     expect(bool(found.node), "it is on no node")
     listed = [guest for guest in await trial.driver.inventory() if guest.name == spec.name]
     expect(listed == [found], f"the inventory says {listed}, find says {found}")
@@ -158,12 +162,13 @@ async def an_address_belongs_to_one_guest(trial: Trial) -> None:
 
 
 async def vms_come_run_and_go(trial: Trial) -> None:
-    """A virtual machine is created, told apart from containers, started and deleted."""
-    spec = await trial.make(trial.spec(kind=GuestKind.VM, memory_mb=512, disk_gb=4))
+    """A virtual machine is told apart from containers, also while it runs and in the inventory."""
+    spec = await trial.make(start=True)
     expect((await trial.guest(spec.name)).kind is GuestKind.VM, "it is no virtual machine")
-    await trial.start(spec.name)
+    listed = {guest.name: guest.kind for guest in await trial.driver.inventory()}
+    expect(listed.get(spec.name) is GuestKind.VM, "the inventory has it as something else")
     await trial.stop(spec.name)
-    await trial.done(trial.driver.delete(spec.name))
+    expect((await trial.guest(spec.name)).kind is GuestKind.VM, "it became something else")
 
 
 async def networks_are_made_once(trial: Trial) -> None:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from stead.engines.capabilities import Ability, Capabilities
 from stead.engines.conformance.trial import Behaviour, BrokenError, Target, Trial
 from stead.engines.errors import EngineError
+from stead.engines.values import GuestKind
 from stead.kit import clock
 
 LIMIT_SECONDS = 300.0
@@ -101,6 +102,8 @@ async def run_all(
     title = f"{health.engine} {health.version} on {', '.join(health.nodes)}"
     if health.simulated:
         title += " (a simulator: no guest of it runs anything)"
+    if target.kind is GuestKind.VM:
+        title += ", with virtual machines"
     return Scorecard(title, record, tuple(results), tuple(required))
 
 
@@ -133,11 +136,19 @@ async def run_one(target: Target, behaviour: Behaviour) -> Result:
 async def _left_out(target: Target, behaviour: Behaviour) -> Result | None:
     record = await target.driver.capabilities()
     for need in behaviour.needs:
-        entry = record.of(need)
+        entry = record.of(_of(need, target.kind))
         if not entry.usable:
-            return Result(behaviour, Outcome.NOT_DECLARED, f"{need}: {entry.reason}")
+            words = f"{entry.ability}: {entry.reason}"
+            return Result(behaviour, Outcome.NOT_DECLARED, words)
+    if behaviour.only not in {None, target.kind}:
+        return Result(behaviour, Outcome.NOT_TRIED, f"it is about guests of kind {behaviour.only}")
     if behaviour.loses_answers and target.lose_answer is None:
         return Result(behaviour, Outcome.NOT_TRIED, "answers cannot be lost on purpose here")
     if behaviour.disturbs and not target.alone:
         return Result(behaviour, Outcome.NOT_TRIED, "it would move guests of others")
     return None
+
+
+def _of(need: Ability, kind: GuestKind) -> Ability:
+    """Return what guests of a kind need where behaviours speak of containers, the usual kind."""
+    return Ability.VMS if need is Ability.CONTAINERS and kind is GuestKind.VM else need

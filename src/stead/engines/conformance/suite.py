@@ -6,17 +6,23 @@ from typing import Final
 from stead.engines.capabilities import Ability
 from stead.engines.conformance import around, basics, inside, nodes, refusals, repeats, shields
 from stead.engines.conformance.trial import Behaviour, Trial
+from stead.engines.values import GuestKind
 
 Run = Callable[[Trial], Awaitable[None]]
 _GUESTS: Final = (Ability.CONTAINERS, Ability.NETWORKS)
 
 
 def _behaviours(
-    runs: Iterable[Run], *needs: Ability, loses_answers: bool = False, disturbs: bool = False
+    runs: Iterable[Run],
+    *needs: Ability,
+    loses_answers: bool = False,
+    disturbs: bool = False,
+    only: GuestKind | None = None,
 ) -> Iterator[Behaviour]:
     for run in runs:
         promise = (run.__doc__ or "").strip().splitlines()[0]
-        yield Behaviour(run.__name__, promise, (*_GUESTS, *needs), run, loses_answers, disturbs)
+        wanted = (*_GUESTS, *needs)
+        yield Behaviour(run.__name__, promise, wanted, run, loses_answers, disturbs, only)
 
 
 BEHAVIOURS: Final[tuple[Behaviour, ...]] = (
@@ -66,7 +72,7 @@ BEHAVIOURS: Final[tuple[Behaviour, ...]] = (
         Ability.EVACUATION,
         disturbs=True,
     ),
-    *_behaviours((basics.vms_come_run_and_go,), Ability.VMS),
+    *_behaviours((basics.vms_come_run_and_go,), Ability.VMS, only=GuestKind.VM),
     *_behaviours((inside.the_boot_log_is_a_text,), Ability.BOOT_LOG),
     *_behaviours((inside.files_go_in_and_out, inside.files_that_are_none_are_told), Ability.FILES),
     *_behaviours(
@@ -125,8 +131,13 @@ BEHAVIOURS: Final[tuple[Behaviour, ...]] = (
         ),
         Ability.EXEC,
         Ability.CONFINEMENT,
+        only=GuestKind.CONTAINER,
     ),
-    *_behaviours((shields.containers_nest_where_that_is_asked,), Ability.NESTING),
+    *_behaviours(
+        (shields.containers_nest_where_that_is_asked,),
+        Ability.NESTING,
+        only=GuestKind.CONTAINER,
+    ),
     *_behaviours((shields.processors_are_limited,), Ability.EXEC, Ability.CPU_LIMIT),
     *_behaviours((shields.memory_is_limited,), Ability.EXEC, Ability.MEMORY_LIMIT),
     *_behaviours((shields.processes_are_limited,), Ability.EXEC, Ability.PROCESS_LIMIT),

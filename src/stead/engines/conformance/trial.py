@@ -25,7 +25,16 @@ from stead.engines.abilities import (
 from stead.engines.capabilities import Ability
 from stead.engines.errors import EngineError, Retry
 from stead.engines.port import EngineDriver
-from stead.engines.values import Command, EngineTask, Finished, Guest, GuestSpec, NetworkSpec
+from stead.engines.values import (
+    Command,
+    EngineTask,
+    Finished,
+    Guest,
+    GuestKind,
+    GuestSize,
+    GuestSpec,
+    NetworkSpec,
+)
 from stead.kit import ids
 
 FIRST_ADDRESS: Final = 20
@@ -65,7 +74,8 @@ class Target:
     network that belongs to another project. ``another`` gives a second driver of the same
     cluster, as after a restart. ``lose_answer`` makes the driver lose the answer of its next
     change, ``alone`` says that nobody else is on the cluster, so that its nodes may be emptied;
-    without them those behaviours are left out.
+    without them those behaviours are left out. ``kind`` is what every guest of the run is, and
+    ``smallest`` the size from which its image can be begun.
     """
 
     driver: FullDriver
@@ -79,11 +89,16 @@ class Target:
     prefix: str = field(default_factory=lambda: "cf" + ids.new_id()[-6:])
     numbers: "count[int]" = field(default_factory=count)
     alone: bool = False
+    kind: GuestKind = GuestKind.CONTAINER
+    smallest: GuestSize = limits.MINIMUM
 
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """One promise, in the words of its docstring, and what the cluster needs to keep it."""
+    """One promise, in the words of its docstring, and what the cluster needs to keep it.
+
+    ``only`` names the kind of guest that it is about, when it is not about both.
+    """
 
     name: str
     promise: str
@@ -91,6 +106,7 @@ class Behaviour:
     run: Callable[["Trial"], Awaitable[None]]
     loses_answers: bool = False
     disturbs: bool = False
+    only: GuestKind | None = None
 
 
 class Trial:
@@ -114,13 +130,19 @@ class Trial:
             network=self.target.network.name,
             address=self.target.network.cidr[FIRST_ADDRESS + number],
             mac=f"02:5d:{number >> 8 & 255:02x}:{number & 255:02x}:00:01",
-            cores=limits.MINIMUM.cores,
-            memory_mb=limits.MINIMUM.memory_mb,
-            disk_gb=limits.MINIMUM.disk_gb,
+            cores=self.target.smallest.cores,
+            memory_mb=self.target.smallest.memory_mb,
+            disk_gb=self.target.smallest.disk_gb,
+            kind=self.target.kind,
         )
         spec = replace(spec, **changes)  # type: ignore[arg-type]
         self._names.append(spec.name)
         return spec
+
+    def grown(self) -> GuestSize:
+        """Return a size with more memory and a larger disk than the smallest has."""
+        least = self.target.smallest
+        return replace(least, memory_mb=2 * least.memory_mb, disk_gb=least.disk_gb + 1)
 
     def image_name(self) -> str:
         """Return the name of an image that the trial will make."""

@@ -71,6 +71,8 @@ class Around(Lifecycle):
             if (task := self._made_before(spec)) is not None:
                 return task
             guest = self._idle(source, running=False)
+            if spec.kind is not guest.kind:
+                raise errors.InvalidError(f"{source} is a {guest.kind}, and so are its clones")
             if spec.disk_gb < guest.size.disk_gb:
                 raise errors.InvalidError(f"The disk of {source} is larger than {spec.disk_gb} GB")
             return self._make("clone", spec, guest.disk or {}, fault)

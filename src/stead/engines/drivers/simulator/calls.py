@@ -18,7 +18,6 @@ SWITCHED_OFF: Final = "Switched off for this simulated cluster"
 _NOTHING_RUNS: Final = "Simulator: nothing runs in a simulated guest, so nothing limits it"
 _NOTHING_SENT: Final = "Simulator: simulated guests send nothing, so nothing is filtered"
 _CANNOT: Final = {
-    Ability.VMS: "Simulator: containers are the only kind it simulates",
     Ability.CONFINEMENT: "Simulator: nothing runs in a simulated guest, so nothing confines it",
     Ability.CPU_LIMIT: _NOTHING_RUNS,
     Ability.MEMORY_LIMIT: _NOTHING_RUNS,

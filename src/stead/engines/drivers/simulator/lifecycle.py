@@ -50,12 +50,15 @@ class Lifecycle(Calls):
 
     async def reassign(self, name: str, spec: GuestSpec) -> EngineTask:
         limits.check_spec(spec)
+        self._check_kind(spec)
         async with self._call("reassign", name):
             if (task := self._made_before(spec)) is not None:
                 return task
             guest = self._idle(name, running=False)
             if guest.log:
                 raise errors.ConflictError(f"The guest {name} has run, and keeps what it did")
+            if spec.kind is not guest.kind:
+                raise errors.InvalidError(f"{name} is a {guest.kind} and stays one")
             if spec.disk_gb < guest.size.disk_gb:
                 raise errors.InvalidError(f"The disk of {name} is larger already")
             self._check_place(spec)

@@ -6,7 +6,14 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import Any, TypeAlias
 
-from stead.engines.values import Guest, GuestFile, GuestSize, GuestSpec, GuestState
+from stead.engines.values import (
+    Guest,
+    GuestFile,
+    GuestKind,
+    GuestSize,
+    GuestSpec,
+    GuestState,
+)
 
 Data: TypeAlias = dict[str, Any]
 Disk: TypeAlias = dict[str, GuestFile]
@@ -35,6 +42,7 @@ class SimulatedGuest:
     note: str
     tags: tuple[str, ...]
     size: GuestSize
+    kind: GuestKind = GuestKind.CONTAINER
     made: bool = False
     running: bool = False
     started_at: float = 0
@@ -51,6 +59,7 @@ class SimulatedGuest:
             owner=self.owner,
             state=self._state() if node_up else GuestState.UNREACHABLE,
             addresses=(self.address,) if self.address else (),
+            kind=self.kind,
             node=self.node,
             mac=self.mac,
             note=self.note,
@@ -102,6 +111,7 @@ def new_guest(spec: GuestSpec, *, node: str, mac: str, pool: str, task: str) -> 
         note=spec.note,
         tags=spec.tags,
         size=GuestSize(spec.cores, spec.memory_mb, spec.disk_gb),
+        kind=spec.kind,
         task=task,
     )
 
@@ -141,6 +151,7 @@ def guest_from(data: Data) -> SimulatedGuest:
             **data,
             "tags": tuple(data["tags"]),
             "size": GuestSize(*data["size"]),
+            "kind": GuestKind(data.get("kind", GuestKind.CONTAINER)),
             "disk": disk_from(data["disk"]) or None,
             "snapshots": snapshots or None,
         }

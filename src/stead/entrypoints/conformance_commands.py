@@ -2,6 +2,7 @@
 
 import hashlib
 import sys
+from dataclasses import replace
 from ipaddress import IPv4Network
 from typing import Annotated, Final, cast
 
@@ -12,11 +13,13 @@ from stead.engines import registry
 from stead.engines.conformance.scorecard import Result, Scorecard, run_all
 from stead.engines.conformance.suite import BEHAVIOURS
 from stead.engines.conformance.trial import FullDriver, Target
-from stead.engines.values import NetworkSpec
+from stead.engines.values import GuestKind, GuestSize, NetworkSpec
 from stead.entrypoints import engines
 from stead.entrypoints.local import fail, run, say, settings
 
 _PREFIX: Final = 22
+_GIB: Final = 2**30
+_VM_MEMORY_MB: Final = 512
 # Nothing listens there; the networks' rules need the port of some control plane.
 _AGENT_PORT: Final = 8444
 
@@ -27,6 +30,7 @@ def add_to(commands: typer.Typer) -> None:
 
 
 def conformance(
+    *,
     live: Annotated[
         str, typer.Option(metavar="URL", help="A cluster other than this server's own.")
     ] = "",
@@ -41,6 +45,9 @@ def conformance(
     within: Annotated[
         str, typer.Option("--range", help="Addresses for two networks, at least a /21.")
     ] = "10.101.0.0/21",
+    guests: Annotated[
+        GuestKind, typer.Option(help="What the guests are that it is tried with.")
+    ] = GuestKind.CONTAINER,
     only: Annotated[str, typer.Option(help="Try behaviours whose name has this in it.")] = "",
 ) -> None:
     """Try what a cluster declares, with guests that are removed again; print a scorecard.
@@ -53,7 +60,7 @@ def conformance(
     networks = _networks(within)
     if not any(only in behaviour.name for behaviour in BEHAVIOURS):
         fail(f"no behaviour has {only!r} in its name")
-    card = run(_try(kind, options, image or chosen.incus.image, networks, only))
+    card = run(_try(kind, options, (image or chosen.incus.image, guests), networks, only))
     say(card.text())
     say(card.json())
     if not card.passed:
@@ -63,17 +70,27 @@ def conformance(
 async def _try(
     kind: str,
     options: dict[str, str],
-    image: str,
+    guests: tuple[str, GuestKind],
     networks: tuple[NetworkSpec, NetworkSpec],
     only: str,
 ) -> Scorecard:
     driver = _connect(kind, options)
+    image, of_kind = guests
     try:
         target = Target(driver, lambda: _connect(kind, options), image, *networks)
+        if of_kind is GuestKind.VM:
+            smallest = await _smallest(driver, image)
+            target = replace(target, kind=of_kind, smallest=smallest)
         behaviours = [behaviour for behaviour in BEHAVIOURS if only in behaviour.name]
         return await run_all(target, behaviours, registry.required(kind), _tell)
     finally:
         await driver.close()
+
+
+async def _smallest(driver: FullDriver, image: str) -> GuestSize:
+    """Return the size from which a virtual machine can begin: its image is a whole disk."""
+    size = next((one.size_bytes for one in await driver.list_images() if one.name == image), 0)
+    return GuestSize(1, _VM_MEMORY_MB, max(1, -(-size // _GIB)))
 
 
 def _tell(result: Result) -> None:
