@@ -1,5 +1,6 @@
 """What the Incus driver makes of odd answers, beyond the port's own methods."""
 
+import json
 from collections.abc import ValuesView
 from dataclasses import replace
 from typing import Any
@@ -10,9 +11,10 @@ from tests.unit.engines.test_incus_client import Double, task
 from tests.unit.engines.test_incus_mapping import guest
 
 from stead.engines import errors
+from stead.engines.capabilities import Ability
 from stead.engines.drivers.incus import mapping
 from stead.engines.drivers.incus.driver import IncusDriver
-from stead.engines.values import Command, GuestSize, Image, TerminalSize
+from stead.engines.values import Command, GuestKind, GuestSize, Image, TerminalSize
 
 double, url, driver = client_tests.double, client_tests.url, client_tests.driver
 SHAPES = [b"[]", b"null", b'"x"', b'{"metadata": {}}', b'{"metadata": [1, null]}']
@@ -109,3 +111,19 @@ async def test_an_instance_that_is_finished_between_two_looks_is_not_made_again(
     double.tasks = EndsWhenListed({"t1": task(103)})
     assert (await driver.create(replace(guest(), name="a"))).done
     assert {method for method, _ in double.asked} == {"GET"}
+
+
+@pytest.mark.parametrize(
+    ("runs", "reason"), [("lxc", "/dev/kvm"), ("lxc | qemu", "containers only"), ("", "only")]
+)
+async def test_why_there_are_no_virtual_machines_is_told(
+    driver: IncusDriver, double: Double, runs: str, reason: str
+):
+    facts = json.dumps({"metadata": {"environment": {"driver": runs}}}).encode()
+    double.raw |= {"": (200, facts), "/storage-pools/pool": (200, b"{}")}
+    entry = (await driver.capabilities()).of(Ability.VMS)
+    assert not entry.usable
+    assert reason in entry.reason
+    with pytest.raises(errors.UnsupportedError) as caught:
+        await driver.create(replace(guest(), kind=GuestKind.VM))
+    assert entry.reason in caught.value.message

@@ -68,7 +68,7 @@ class Around(Lifecycle):
         )
 
     async def clone(self, source: str, spec: GuestSpec) -> EngineTask:
-        self._check(spec)
+        await self._check(spec)
         if (task := await self._made_before(spec)) is not None:
             return task
         await self._quiet(source)

@@ -39,7 +39,7 @@ class Backups(Around):
 
     async def import_backup(self, spec: GuestSpec, content: AsyncIterator[bytes]) -> EngineTask:
         """Come back when the guest is made: its image has to stay until then."""
-        self._check(spec)
+        await self._check(spec)
         if (task := await self._made_before(spec)) is not None:
             return task
         async with self._helper_image(spec.name) as alias:

@@ -9,7 +9,8 @@ from stead.engines.drivers.incus.client import IncusClient, Json
 from stead.engines.values import EngineTask, Guest, GuestState
 
 DONE = EngineTask("", done=True)
-NO_VMS = "This driver makes containers only"
+_NO_VMS = "This driver makes containers only, also where Incus could make virtual machines"
+_NO_KVM = "Incus found no /dev/kvm on its host, or no QEMU, so there are only containers"
 _RESTRICTED = (
     "Our certificate is restricted to projects, and Incus lets only an unrestricted one empty a"
     " member, with the guests of everybody. Run incus cluster evacuate there, or replace our"
@@ -29,11 +30,17 @@ class Ground:
     async def capabilities(self, pool: str = "") -> Capabilities:
         chosen = pool or self._pool
         answer = table(await self._client.get(f"/storage-pools/{chosen}", "show its storage"))
-        cannot = {Ability.VMS: NO_VMS, **lacks(str(answer.get("driver", "")))}
+        cannot = {Ability.VMS: await self._no_vms(), **lacks(str(answer.get("driver", "")))}
         cannot |= await self._withheld()
         if reason := await self._kept_from_members():
             cannot[Ability.EVACUATION] = reason
         return Capabilities(tuple(_entry(ability, cannot) for ability in Ability), chosen)
+
+    async def _no_vms(self) -> str:
+        """Return why there are no virtual machines here: what Incus can run, it names."""
+        server = table(await self._client.get("", "describe itself"))
+        runs = str(table(server.get("environment")).get("driver") or "qemu")
+        return _NO_VMS if "qemu" in runs else _NO_KVM
 
     async def _withheld(self) -> dict[Ability, str]:
         """Return what our project's settings keep from us; one that is not shown says nothing."""

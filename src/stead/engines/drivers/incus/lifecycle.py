@@ -7,7 +7,7 @@ from typing import Final
 from stead.engines import errors, limits
 from stead.engines.drivers.incus import mapping, members
 from stead.engines.drivers.incus.client import IncusClient, Json
-from stead.engines.drivers.incus.ground import DONE, NO_VMS, Ground, rows, table
+from stead.engines.drivers.incus.ground import DONE, Ground, rows, table
 from stead.engines.values import (
     EngineTask,
     Guest,
@@ -64,14 +64,14 @@ class Lifecycle(Ground):
             ) from error
 
     async def create(self, spec: GuestSpec) -> EngineTask:
-        self._check(spec)
+        await self._check(spec)
         if (task := await self._made_before(spec)) is not None:
             return task
         return await self._make(spec, {"source": {"type": "image", "alias": spec.image}})
 
     async def reassign(self, name: str, spec: GuestSpec) -> EngineTask:
         """Change everything first and the name last, so that a repeated call can go on."""
-        self._check(spec)
+        await self._check(spec)
         if (task := await self._made_before(spec)) is not None:
             return task
         await self._quiet(name)
@@ -166,10 +166,10 @@ class Lifecycle(Ground):
             return ""
         return str(table(found).get("status", _CREATED))
 
-    def _check(self, spec: GuestSpec) -> None:
+    async def _check(self, spec: GuestSpec) -> None:
         limits.check_spec(spec)
         if spec.kind is not GuestKind.CONTAINER:
-            raise errors.UnsupportedError(f"This cluster cannot do vms: {NO_VMS}")
+            raise errors.UnsupportedError(f"This cluster cannot do vms: {await self._no_vms()}")
 
     async def _made_before(self, spec: GuestSpec) -> EngineTask | None:
         """Return what an earlier call with this key began; raise Conflict for another key."""
