@@ -19,6 +19,7 @@ from stead.engines.conformance.scorecard import Outcome, run_all, run_one
 from stead.engines.conformance.suite import BEHAVIOURS
 from stead.engines.conformance.trial import Behaviour
 from stead.engines.drivers.proxmox.driver import ProxmoxDriver
+from stead.engines.values import GuestKind
 
 pytestmark = pytest.mark.timeout(180)  # a life of many tasks, on a machine that may be busy
 
@@ -34,8 +35,7 @@ NOT_DECLARED = {
     Ability.BACKUPS,
     Ability.EVENTS,
 }
-MACHINES = [each for each in BEHAVIOURS if Ability.VMS in each.needs]
-TRIED = [each for each in BEHAVIOURS if Ability.VMS not in each.needs]
+TRIED = [each for each in BEHAVIOURS if each.only is not GuestKind.VM]
 LIFE = [each for each in TRIED if not NOT_DECLARED & set(each.needs)]
 # These look for a mark on the disk, which only the stand-in can put there.
 DISKS = [
@@ -43,6 +43,18 @@ DISKS = [
     for each in TRIED
     if (NOT_DECLARED & set(each.needs) == {Ability.FILES} and each.needs[-1] != Ability.FILES)
     or {Ability.SNAPSHOTS, Ability.CLONE, Ability.IMAGES} & set(each.needs)
+]
+MACHINES = [
+    each
+    for each in BEHAVIOURS
+    if each.only is not GuestKind.CONTAINER and not NOT_DECLARED & set(each.needs)
+]
+FULL = [each for each in MACHINES if each.name.startswith(("a_guest_", "the_same_key"))]
+MACHINES_DISKS = [each for each in DISKS if each.only is not GuestKind.CONTAINER]
+INSIDE_MACHINES = [
+    each
+    for each in BEHAVIOURS
+    if each.only is not GuestKind.CONTAINER and NOT_DECLARED & set(each.needs)
 ]
 
 
@@ -66,8 +78,33 @@ async def test_it_keeps_disks(double: Double, behaviour: Behaviour):
 @pytest.mark.parametrize("behaviour", MACHINES, ids=lambda each: each.name)
 async def test_it_keeps_machines(double: Double, behaviour: Behaviour):
     """Checked against schema and recordings only: no real machine has run this way."""
-    add_vm_template(double.world)
-    await _kept(double, behaviour, VM_TEMPLATE, ProxmoxDriver)
+    add_vm_template(double.world, storage="local-btrfs", gib=1)
+    await _kept(double, behaviour, VM_TEMPLATE, ProxmoxDriver, GuestKind.VM)
+
+
+@pytest.mark.parametrize("behaviour", FULL, ids=lambda each: each.name)
+async def test_it_keeps_machines_that_are_whole_copies(double: Double, behaviour: Behaviour):
+    """The template is on a storage that is not the one where guests go."""
+    add_vm_template(double.world, storage="local", gib=1)
+    await _kept(double, behaviour, VM_TEMPLATE, ProxmoxDriver, GuestKind.VM)
+
+
+@pytest.mark.parametrize("behaviour", MACHINES_DISKS, ids=lambda each: each.name)
+async def test_it_keeps_disks_of_machines(double: Double, behaviour: Behaviour):
+    add_vm_template(double.world, storage="local-btrfs", gib=1)
+    await _kept(double, behaviour, VM_TEMPLATE, Handy, GuestKind.VM)
+
+
+@pytest.mark.parametrize("behaviour", INSIDE_MACHINES, ids=lambda each: each.name)
+async def test_what_needs_hands_in_a_machine_is_not_declared(double: Double, behaviour: Behaviour):
+    add_vm_template(double.world, storage="local-btrfs", gib=1)
+    one = target(double, VM_TEMPLATE, guests=GuestKind.VM)
+    try:
+        result = await run_one(one, behaviour)
+        assert result.outcome is Outcome.NOT_DECLARED
+        assert result.words
+    finally:
+        await one.driver.close()
 
 
 async def test_it_declares_what_it_has_to(double: Double):
@@ -90,9 +127,13 @@ def test_every_behaviour_that_can_be_tried_is():
 
 
 async def _kept(
-    double: Double, behaviour: Behaviour, image: str, kind: type[ProxmoxDriver]
+    double: Double,
+    behaviour: Behaviour,
+    image: str,
+    kind: type[ProxmoxDriver],
+    guests: GuestKind = GuestKind.CONTAINER,
 ) -> None:
-    one = target(double, image, kind)
+    one = target(double, image, kind, guests)
     try:
         for network in (NETWORK, OTHER):
             await one.driver.ensure_network(network)

@@ -188,7 +188,7 @@ def vm_status(world: World, guest: Guest) -> dict[str, Any]:
     }
     row |= dict.fromkeys(("disk", "mem", "cpu", "diskread", "diskwrite", "netin", "netout"), 0)
     if guest.running:
-        row["pid"] = guest.pid
+        row |= {"pid": guest.pid, "mem": row["maxmem"] // 2}
     for key in ("tags", "lock"):
         if config.get(key):
             row[key] = config[key]

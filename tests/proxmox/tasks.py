@@ -70,10 +70,14 @@ class Job:
         if fault and fault.kind == "stuck":
             await asyncio.Event().wait()
 
-    def locked(self, vmid: int) -> contextlib.AbstractAsyncContextManager[None]:
+    def locked(self, vmid: int, kind: str = "lxc") -> contextlib.AbstractAsyncContextManager[None]:
         """Hold the lock on a guest's config, saying so in the log when it takes waiting."""
+        files = {
+            "lxc": f"/run/lock/lxc/pve-config-{vmid}.lock",
+            "qemu": f"/run/lock/qemu-server/lock-{vmid}.conf",
+        }
         return self.world.locks.hold(
-            f"/run/lock/lxc/pve-config-{vmid}.lock",
+            files[kind],
             seconds=self.world.settings.flock,
             log=self.task.say,
         )

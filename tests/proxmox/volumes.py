@@ -108,7 +108,11 @@ def wanted_bytes(volume: str) -> int:
 
 def can_snapshot(world: World, guest: Guest) -> bool:
     """Whether every disk lies where snapshots are possible."""
-    return all(snapshots_on(world, storage_of(volume)) for volume in disks(guest).values())
+    return all(
+        snapshots_on(world, storage_of(volume)) or volume.endswith(".qcow2")
+        for key, volume in disks(guest).items()
+        if "media=cdrom" not in str(guest.config[key])
+    )
 
 
 def snapshots_on(world: World, storage: str) -> bool:

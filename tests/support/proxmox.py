@@ -18,7 +18,7 @@ from stead.engines.drivers.proxmox.connecting import driver, open_client, site
 from stead.engines.drivers.proxmox.driver import ProxmoxDriver
 from stead.engines.drivers.proxmox.engine import Engine
 from stead.engines.drivers.proxmox.login import Token
-from stead.engines.values import GuestFile, NetworkSpec
+from stead.engines.values import GuestFile, GuestKind, NetworkSpec
 from stead.kit.secrets import Secret
 
 NETWORK = NetworkSpec("net", IPv4Network("10.0.0.0/22"), IPv4Address("10.0.0.1"), 8444)
@@ -112,8 +112,13 @@ def open_driver(
     return Handy(made.engine, double) if kind is Handy else made
 
 
-def target(double: Double, image: str, kind: type[ProxmoxDriver] = ProxmoxDriver) -> Target:
-    """Return what the conformance suite tries."""
+def target(
+    double: Double,
+    image: str,
+    kind: type[ProxmoxDriver] = ProxmoxDriver,
+    guests: GuestKind = GuestKind.CONTAINER,
+) -> Target:
+    """Return what the conformance suite tries, and with what guests."""
 
     def lose_answer() -> None:
         double.faults.add("drop", calls="^(POST|DELETE) .*/nodes/")
@@ -121,4 +126,4 @@ def target(double: Double, image: str, kind: type[ProxmoxDriver] = ProxmoxDriver
     def another() -> ProxmoxDriver:
         return open_driver(double, kind)
 
-    return Target(another(), another, image, NETWORK, OTHER, lose_answer, seconds=30)
+    return Target(another(), another, image, NETWORK, OTHER, lose_answer, seconds=30, kind=guests)

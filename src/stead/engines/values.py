@@ -177,11 +177,12 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """What new guests can begin as; ``key`` tells whose request made it."""
+    """What new guests of a kind can begin as; ``key`` tells whose request made it."""
 
     name: str
     key: str = ""
     size_bytes: int = 0
+    kind: GuestKind = GuestKind.CONTAINER
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,7 @@ import typer
 
 from stead.core import epoch, files, log, pki, vault
 from stead.edge import loop as edge_loop
-from stead.entrypoints import (
-    carrying_check,
-    config,
-    conformance_commands,
-    copies,
-    explaining,
-    verifying,
-)
+from stead.entrypoints import carrying_check, config, copies, explaining, scorecards, verifying
 from stead.entrypoints.local import (
     fail as _fail,
     run as _run,
@@ -39,7 +32,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 admin_commands = typer.Typer(no_args_is_help=True, help="Set up and look after this server.")
 app.add_typer(admin_commands, name="admin")
 copies.add_to(admin_commands)
-conformance_commands.add_to(admin_commands)
+scorecards.add_to(admin_commands)
 explaining.add_to(admin_commands)
 carrying_check.add_to(admin_commands)
 admin_commands.add_typer(verifying.commands, name="audit")

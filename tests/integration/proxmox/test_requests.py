@@ -27,7 +27,7 @@ from stead.engines.drivers.proxmox import access, calls
 from stead.engines.drivers.proxmox.calls import Call
 from stead.engines.drivers.proxmox.driver import ProxmoxDriver
 from stead.engines.drivers.proxmox.firewall import FirewallRule
-from stead.engines.values import EngineTask, GuestKind, GuestSize, Image, Topic
+from stead.engines.values import EngineTask, GuestKind, GuestSize, GuestSpec, Image, Topic
 from stead.kit.secrets import Secret
 
 pytestmark = pytest.mark.timeout(180)  # a life of many tasks, on a machine that may be busy
@@ -83,7 +83,7 @@ async def live(engine: ProxmoxDriver) -> None:
     await _from_others(engine)
     await asyncio.gather(*(_whole_life(engine, name) for name in ("d", "e")))
     await _as_a_machine(engine)
-    for name in ("a", "b", "c", "v", "w"):
+    for name in ("a", "b", "c", "v", "w", "x", "z"):
         await settle(engine, await engine.stop(name, force=True), await engine.delete(name))
     await engine.delete_pool("project")
 
@@ -134,6 +134,28 @@ async def _as_a_machine(engine: ProxmoxDriver) -> None:
     await settle(engine, await engine.create(machine), await engine.create(linked))
     for force in (True, False):
         await settle(engine, await engine.start("v"), await engine.stop("v", force=force))
+    await engine.waiting("v")
+    for _ in range(2):
+        await engine.set_firewall("v", (FirewallRule("tcp", "80,443"),))
+    await _machines_from_others(engine, machine)
+
+
+async def _machines_from_others(engine: ProxmoxDriver, machine: GuestSpec) -> None:
+    kept = replace(machine, name="x", key="x", address=None, pool="local-btrfs")
+    await settle(engine, await engine.create_enrolling(kept, Secret("token")))
+    await settle(engine, await engine.create_snapshot("x", "s-1"))
+    await settle(engine, await engine.restore_snapshot("x", "s-1"))
+    await settle(engine, await engine.delete_snapshot("x", "s-1"))
+    await settle(engine, await engine.publish_image("x", Image("machine", "k")))
+    await settle(engine, await engine.delete_image("machine"))
+    await settle(engine, await engine.store_backup("x", "local"))
+    (backup,) = await engine.list_stored_backups("x", "local")
+    address = spec("y", number=31).address
+    restored = replace(machine, name="y", key="y", address=address, pool="local-btrfs")
+    await settle(engine, await engine.restore_stored_backup(restored, backup))
+    moved = replace(restored, name="z", key="z", address=spec("z", number=32).address)
+    await settle(engine, await engine.reassign("y", moved))
+    await settle(engine, await engine.delete_stored_backup(backup))
 
 
 async def _looked_at(engine: ProxmoxDriver, double: Double) -> None:

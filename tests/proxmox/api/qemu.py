@@ -7,8 +7,8 @@ from typing import Any
 from tests.proxmox import guests, volumes
 from tests.proxmox.call import Call, died, forbidden, invalid, serves
 from tests.proxmox.formats import split_list
-from tests.proxmox.tasks import Job, spawn
-from tests.proxmox.world import Guest, World
+from tests.proxmox.tasks import Job, TaskFailed, spawn
+from tests.proxmox.world import Guest, Volume, World
 
 DISK = re.compile(r"(scsi|virtio|sata|ide|efidisk|tpmstate)\d+")
 NET = re.compile(r"net\d+")
@@ -21,8 +21,13 @@ MODEL = r"(?:model=)?(virtio|e1000e?|rtl8139|vmxnet3|[a-z0-9_\-]+)(?:=([0-9A-Fa-
 PRIVILEGES = (
     (re.compile(r"memory|balloon|shares|hugepages"), "VM.Config.Memory"),
     (re.compile(r"cores|sockets|cpu|cpulimit|cpuunits|vcpus|numa\d*"), "VM.Config.CPU"),
-    (re.compile(r"net\d+|ipconfig\d+|nameserver|searchdomain"), "VM.Config.Network"),
-    (re.compile(r"ciuser|cipassword|sshkeys|citype|cicustom|ciupgrade"), "VM.Config.Cloudinit"),
+    (re.compile(r"net\d+"), "VM.Config.Network"),
+    (
+        re.compile(
+            r"ipconfig\d+|nameserver|searchdomain|ciuser|cipassword|sshkeys|citype|cicustom|ciupgrade"
+        ),
+        "VM.Config.Cloudinit VM.Config.Network",
+    ),
     (re.compile(r"(scsi|virtio|sata|ide|efidisk|tpmstate|unused)\d+|boot"), "VM.Config.Disk"),
     (
         re.compile(r"bios|machine|scsihw|vga|serial\d+|rng0|watchdog|smbios1|agent_"),
@@ -58,7 +63,7 @@ def check_rights(call: Call, names: list[str], wanted: dict[str, Any]) -> None:
         raise forbidden("only root can set 'args' config")
     for name in names:
         found = (privilege for pattern, privilege in PRIVILEGES if pattern.fullmatch(name))
-        call.need(f"/vms/{call['vmid']}", next(found, "VM.Config.Options"))
+        call.need(f"/vms/{call['vmid']}", *next(found, "VM.Config.Options").split())
     for name, value in wanted.items():
         bridge = re.search(r"bridge=([^,]+)", str(value)) if NET.fullmatch(name) else None
         if bridge:
@@ -86,6 +91,8 @@ async def create(call: Call) -> object:
         raise forbidden()
     wanted = {key: value for key, value in call.params.items() if key not in NOT_CONFIG}
     check_rights(call, list(wanted), wanted)
+    if call.get("archive"):
+        return _restore(call, wanted)
     for key, value in wanted.items():
         if DISK.fullmatch(key) and volumes.SPEC.fullmatch(volumes.volume_of(str(value))):
             world.enabled_storage(volumes.storage_of(str(value)))
@@ -99,6 +106,59 @@ async def create(call: Call) -> object:
         guest.config = _made(job, world, guest, wanted)
 
     return spawn(world, call["node"], "qmcreate", vmid, call.who, work)
+
+
+def _restore(call: Call, wanted: dict[str, Any]) -> str:
+    """Make a machine of a backup; what is given besides replaces what the backup says."""
+    world, node, vmid = call.world, call["node"], call["vmid"]
+    for key in wanted:
+        if DISK.fullmatch(key):
+            raise invalid(**{key: "option conflicts with option 'archive'"})
+    storage = str(call.get("storage", "local"))
+    call.need(f"/storage/{storage}", "Datastore.AllocateSpace")
+    kept = world.volumes.get((node, call["archive"]))
+    if kept is not None and kept.vmid is not None and not call.who.root:
+        call.need(f"/vms/{kept.vmid}", "VM.Backup")
+    guest = Guest(vmid, "qemu", node, config={"lock": "create"})
+    world.guests[node, vmid] = guest
+    if call.get("pool"):
+        world.join_pool(call["pool"], vmid)
+
+    async def work(job: Job) -> None:
+        try:
+            await job.take(world.settings.restore)
+            archive = _archive(kept, call["archive"])
+        except TaskFailed as failure:
+            world.guests.pop((node, vmid), None)
+            world.leave_pools(vmid)
+            raise TaskFailed(f"unable to restore VM {vmid} - {failure}") from failure
+        config = {**archive, **wanted}
+        for key, value in config.items():
+            config[key] = _restored(call, guest, key, str(value), storage)
+        guest.config = {key: guests.stored(key, value) for key, value in config.items()}
+
+    return spawn(world, node, "qmrestore", vmid, call.who, work)
+
+
+def _archive(kept: Volume | None, volume: str) -> dict[str, Any]:
+    if kept is None or kept.archive is None:
+        raise TaskFailed(f"volume '{volume}' does not exist")
+    return kept.archive
+
+
+def _restored(call: Call, guest: Guest, key: str, value: str, storage: str) -> str:
+    """Return a value of a backup's config with a disk, or a card's MAC, of its own."""
+    world = call.world
+    if NET.fullmatch(key) and call.get("unique"):
+        return re.sub(r"=[0-9A-Fa-f:]{17}", f"={world.mac()}", value, count=1)
+    if not DISK.fullmatch(key) or ":" not in volumes.volume_of(value):
+        return value
+    if "media=cdrom" in value:
+        return disk(world, guest, key, f"{storage}:cloudinit", None)
+    size = re.search(r"size=(\d+[KMGT]?)", value)
+    count = guests.size_bytes(size[1]) if size else 0
+    new = volumes.allocate(world, guest.node, storage, guest.vmid, count)
+    return value.replace(volumes.volume_of(value), new, 1)
 
 
 def _made(job: Job, world: World, guest: Guest, wanted: dict[str, Any]) -> dict[str, Any]:

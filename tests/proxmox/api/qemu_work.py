@@ -1,28 +1,19 @@
-"""Virtual machines at work: power, disks, snapshots, clones, templates, agent, cloud-init."""
+"""Virtual machines at work: power, larger disks, agent, cloud-init."""
 
 import base64
-import copy
 import re
 
 from tests.proxmox import guests, volumes
-from tests.proxmox.api import lxc_clone, lxc_disk, qemu
-from tests.proxmox.call import Call, RefusedError, died, forbidden, serves
+from tests.proxmox.api import qemu
+from tests.proxmox.api.qemu_copies import check_lock, find, locked
+from tests.proxmox.call import Call, died, serves
 from tests.proxmox.tasks import Job, TaskFailed, spawn
-from tests.proxmox.world import Guest, World
+from tests.proxmox.world import Guest
 
 NO_KVM = (
     "KVM virtualisation configured, but not available. Either disable in VM configuration or "
     "enable in BIOS."
 )
-
-
-def find(call: Call) -> Guest:
-    return call.world.guest(call["node"], "qemu", call["vmid"])
-
-
-def check_lock(guest: Guest) -> None:
-    if guest.lock:
-        raise died(f"VM is locked ({guest.lock})")
 
 
 @serves("POST /nodes/{node}/qemu/{vmid}/status/start")
@@ -32,32 +23,38 @@ async def start(call: Call) -> object:
         raise died(f"VM {guest.vmid} already running")
 
     async def work(job: Job) -> None:
-        check_lock(guest)
-        await job.take(call.world.settings.quick)
-        if guest.template:
-            raise TaskFailed("you can't start a vm if it's a template")
-        if not call.world.settings.kvm and guest.config.get("kvm", 1):
-            raise TaskFailed(NO_KVM)
-        guest.config |= guest.pending
-        guest.config = {key: one for key, one in guest.config.items() if key not in guest.dropped}
-        guest.pending, guest.dropped = {}, set()
-        await job.take(call.world.settings.start)
-        guest.running, guest.started = True, call.world.clock.now()
-        guest.pid = next(call.world.pids)
+        async with locked(job, guest, ""):
+            await _boot(job, guest)
 
     return spawn(call.world, call["node"], "qmstart", guest.vmid, call.who, work)
+
+
+async def _boot(job: Job, guest: Guest) -> None:
+    """Apply what is pending and run."""
+    world = job.world
+    await job.take(world.settings.quick)
+    if guest.template:
+        raise TaskFailed("you can't start a vm if it's a template")
+    if not world.settings.kvm and guest.config.get("kvm", 1):
+        raise TaskFailed(NO_KVM)
+    guest.config |= guest.pending
+    guest.config = {key: one for key, one in guest.config.items() if key not in guest.dropped}
+    guest.pending, guest.dropped = {}, set()
+    await job.take(world.settings.start)
+    guest.running, guest.started = True, world.clock.now()
+    guest.pid = next(world.pids)
 
 
 def _halting(call: Call, kind: str, seconds: float) -> str:
     guest = find(call)
 
     async def work(job: Job) -> None:
-        check_lock(guest)
-        if guest.running:
-            await job.take(seconds)
-        elif kind == "qmshutdown":
-            await job.take(call.world.settings.quick)
-        guest.running, guest.pid = False, 0
+        async with locked(job, guest, ""):
+            if guest.running:
+                await job.take(seconds)
+            elif kind == "qmshutdown":
+                await job.take(call.world.settings.quick)
+            guest.running, guest.pid = False, 0
 
     return spawn(call.world, call["node"], kind, guest.vmid, call.who, work)
 
@@ -99,6 +96,7 @@ async def resize(call: Call) -> object:
     async def work(job: Job) -> None:
         check_lock(guest)
         await job.take(call.world.settings.quick)
+        value = str(guest.config[disk])
         found = call.world.volumes[guest.node, volume]
         size = guests.size_bytes(given.removeprefix("+"))
         size += found.size if given.startswith("+") else 0
@@ -111,150 +109,11 @@ async def resize(call: Call) -> object:
     return spawn(call.world, call["node"], "resize", guest.vmid, call.who, work)
 
 
-@serves("POST /nodes/{node}/qemu/{vmid}/snapshot")
-async def snapshot(call: Call) -> object:
-    guest = find(call)
-
-    async def work(job: Job) -> None:
-        check_lock(guest)
-        await job.take(call.world.settings.snapshot)
-        lxc_disk.check_snapshot(call.world, guest, call["snapname"])
-        lxc_disk.keep(call.world, guest, call["snapname"], str(call.get("description", "")))
-
-    return spawn(call.world, call["node"], "qmsnapshot", guest.vmid, call.who, work)
-
-
-@serves("GET /nodes/{node}/qemu/{vmid}/snapshot/{snapname}")
-async def snapshot_index(call: Call) -> object:
-    return [{"cmd": "rollback"}, {"cmd": "config"}]
-
-
-@serves("DELETE /nodes/{node}/qemu/{vmid}/snapshot/{snapname}")
-async def delete_snapshot(call: Call) -> object:
-    guest = find(call)
-
-    async def work(job: Job) -> None:
-        if call["snapname"] not in guest.snapshots:
-            raise TaskFailed(f"snapshot '{call['snapname']}' does not exist")
-        await job.take(call.world.settings.snapshot)
-        lxc_disk.discard(guest, call["snapname"])
-
-    return spawn(call.world, call["node"], "qmdelsnapshot", guest.vmid, call.who, work)
-
-
-@serves("POST /nodes/{node}/qemu/{vmid}/snapshot/{snapname}/rollback")
-async def rollback(call: Call) -> object:
-    guest = find(call)
-
-    async def work(job: Job) -> None:
-        if call["snapname"] not in guest.snapshots:
-            raise TaskFailed(f"snapshot '{call['snapname']}' does not exist")
-        await job.take(call.world.settings.rollback)
-        guest.running = False
-        kept = copy.copy(guest.snapshots[call["snapname"]].config)
-        guest.config = {**kept, "parent": call["snapname"]}
-
-    return spawn(call.world, call["node"], "qmrollback", guest.vmid, call.who, work)
-
-
-@serves("GET /nodes/{node}/qemu/{vmid}/feature")
-async def feature(call: Call) -> object:
-    guest = find(call)
-    fine = call["feature"] != "snapshot" or volumes.can_snapshot(call.world, guest)
-    return {"hasFeature": int(fine), "nodes": list(call.world.nodes) if fine else []}
-
-
 @serves("GET /nodes/{node}/qemu/{vmid}/rrddata")
 async def numbers(call: Call) -> object:
     find(call)
     now = int(call.world.clock.now()) // 60 * 60
     return [{"time": moment} for moment in range(now - 69 * 60, now + 60, 60)]
-
-
-@serves("POST /nodes/{node}/qemu/{vmid}/template")
-async def template(call: Call) -> object:
-    guest = find(call)
-    if guest.template:
-        raise died("you can't convert a template to a template")
-
-    async def work(job: Job) -> None:
-        await job.take(call.world.settings.quick)
-        for key, volume in volumes.disks(guest).items():
-            base = volumes.as_base(call.world, guest.node, volume)
-            guest.config[key] = str(guest.config[key]).replace(volume, base, 1)
-        guest.config["template"] = 1
-
-    return spawn(call.world, call["node"], "qmtemplate", guest.vmid, call.who, work)
-
-
-@serves("POST /nodes/{node}/qemu/{vmid}/clone")
-async def clone(call: Call) -> object:
-    """Copy a machine or link a clone to a template; a source may have several at once."""
-    world, source, newid = call.world, find(call), call["newid"]
-    if call.get("pool") and call["pool"] not in world.pools:
-        raise forbidden(f"pool '{call['pool']}' does not exist")
-    check_lock(source)
-    if world.find_guest(newid) is not None:
-        raise died(f"unable to create VM {newid}: config file already exists")
-    full = bool(call.get("full", not source.template))
-    if not full and call.get("storage"):
-        raise died("parameter 'storage' not allowed for linked clones")
-    made = Guest(newid, "qemu", call["node"], config={"lock": "clone"})
-    world.guests[call["node"], newid] = made
-    if call.get("pool"):
-        world.join_pool(call["pool"], newid)
-
-    async def work(job: Job) -> None:
-        try:
-            await job.take(world.settings.clone_full if full else world.settings.clone_linked)
-        except (TaskFailed, RefusedError) as failure:
-            lxc_clone.forget(world, made)
-            raise TaskFailed(f"clone failed: {failure}") from failure
-        made.config = _cloned(call, world, source, made, full=full)
-
-    return spawn(world, call["node"], "qmclone", source.vmid, call.who, work)
-
-
-def _cloned(
-    call: Call, world: World, source: Guest, made: Guest, *, full: bool
-) -> dict[str, object]:
-    config = {
-        key: value
-        for key, value in source.config.items()
-        if key not in {"lock", "parent", "template", "meta"} and not key.startswith("unused")
-    }
-    for key, volume in volumes.disks(source).items():
-        if key in config and "media=cdrom" not in str(config[key]):
-            storage = str(call.get("storage") or volumes.storage_of(volume))
-            size = world.volumes[source.node, volume].size
-            suffix = "raw" if full else "qcow2"
-            copied = volumes.allocate(world, made.node, storage, made.vmid, size, suffix)
-            config[key] = str(config[key]).replace(volume, copied, 1)
-    for key in [one for one in config if qemu.NET.fullmatch(one)]:
-        config[key] = re.sub(r"=[0-9A-Fa-f:]{17}", f"={world.mac()}", str(config[key]), count=1)
-    config["name"] = call.get("name", f"Copy-of-VM-{source.config.get('name', source.vmid)}")
-    if call.get("description"):
-        config["description"] = call["description"]
-    return config
-
-
-@serves("DELETE /nodes/{node}/qemu/{vmid}")
-async def destroy(call: Call) -> object:
-    guest = find(call)
-    if guest.config.get("protection"):
-        raise died(f"can't remove VM {guest.vmid} - protection mode enabled")
-    if not call.get("skiplock"):
-        check_lock(guest)
-    if guest.running:
-        raise died(f"VM {guest.vmid} is running - destroy failed")
-
-    async def work(job: Job) -> None:
-        await job.take(call.world.settings.destroy)
-        for volume in volumes.disks(guest).values():
-            volumes.remove(call.world, guest.node, volume)
-        lxc_clone.forget(call.world, guest)
-
-    return spawn(call.world, call["node"], "qmdestroy", guest.vmid, call.who, work)
 
 
 def agent(call: Call) -> Guest:

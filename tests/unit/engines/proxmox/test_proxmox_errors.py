@@ -13,7 +13,7 @@ from stead.engines.drivers.proxmox.errors import is_gone, task_failed, translate
 
 REFUSALS, TASKS = refusals(), failures()
 # What these tasks do, this driver never asks for.
-NEVER_ASKED = {"clusterjoin", "download", "imgcopy", "qmsnapshot", "vncproxy", "vzsuspend"}
+NEVER_ASKED = {"clusterjoin", "download", "imgcopy", "vncproxy", "vzsuspend"}
 
 
 @pytest.mark.parametrize(("status", "field", "words", "kind"), REFUSALS)

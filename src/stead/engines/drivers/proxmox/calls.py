@@ -103,9 +103,10 @@ VM_CONFIG: Final = _call("GET", "/nodes/{node}/qemu/{vmid}/config", "current")
 VM_UPDATE: Final = _call(
     "PUT",
     "/nodes/{node}/qemu/{vmid}/config",
-    "name memory cores onboot protection tags description net0 ipconfig0 ciuser sshkeys"
-    " nameserver ciupgrade delete digest agent",
+    "name memory cores sockets onboot protection tags description net0 ipconfig0 ciuser sshkeys"
+    " nameserver ciupgrade delete digest",
 )
+VM_PENDING: Final = _call("GET", "/nodes/{node}/qemu/{vmid}/pending")
 VM_STATUS: Final = _call("GET", "/nodes/{node}/qemu/{vmid}/status/current")
 VM_START: Final = _call("POST", "/nodes/{node}/qemu/{vmid}/status/start")
 VM_STOP: Final = _call("POST", "/nodes/{node}/qemu/{vmid}/status/stop")
@@ -121,7 +122,33 @@ VM_CLONE: Final = _call(
 VM_FEATURE: Final = _call("GET", "/nodes/{node}/qemu/{vmid}/feature", "feature snapname")
 VM_RESIZE: Final = _call("PUT", "/nodes/{node}/qemu/{vmid}/resize", "disk size")
 
+VM_TEMPLATE: Final = _call("POST", "/nodes/{node}/qemu/{vmid}/template")
+VM_RESTORE: Final = _call(
+    "POST", "/nodes/{node}/qemu", "vmid archive unique storage name description pool"
+)
 VM_SNAPSHOTS: Final = _call("GET", "/nodes/{node}/qemu/{vmid}/snapshot")
+VM_SNAPSHOT: Final = _call(
+    "POST", "/nodes/{node}/qemu/{vmid}/snapshot", "snapname description vmstate"
+)
+VM_SNAPSHOT_DELETE: Final = _call("DELETE", "/nodes/{node}/qemu/{vmid}/snapshot/{snapname}")
+VM_ROLLBACK: Final = _call("POST", "/nodes/{node}/qemu/{vmid}/snapshot/{snapname}/rollback")
+VM_FW_SET: Final = _call(
+    "PUT",
+    "/nodes/{node}/qemu/{vmid}/firewall/options",
+    "enable policy_in policy_out macfilter ipfilter dhcp digest",
+)
+VM_FW_RULES: Final = _call("GET", "/nodes/{node}/qemu/{vmid}/firewall/rules")
+VM_FW_ADD: Final = _call(
+    "POST",
+    "/nodes/{node}/qemu/{vmid}/firewall/rules",
+    "type action enable proto dport source dest comment iface digest pos",
+)
+VM_FW_DELETE: Final = _call("DELETE", "/nodes/{node}/qemu/{vmid}/firewall/rules/{pos}", "digest")
+VM_SETS: Final = _call("GET", "/nodes/{node}/qemu/{vmid}/firewall/ipset")
+VM_SET_CREATE: Final = _call("POST", "/nodes/{node}/qemu/{vmid}/firewall/ipset", "name comment")
+VM_SET_READ: Final = _call("GET", "/nodes/{node}/qemu/{vmid}/firewall/ipset/{name}")
+VM_SET_ADD: Final = _call("POST", "/nodes/{node}/qemu/{vmid}/firewall/ipset/{name}", "cidr")
+VM_SET_REMOVE: Final = _call("DELETE", "/nodes/{node}/qemu/{vmid}/firewall/ipset/{name}/{cidr}")
 
 VZDUMP: Final = _call(
     "POST", "/nodes/{node}/vzdump", "vmid storage mode compress remove notes-template"

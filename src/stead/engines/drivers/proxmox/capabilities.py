@@ -14,23 +14,27 @@ _OLDEST: Final = 8
 # Kinds of storage on which a container's disk can be frozen, or shared with its template.
 _SNAPSHOTS: Final = frozenset({"btrfs", "lvmthin", "rbd", "zfspool"})
 
+_AGENT: Final = "in a virtual machine it takes VM.Monitor, which is not asked for"
 _FIXED: Final = (
-    limited(Ability.VMS, "Clones of templates with cloud-init; checked against schema only"),
     limited(Ability.CONFINEMENT, "Containers share one range of users on their host"),
     yes(Ability.CPU_LIMIT),
     yes(Ability.MEMORY_LIMIT),
     no(Ability.PROCESS_LIMIT, "Proxmox has no setting for the number of processes"),
     no(Ability.NEIGHBOUR_ISOLATION, "Guests on one bridge reach each other"),
     no(Ability.PROJECT_ISOLATION, "Projects share the bridges that an administrator made"),
-    no(Ability.FILES, "Proxmox has no access to the files of a container"),
-    no(Ability.EXEC, "Proxmox has no way of running a program in a container"),
+    no(Ability.FILES, f"Proxmox has no access to the files of a container; {_AGENT}"),
+    no(Ability.EXEC, f"Proxmox has no way of running a program in a container; {_AGENT}"),
     no(Ability.CONSOLE, "Consoles ask for a password that guests here do not have"),
     no(Ability.BACKUPS, "Proxmox keeps backups on its own storages and does not hand them out"),
     no(Ability.EVACUATION, "Proxmox empties nodes through its HA manager, which is left to it"),
     no(Ability.EVENTS, "Proxmox tells nothing by itself; it is asked every few seconds"),
 )
+_MACHINES: Final = (
+    "Clones of templates with a cloud-init drive; checked against schema and recordings only"
+)
 _LIMITS: Final = {
     Ability.METRICS: "Processor time is summed up from the load at each question",
+    Ability.RESIZE: "A running virtual machine takes cores and memory at its next start",
     Ability.BOOT_LOG: "Only the log of the start; Proxmox keeps nothing of a guest's console",
 }
 
@@ -45,6 +49,7 @@ async def record(engine: Engine, pool: str) -> Capabilities:
     entries = [
         *_FIXED,
         _judge(Ability.CONTAINERS, missing, unfit or without),
+        _machines(missing, unfit),
         _judge(Ability.NESTING, missing, unfit),
         _judge(Ability.DISK_LIMIT, (), without),
         filters
@@ -73,6 +78,12 @@ def _judge(ability: Ability, missing: tuple[Missing, ...], reason: str) -> Capab
     if against:
         return no(ability, against)
     return limited(ability, _LIMITS[ability]) if ability in _LIMITS else yes(ability)
+
+
+def _machines(missing: tuple[Missing, ...], unfit: str) -> Capability:
+    """Return what is to be said of virtual machines; they need no more than containers do."""
+    against = unfit or access.lacking(missing, Ability.CONTAINERS)
+    return no(Ability.VMS, against) if against else limited(Ability.VMS, _MACHINES)
 
 
 def _networks(missing: tuple[Missing, ...]) -> Capability:

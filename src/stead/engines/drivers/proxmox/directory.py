@@ -195,7 +195,8 @@ class Directory:
 
 
 def _bare(config: Mapping[str, Json]) -> bool:
-    return config.get("lock") == "create" and "rootfs" not in config and not config.get("hostname")
+    named = config.get("hostname") or config.get("name")
+    return config.get("lock") == "create" and "rootfs" not in config and not named
 
 
 def _is(found: Found, name: str) -> bool:

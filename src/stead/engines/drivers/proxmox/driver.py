@@ -28,6 +28,7 @@ from stead.engines.drivers.proxmox.stored import StoredBackupCalls
 from stead.engines.drivers.proxmox.surveying import SurveyCalls
 from stead.engines.drivers.proxmox.tasks import Upid
 from stead.engines.drivers.proxmox.usage import UsageCalls
+from stead.engines.drivers.proxmox.waiting import WaitingCalls
 from stead.engines.drivers.proxmox.warm import WarmCalls
 from stead.engines.values import EngineTask, Guest, GuestSpec, GuestState, Health
 
@@ -46,6 +47,7 @@ class ProxmoxDriver(
     PoolCalls,
     SurveyCalls,
     WarmCalls,
+    WaitingCalls,
 ):
     """Implements the engine port for one cluster."""
 

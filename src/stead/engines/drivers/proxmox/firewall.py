@@ -5,6 +5,7 @@ from typing import Final
 
 from stead.engines.drivers.proxmox import calls
 from stead.engines.drivers.proxmox.client import Param, number, rows
+from stead.engines.drivers.proxmox.families import BY_KIND
 from stead.engines.drivers.proxmox.mapping import Found
 from stead.engines.drivers.proxmox.part import Part
 from stead.engines.drivers.proxmox.tasks import Upid
@@ -34,22 +35,23 @@ class FirewallCalls(Part):
             await self._forget_ours(found)
             # New rules come first in the list, so the last one is added first.
             for rule in reversed(allowed):
-                await self._ask(found, calls.CT_FW_ADD, _form(rule))
+                await self._ask(found, BY_KIND[found.kind].fw_add, _form(rule))
             options: dict[str, Param] = {"enable": True, "policy_in": "DROP"}
-            await self._ask(found, calls.CT_FW_SET, options)
+            await self._ask(found, BY_KIND[found.kind].fw_set, options)
             return None
 
         await self.change(name, act)
 
     async def _forget_ours(self, found: Found) -> None:
+        family = BY_KIND[found.kind]
         answer = await self.engine.client.call(
-            calls.CT_FW_RULES, "list its rules", node=found.node, vmid=found.vmid
+            family.fw_rules, "list its rules", node=found.node, vmid=found.vmid
         )
         ours = [row for row in rows(answer) if str(row.get("comment", "")).strip() == _MARK]
         # From the end, because each deletion moves those that come after it.
         for row in sorted(ours, key=lambda row: -number(row.get("pos"))):
             await self.engine.client.call(
-                calls.CT_FW_DELETE,
+                family.fw_delete,
                 "forget a rule",
                 node=found.node,
                 vmid=found.vmid,

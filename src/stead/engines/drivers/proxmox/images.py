@@ -29,6 +29,7 @@ class ImageCalls(Part):
                 found.name,
                 found.record.key if found.record else "",
                 found.disk_bytes or number(found.row.get("maxdisk")),
+                found.kind,
             )
             for found in await self.engine.directory.survey()
             if found.template

@@ -1,6 +1,7 @@
 """Gives a fresh clone its one secret, without a network, without SSH and without root.
 
-Three steps, each with its undo, in an order that matters: the console becomes a root shell
+A virtual machine gets it through cloud-init at its first start. For a container it takes three
+steps, each with its undo, in an order that matters: the console becomes a root shell
 before the first start, the secret is put there, and a restart through Proxmox makes it an
 ordinary console again. Until then whoever may open that guest's console is root in it, so the
 guest's owner may not do so before the last step has been verified.
@@ -17,6 +18,7 @@ from stead.engines.drivers.proxmox import (
     calls,
     capabilities,
     console,
+    mapping,
     placing,
 )
 from stead.engines.drivers.proxmox.client import (
@@ -31,11 +33,18 @@ from stead.engines.drivers.proxmox.login import User
 from stead.engines.drivers.proxmox.mapping import Found
 from stead.engines.drivers.proxmox.part import Part, task
 from stead.engines.drivers.proxmox.tasks import Upid
-from stead.engines.values import EngineTask, GuestFile, GuestSpec, GuestState, Swept, WayIn
+from stead.engines.values import (
+    EngineTask,
+    GuestFile,
+    GuestKind,
+    GuestSpec,
+    GuestState,
+    Swept,
+    WayIn,
+)
 from stead.kit import ids
 from stead.kit.secrets import Secret
 
-_ENROL: Final = "stead-enroll"
 _PREFIX: Final = "stead-inj-"
 _REALM: Final = "pve"
 _SECONDS: Final = 300
@@ -55,28 +64,35 @@ class InjectionCalls(Part):
         missing = await access.check(engine.client, engine.site, spec.pool)
         if lacking := access.lacking(missing, Ability.CONTAINERS):
             raise errors.ForbiddenError(f"Proxmox makes no guest here: {lacking}", hint=_GRANT)
-        from_archive = placing.ARCHIVE in spec.image
-        if from_archive:
+        at_creation = placing.ARCHIVE in spec.image or spec.kind is GuestKind.VM
+        if placing.ARCHIVE in spec.image:
             node = await placing.archive_node(engine.client, engine.site, spec.image)
         else:
-            node = (await self.maker.template(spec)).node
-            if lacking := access.lacking(missing, access.INJECTION):
+            source = await self.maker.template(spec)
+            node = source.node
+            if spec.kind is GuestKind.VM:
+                _require_cloud_init(source)
+            elif lacking := access.lacking(missing, access.INJECTION):
                 raise errors.ForbiddenError(
                     f"Proxmox lets no secret into a clone of {spec.image}: {lacking}",
                     hint=f"{_GRANT}, or let guests begin as an archive (STORAGE:vztmpl/FILE)",
                 )
-        await placing.disk_storage(engine.client, node, spec.pool or engine.site.storage)
+        wanted = spec.pool or engine.site.storage
+        await placing.disk_storage(engine.client, node, wanted, spec.kind)
         await bridges.of_guest(engine, node, spec.network)
-        return WayIn(from_archive, await capabilities.is_fenced(engine, missing))
+        return WayIn(at_creation, await capabilities.is_fenced(engine, missing))
 
     async def create_enrolling(self, spec: GuestSpec, token: Secret) -> EngineTask:
-        """Create a container from an archive of ours, with a one-time token and no console.
+        """Create a guest with a one-time token and without a console.
 
-        The token is the comment of a key that nobody holds; the archive's agent reads the line
-        at its first start and deletes it. What is cloned takes no keys: raises Unsupported.
+        The token is the comment of a key that nobody holds; the image's agent reads the line at
+        its first start and deletes it. A container takes keys from an archive of ours only, as
+        what is cloned takes none: raises Unsupported. A virtual machine has them of cloud-init.
         """
         limits.check_spec(spec)
-        if placing.ARCHIVE not in spec.image:
+        if spec.kind is GuestKind.VM:
+            _require_cloud_init(await self.maker.template(spec))
+        elif placing.ARCHIVE not in spec.image:
             raise errors.UnsupportedError("Only a container from an archive takes keys")
         return await self.maker.create(spec, nobodys_key(token))
 
@@ -84,6 +100,7 @@ class InjectionCalls(Part):
         """Make the console of a stopped guest a root shell. Undone by ``close_shell``."""
 
         async def act(found: Found) -> Upid | None:
+            _require_container(found)
             await self.maker.finish(found)
             if await self.engine.directory.state(found) is GuestState.RUNNING:
                 # On a running guest the setting would only wait for the next start.
@@ -102,6 +119,7 @@ class InjectionCalls(Part):
             raise errors.InvalidError("This is too large for a console: let the guest fetch it")
 
         async def act(found: Found) -> Upid | None:
+            _require_container(found)
             if await self.engine.directory.state(found) is not GuestState.RUNNING:
                 raise errors.ConflictError(f"{name} does not run")
             await self._put(found, file)
@@ -113,6 +131,8 @@ class InjectionCalls(Part):
         """Make the console an ordinary one again; only the restart closes it for good."""
 
         async def act(found: Found) -> Upid | None:
+            if found.kind is GuestKind.VM:
+                return None
             await self._delete_users(found.vmid)
             if "cmode" in found.config:
                 await self._set(found, {"delete": "cmode"})
@@ -126,6 +146,9 @@ class InjectionCalls(Part):
     async def is_closed(self, name: str) -> bool:
         """Tell whether the console is an ordinary one, now and not only from the next start."""
         found = await self.engine.directory.get(name)
+        if found.kind is GuestKind.VM:
+            # Its console asks who one is, whatever its settings are.
+            return True
         pending = await self.engine.client.call(
             calls.CT_PENDING, "show what is pending", node=found.node, vmid=found.vmid
         )
@@ -228,9 +251,24 @@ class InjectionCalls(Part):
         )
 
 
+def _require_container(found: Found) -> None:
+    if found.kind is not GuestKind.CONTAINER:
+        raise errors.UnsupportedError("The console of a virtual machine is no way for a secret")
+
+
+def _require_cloud_init(source: Found) -> None:
+    if not source.cloud_init:
+        raise errors.ConflictError(
+            f"{source.name} has no cloud-init drive, so no token would reach its copy",
+            hint="Add a cloud-init drive to the template in Proxmox",
+        )
+
+
 def nobodys_key(token: Secret) -> Secret:
     """Return a line of ``authorized_keys`` that lets nobody in and carries a token."""
     kind = b"ssh-ed25519"
     parts = (kind, ids.new_key())
     blob = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
-    return Secret(f"{kind.decode()} {base64.b64encode(blob).decode()} {_ENROL}:{token.reveal()}")
+    return Secret(
+        f"{kind.decode()} {base64.b64encode(blob).decode()} {mapping.ENROL}:{token.reveal()}"
+    )

@@ -6,19 +6,18 @@ after a crash too, can finish it. Nothing starts before that.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from ipaddress import IPv4Address
 from typing import Final
 
 from stead.engines import errors
-from stead.engines.drivers.proxmox import bridges, calls, mapping, placing
-from stead.engines.drivers.proxmox.calls import Call
+from stead.engines.drivers.proxmox import bridges, calls, finishing, mapping, placing
 from stead.engines.drivers.proxmox.client import Param, number
 from stead.engines.drivers.proxmox.engine import DONE, Engine, accepted
 from stead.engines.drivers.proxmox.families import BY_KIND, BY_NATIVE
-from stead.engines.drivers.proxmox.mapping import Found, Plan, Record
+from stead.engines.drivers.proxmox.finishing import LOCK_SECONDS, NESTED
+from stead.engines.drivers.proxmox.mapping import Found
 from stead.engines.drivers.proxmox.tasks import Upid
 from stead.engines.scheduler import Lock, Scope
 from stead.engines.values import EngineTask, GuestKind, GuestSpec
@@ -26,12 +25,8 @@ from stead.kit.secrets import Secret
 
 _GIB: Final = 2**30
 _TRIES: Final = 5
-_LOCK_SECONDS: Final = 300
 # Another control plane asks again as soon as its copy is made; so must we, to get our share.
 _CLOSE: Final = 0.05
-_NESTED: Final = "nesting=1"
-# What a clone inherits and must not keep; cards beyond the first are added to these.
-_INHERITED: Final = ("startup", "hookscript", "cmode", "features")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +50,8 @@ class Maker:
     async def create(self, spec: GuestSpec, enrolment: Secret | None = None) -> EngineTask:
         """Create a guest from an archive or a template; the same key finds the first one.
 
-        ``enrolment`` reaches an archive's guest as the comment of a key that nobody holds.
+        ``enrolment`` is the line of a key that nobody holds, with a token as its comment. An
+        archive's guest gets it as it is unpacked, a virtual machine through cloud-init.
         """
         async with self._engine.scheduler.turn(spec.name, self._engine.guest_turn(spec.name)):
             existing = await self.existing(spec.name, spec.key, image=False)
@@ -69,7 +65,7 @@ class Maker:
                 keys = {"ssh-public-keys": enrolment.reveal()} if enrolment else {}
                 return await self._unpack(spec, node, spec.image, keys)
             source = await self.template(spec)
-            return await self._clone(spec, source)
+            return await self._clone(spec, source, enrolment=enrolment)
 
     async def clone(self, source: Found, spec: GuestSpec, *, image: bool = False) -> EngineTask:
         """Create a guest, or an image, whose disk begins as that of a stopped guest."""
@@ -78,75 +74,15 @@ class Maker:
             if existing is not None:
                 return existing
             await self._free(spec.address)
+            if spec.kind is not source.kind:
+                raise errors.InvalidError(f"{source.name} is a {source.kind}, so is its copy")
             if await self._engine.directory.state(source) == "running":
                 raise errors.ConflictError(f"{source.name} runs: stop it before it is copied")
             return await self._clone(spec, source, image=image)
 
     async def finish(self, found: Found) -> None:
         """Do to a fresh clone what its plan says; nothing is left to do the second time."""
-        now = await self._engine.directory.quiet(found, _LOCK_SECONDS)
-        if now is None or now.record is None or now.record.plan is None:
-            return
-        plan, family = now.record.plan, BY_KIND[now.kind]
-
-        async def call(call: Call, params: Mapping[str, Param] | None = None) -> None:
-            await self._engine.client.call(
-                call, "make a copy its own", params, node=now.node, vmid=now.vmid
-            )
-
-        await call(family.update, self._changes(now, plan))
-        if plan.disk_gb * _GIB > now.disk_bytes > 0:
-            await self._grow(now, plan.disk_gb)
-        if self._engine.site.filtered and now.kind is GuestKind.CONTAINER and not plan.template:
-            await call(calls.CT_FW_SET, _FENCE)
-        if plan.template:
-            with suppress(errors.ConflictError):
-                await call(calls.CT_TEMPLATE)
-        record = mapping.without_plan(now.record)
-        await call(family.update, {"description": mapping.description(record)})
-
-    def _changes(self, found: Found, plan: Plan) -> dict[str, Param]:
-        record = found.record or Record("")
-        dropped = [
-            key
-            for key in found.config
-            if key in _INHERITED or (key.startswith("net") and key != "net0" and key[3:].isdigit())
-        ]
-        changes: dict[str, Param] = {
-            "net0": mapping.net0(self._engine.site, plan, found.kind),
-            "memory": plan.memory_mb,
-            "cores": plan.cores,
-            "onboot": not plan.template,
-            "protection": False,
-            "tags": mapping.tags(record),
-            "digest": str(found.config.get("digest", "")),
-        }
-        changes |= {"nameserver": plan.nameserver} if plan.nameserver else {}
-        if found.kind is GuestKind.CONTAINER:
-            changes["swap"] = 0
-            if plan.nesting:
-                changes["features"] = _NESTED
-                dropped = [key for key in dropped if key != "features"]
-        else:
-            dropped = [key for key in dropped if key not in {"cmode", "features"}]
-            changes |= {"ciupgrade": False}
-            if plan.address:
-                changes["ipconfig0"] = mapping.address(plan)
-        if dropped:
-            changes["delete"] = ",".join(sorted(dropped))
-        return changes
-
-    async def _grow(self, found: Found, disk_gb: int) -> None:
-        family = BY_KIND[found.kind]
-        with suppress(errors.ConflictError):
-            answer = await self._engine.client.call(
-                family.resize,
-                "grow its disk",
-                {"disk": found.root, "size": f"{disk_gb}G"},
-                node=found.node,
-                vmid=found.vmid,
-            )
-            await self._engine.settle(str(answer), "grow its disk")
+        await finishing.finish(self._engine, found)
 
     async def existing(self, name: str, key: str, *, image: bool) -> EngineTask | None:
         """Return the task of what a former attempt has made, if it has."""
@@ -172,17 +108,27 @@ class Maker:
             if found.template and found.kind is kind and image in {found.name, str(found.vmid)}:
                 fresh = await self._engine.directory.fresh(found)
                 if fresh is not None:
-                    _require_unprivileged(fresh)
+                    require_fit(fresh, spec)
                     return fresh
-        raise errors.NotFoundError(f"This cluster has no template {image!r} that we may see")
+        what = "template" if kind is GuestKind.CONTAINER else "template of a virtual machine"
+        raise errors.NotFoundError(f"This cluster has no {what} {image!r} that we may see")
 
-    async def _clone(self, spec: GuestSpec, source: Found, *, image: bool = False) -> EngineTask:
+    async def _clone(
+        self,
+        spec: GuestSpec,
+        source: Found,
+        *,
+        image: bool = False,
+        enrolment: Secret | None = None,
+    ) -> EngineTask:
         engine, family = self._engine, BY_KIND[source.kind]
         if spec.disk_gb * _GIB < source.disk_bytes:
             raise errors.InvalidError(f"A copy of {source.name} needs a disk at least as large")
-        _require_unprivileged(source)
+        require_fit(source, spec)
         bridge = await bridges.of_guest(engine, source.node, spec.network)
         plan = mapping.plan_of(spec, engine.site, bridge, template=image)
+        # In its plan, so that whoever finishes it after a crash brings it in too.
+        plan = replace(plan, keys=enrolment.reveal()) if enrolment else plan
         params: dict[str, Param] = {
             family.name: spec.name,
             "description": mapping.description(mapping.record_of(spec, plan)),
@@ -191,7 +137,9 @@ class Maker:
         if not await placing.is_linked(engine.client, source, storage):
             params["full"] = True
             if storage:
-                params["storage"] = await placing.disk_storage(engine.client, source.node, storage)
+                params["storage"] = await placing.disk_storage(
+                    engine.client, source.node, storage, source.kind
+                )
         if engine.site.pool:
             params["pool"] = engine.site.pool
 
@@ -216,9 +164,35 @@ class Maker:
             if existing is not None:
                 return existing
             await self._free(spec.address)
+            if spec.kind is GuestKind.VM:
+                return await self._restore_machine(spec, node, volume)
             # A backup brings its guest's config along, MAC and addresses too.
             more: dict[str, Param] = {"restore": True, "unique": True}
             return await self._unpack(spec, node, volume, more, restored=True)
+
+    async def _restore_machine(self, spec: GuestSpec, node: str, volume: str) -> EngineTask:
+        """Unpack a virtual machine; its plan makes it its own, as it does to a clone."""
+        engine, wanted = self._engine, spec.pool or self._engine.site.storage
+        storage = await placing.disk_storage(engine.client, node, wanted, GuestKind.VM)
+        bridge = await bridges.of_guest(engine, node, spec.network)
+        record = mapping.record_of(spec, mapping.plan_of(spec, engine.site, bridge))
+        params: dict[str, Param] = {
+            "archive": volume,
+            "unique": True,
+            "storage": storage,
+            "name": spec.name,
+            "description": mapping.description(record),
+        }
+        params |= {"pool": engine.site.pool} if engine.site.pool else {}
+
+        async def ask(vmid: int) -> Upid:
+            engine.directory.expect(vmid, spec.name, record)
+            doing = "restore a virtual machine"
+            form = {"vmid": vmid, **params}
+            return accepted(await engine.client.call(calls.VM_RESTORE, doing, form, node=node))
+
+        place = _Place(node, GuestKind.VM, Lock(Scope.STORAGE, f"{node}/{storage}"))
+        return await self._numbered(spec, place, ask)
 
     async def _unpack(
         self,
@@ -254,7 +228,7 @@ class Maker:
         }
         params |= {"pool": engine.site.pool} if engine.site.pool else {}
         params |= {"nameserver": plan.nameserver} if plan.nameserver else {}
-        params |= {"features": _NESTED} if plan.nesting else {}
+        params |= {"features": NESTED} if plan.nesting else {}
 
         async def ask(vmid: int) -> Upid:
             engine.directory.expect(vmid, spec.name, record)
@@ -299,31 +273,28 @@ class Maker:
     ) -> Upid:
         """Ask; a source that somebody else copies is waited for, its turn is kept."""
         pace = self._engine.directory.pace
-        until = pace.now() + _LOCK_SECONDS
+        until = pace.now() + LOCK_SECONDS
         while True:
             try:
                 return await ask(vmid)
             except errors.LockedError:
                 if source is None or pace.now() > until:
                     raise
-                if await self._engine.directory.quiet(source, _LOCK_SECONDS, _CLOSE) is None:
+                if await self._engine.directory.quiet(source, LOCK_SECONDS, _CLOSE) is None:
                     raise
 
 
-def _require_unprivileged(source: Found) -> None:
+def require_fit(source: Found, spec: GuestSpec) -> None:
+    """Pass if such a guest can be made of this one. Raises Conflict, with what to change."""
     if source.kind is GuestKind.CONTAINER and not number(source.config.get("unprivileged")):
         raise errors.ConflictError(
             f"{source.name} is a privileged container, and nothing is made of those"
         )
-
-
-_FENCE: Final[dict[str, Param]] = {
-    "enable": True,
-    "macfilter": True,
-    "ipfilter": True,
-    "policy_in": "ACCEPT",
-    "policy_out": "ACCEPT",
-}
+    if source.kind is GuestKind.VM and spec.address is not None and not source.cloud_init:
+        raise errors.ConflictError(
+            f"{source.name} has no cloud-init drive, so no address would reach its copy",
+            hint="Add a cloud-init drive to the template in Proxmox",
+        )
 
 
 def as_task(found: Found, upid: Upid | None = None) -> EngineTask:

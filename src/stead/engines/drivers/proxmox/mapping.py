@@ -18,10 +18,14 @@ from stead.engines.values import Guest, GuestKind, GuestSize, GuestSpec, GuestSt
 # A dot cannot be in a tag of ours that people choose, so these cannot be confused.
 MARK: Final = "stead.guest"
 _PREFIX: Final = "stead: "
+# What the comment of a key begins with that carries a one-time token.
+ENROL: Final = "stead-enroll"
 _UNITS: Final = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40, "P": 2**50}
 _GIB: Final = 2**30
 _MIB: Final = 2**20
 _SNAPSHOT: Final = re.compile(r"[a-z][a-z0-9_-]{1,39}\Z")
+_DRIVE: Final = re.compile(r"(?:ide|sata|scsi)\d+")
+_CLOUD_INIT: Final = re.compile(r"[:/](?:vm-\d+-)?cloudinit(?:[.,]|$)")
 _RESERVED: Final = frozenset({"current", "vzdump", "pending"})
 
 
@@ -54,6 +58,8 @@ class Plan:
     template: bool = False
     nameserver: str = ""
     nesting: bool = False
+    # Lines of authorized_keys that cloud-init brings into a virtual machine.
+    keys: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +113,12 @@ class Found:
     def disk_bytes(self) -> int:
         """Return the size of that disk; 0 for one without a limit."""
         return size_bytes(str(self.config.get(self.root, "")))
+
+    @property
+    def cloud_init(self) -> bool:
+        """Tell whether it has a drive through which cloud-init learns its address and keys."""
+        drives = (str(value) for key, value in self.config.items() if _DRIVE.fullmatch(key))
+        return any(_CLOUD_INIT.search(drive) for drive in drives)
 
     @property
     def storage(self) -> str:
@@ -291,6 +303,7 @@ def _plan(head: Mapping[str, Json]) -> Plan:
         template=bool(head.get("template")),
         nameserver=str(head.get("nameserver", "")),
         nesting=bool(head.get("nesting")),
+        keys=str(head.get("keys", "")),
     )
 
 

@@ -2,14 +2,20 @@
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping
+from typing import Final
 
 from stead.engines import errors
 from stead.engines.drivers.proxmox import calls
 from stead.engines.drivers.proxmox.client import Json, ProxmoxClient, number, rows, table
+from stead.engines.drivers.proxmox.families import BY_KIND
 from stead.engines.drivers.proxmox.mapping import Found, Site
 from stead.engines.values import GuestKind, GuestSpec
 
 ARCHIVE = ":vztmpl/"
+_HELD: Final = {
+    GuestKind.CONTAINER: ("rootdir", "containers"),
+    GuestKind.VM: ("images", "virtual machines"),
+}
 
 
 def numbers(spec: GuestSpec, vmids: range, taken: Collection[int]) -> Iterator[int]:
@@ -32,7 +38,7 @@ async def is_linked(client: ProxmoxClient, source: Found, pool: str) -> bool:
     """Tell whether a clone may share its disk with its source."""
     if not source.template or (pool and pool != source.storage):
         return False
-    call = calls.CT_FEATURE if source.kind is GuestKind.CONTAINER else calls.VM_FEATURE
+    call = BY_KIND[source.kind].feature
     answer = await client.call(
         call, "look up its storage", {"feature": "clone"}, node=source.node, vmid=source.vmid
     )
@@ -69,26 +75,30 @@ async def online_nodes(client: ProxmoxClient, site: Site) -> list[str]:
     return sorted(names, key=lambda name: name != site.node) if site.node else names
 
 
-async def disk_storage(client: ProxmoxClient, node: str, wanted: str) -> str:
-    """Return the storage for a container's disk: the wanted one, else the roomiest.
+async def disk_storage(
+    client: ProxmoxClient, node: str, wanted: str, kind: GuestKind = GuestKind.CONTAINER
+) -> str:
+    """Return the storage for a guest's disk: the wanted one, else the roomiest.
 
     Raises NotFound for one that is not there, Conflict for one that cannot be used now.
     """
     listed = rows(await client.call(calls.STORAGES, "list its storages", node=node))
-    room = {str(row.get("storage")): number(row.get("avail")) for row in listed if _usable(row)}
+    content, guests = _HELD[kind]
+    fit = [row for row in listed if _usable(row, content)]
+    room = {str(row.get("storage")): number(row.get("avail")) for row in fit}
     if wanted and wanted not in {row.get("storage") for row in listed}:
         raise errors.NotFoundError(f"The node {node} has no storage {wanted} that we may see")
     if wanted and wanted not in room:
         raise errors.ConflictError(
-            f"The storage {wanted} cannot hold containers on {node} now",
-            hint="It is disabled, offline, or not meant for container disks (content rootdir)",
+            f"The storage {wanted} cannot hold {guests} on {node} now",
+            hint=f"It is disabled, offline, or not meant for their disks (content {content})",
         )
     if not room:
-        raise errors.ConflictError(f"No storage of {node} can hold containers")
+        raise errors.ConflictError(f"No storage of {node} can hold {guests}")
     return wanted or max(room, key=lambda name: room[name])
 
 
-def _usable(row: Mapping[str, Json]) -> bool:
+def _usable(row: Mapping[str, Json], content: str) -> bool:
     holds = str(row.get("content", "")).split(",")
     is_on = number(row.get("enabled"), 1) and number(row.get("active"), 1)
-    return "rootdir" in holds and bool(is_on)
+    return content in holds and bool(is_on)

@@ -1,4 +1,4 @@
-"""Snapshots of containers. A rollback brings the old config back too, which is undone."""
+"""Snapshots of guests' disks. A rollback brings the old config back too, which is undone."""
 
 import json
 from collections.abc import Mapping
@@ -7,15 +7,19 @@ from datetime import UTC, datetime
 from typing import Final
 
 from stead.engines import errors, limits
-from stead.engines.drivers.proxmox import calls, mapping
+from stead.engines.drivers.proxmox import mapping
 from stead.engines.drivers.proxmox.client import Json, Param, number, rows, table
 from stead.engines.drivers.proxmox.families import BY_KIND
 from stead.engines.drivers.proxmox.mapping import Found
 from stead.engines.drivers.proxmox.part import Part, task
-from stead.engines.drivers.proxmox.tasks import Upid
+from stead.engines.drivers.proxmox.tasks import Upid, parse
 from stead.engines.values import EngineTask, GuestKind, GuestState, Snapshot
 
-_KEPT: Final = ("hostname", "net0", "memory", "swap", "cores", "onboot", "tags", "description")
+_KEPT: Final = {
+    GuestKind.CONTAINER: ("hostname", "swap"),
+    GuestKind.VM: ("name", "sockets", "ipconfig0", "nameserver", "ciuser", "sshkeys", "ciupgrade"),
+}
+_KEPT_OF_ALL: Final = ("net0", "memory", "cores", "onboot", "tags", "description")
 _MARK: Final = "restore|"
 
 
@@ -27,6 +31,7 @@ class Restoring:
     vmid: int
     upid: str
     config: Mapping[str, Json]
+    kind: GuestKind
 
 
 class SnapshotCalls(Part):
@@ -42,8 +47,12 @@ class SnapshotCalls(Part):
                 "snapname": mapping.snapshot_name(snapshot),
                 "description": snapshot,
             }
+            if found.kind is GuestKind.VM:
+                # A state of the disks, not of what runs.
+                params["vmstate"] = False
+            call = BY_KIND[found.kind].snapshot
             try:
-                return await self.ask(calls.CT_SNAPSHOT, "take a snapshot", found, params)
+                return await self.ask(call, "take a snapshot", found, params)
             except errors.ExistsError:
                 return None
 
@@ -63,9 +72,10 @@ class SnapshotCalls(Part):
                 raise errors.NotFoundError(f"The guest {name} has no snapshot {snapshot}")
             if await self.engine.directory.state(found) is GuestState.RUNNING:
                 raise errors.ConflictError(f"{name} runs: stop it before it is put back")
-            kept.update({key: found.config[key] for key in _KEPT if key in found.config})
-            native = mapping.snapshot_name(snapshot)
-            return await self.ask(calls.CT_ROLLBACK, "put a snapshot back", found, snapname=native)
+            names = (*_KEPT_OF_ALL, *_KEPT[found.kind])
+            kept.update({key: found.config[key] for key in names if key in found.config})
+            native, call = mapping.snapshot_name(snapshot), BY_KIND[found.kind].rollback
+            return await self.ask(call, "put a snapshot back", found, snapname=native)
 
         upid = await self.change(name, act)
         if upid is None:
@@ -77,9 +87,8 @@ class SnapshotCalls(Part):
             if await self._snapshot(found, snapshot) is None:
                 return None
             native = mapping.snapshot_name(snapshot)
-            return await self.ask(
-                calls.CT_SNAPSHOT_DELETE, "forget a snapshot", found, snapname=native
-            )
+            call = BY_KIND[found.kind].snapshot_delete
+            return await self.ask(call, "forget a snapshot", found, snapname=native)
 
         try:
             return task(await self.change(name, act))
@@ -89,7 +98,7 @@ class SnapshotCalls(Part):
     async def put_back(self, restoring: Restoring) -> None:
         """Wait for a rollback and set again what a snapshot of the disks must not change."""
         await self.engine.settle(restoring.upid, "put a snapshot back")
-        found = Found(restoring.vmid, restoring.node, GuestKind.CONTAINER)
+        found = Found(restoring.vmid, restoring.node, restoring.kind)
         now = await self.engine.directory.quiet(found)
         if now is None:
             return
@@ -111,10 +120,9 @@ class SnapshotCalls(Part):
         return next((r for r in await self._listed(found) if r.get("name") == native), None)
 
     async def _listed(self, found: Found) -> list[dict[str, Json]]:
-        if found.kind is not GuestKind.CONTAINER:
-            raise errors.UnsupportedError("Snapshots of virtual machines are not offered")
+        call = BY_KIND[found.kind].snapshots
         answer = await self.engine.client.call(
-            calls.CT_SNAPSHOTS, "list its snapshots", node=found.node, vmid=found.vmid
+            call, "list its snapshots", node=found.node, vmid=found.vmid
         )
         return rows(answer)
 
@@ -124,8 +132,9 @@ def restoring(native_id: str) -> Restoring | None:
     if not native_id.startswith(_MARK):
         return None
     upid, _, config = native_id.removeprefix(_MARK).partition("|")
-    parts = upid.split(":")
-    return Restoring(parts[1], int(parts[6]), upid, table(json.loads(config)))
+    told = parse(upid)
+    kind = GuestKind.VM if told.kind.startswith("qm") else GuestKind.CONTAINER
+    return Restoring(told.node, int(told.guest), upid, table(json.loads(config)), kind)
 
 
 def _snapshot(row: Mapping[str, Json]) -> Snapshot:

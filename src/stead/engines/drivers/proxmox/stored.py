@@ -7,6 +7,7 @@ from stead.engines import errors, limits
 from stead.engines.drivers.proxmox import calls
 from stead.engines.drivers.proxmox.client import Param, number, rows
 from stead.engines.drivers.proxmox.engine import DONE, accepted
+from stead.engines.drivers.proxmox.families import BY_KIND
 from stead.engines.drivers.proxmox.mapping import Found
 from stead.engines.drivers.proxmox.part import Part, task
 from stead.engines.drivers.proxmox.tasks import Upid
@@ -24,7 +25,7 @@ class StoredBackup:
 
 
 class StoredBackupCalls(Part):
-    """Backups of containers within the cluster."""
+    """Backups of guests within the cluster."""
 
     async def store_backup(self, name: str, storage: str) -> EngineTask:
         """Dump a guest, running or not. Not idempotent: each call makes one more."""
@@ -68,7 +69,10 @@ class StoredBackupCalls(Part):
     async def restore_stored_backup(self, spec: GuestSpec, backup: StoredBackup) -> EngineTask:
         """Create a stopped guest from a backup; all but the disk is the spec's, as in a clone."""
         limits.check_spec(spec)
-        return await self.maker.restore(spec, backup.node, _backup_volume(backup))
+        volume = _backup_volume(backup)
+        if f"-{BY_KIND[spec.kind].native}-" not in volume:
+            raise errors.InvalidError(f"{volume} is no backup of a {spec.kind}")
+        return await self.maker.restore(spec, backup.node, volume)
 
     async def delete_stored_backup(self, backup: StoredBackup) -> EngineTask:
         """Delete a backup; one that is absent is done."""

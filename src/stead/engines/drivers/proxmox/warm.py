@@ -1,5 +1,7 @@
 """Gives guests that were made beforehand to whoever needs one."""
 
+from dataclasses import replace
+
 from stead.engines import errors, limits
 from stead.engines.drivers.proxmox import bridges, mapping
 from stead.engines.drivers.proxmox.client import Param
@@ -27,21 +29,24 @@ class WarmCalls(Part):
         async def act(found: Found) -> Upid | None:
             if await self.engine.directory.state(found) is not GuestState.STOPPED:
                 raise errors.ConflictError(f"{name} is not stopped")
+            if spec.kind is not found.kind:
+                raise errors.InvalidError(f"{name} is a {found.kind} and stays one")
             if spec.disk_gb * _GIB < found.disk_bytes:
                 raise errors.InvalidError(f"The disk of {name} is larger already")
             bridge = await bridges.of_guest(self.engine, found.node, spec.network)
             plan = mapping.plan_of(spec, self.engine.site, bridge)
-            family = BY_KIND[found.kind]
+            family, record = BY_KIND[found.kind], mapping.record_of(spec, plan)
             form: dict[str, Param] = {
                 family.name: spec.name,
-                "description": mapping.description(mapping.record_of(spec, plan)),
+                "description": mapping.description(record),
                 "digest": str(found.config.get("digest", "")),
             }
             await self.engine.client.call(
                 family.update, "give it away", form, node=found.node, vmid=found.vmid
             )
             self.engine.directory.touched(found.vmid)
-            given.append(found)
+            # With its plan, so that settling makes it what it is to be.
+            given.append(replace(found, record=record))
             return None
 
         await self.change(name, act)

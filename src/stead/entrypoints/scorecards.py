@@ -10,6 +10,7 @@ import typer
 
 from stead.core.settings import Settings
 from stead.engines import registry
+from stead.engines.capabilities import Ability
 from stead.engines.conformance.scorecard import Result, Scorecard, run_all
 from stead.engines.conformance.suite import BEHAVIOURS
 from stead.engines.conformance.trial import FullDriver, Target
@@ -30,7 +31,6 @@ def add_to(commands: typer.Typer) -> None:
 
 
 def conformance(
-    *,
     live: Annotated[
         str, typer.Option(metavar="URL", help="A cluster other than this server's own.")
     ] = "",
@@ -45,13 +45,11 @@ def conformance(
     within: Annotated[
         str, typer.Option("--range", help="Addresses for two networks, at least a /21.")
     ] = "10.101.0.0/21",
-    guests: Annotated[
-        GuestKind, typer.Option(help="What the guests are that it is tried with.")
-    ] = GuestKind.CONTAINER,
     only: Annotated[str, typer.Option(help="Try behaviours whose name has this in it.")] = "",
 ) -> None:
     """Try what a cluster declares, with guests that are removed again; print a scorecard.
 
+    With an image of virtual machines, they are what it is tried with.
     The last line is the card as JSON. The two networks stay, for the next time.
     """
     chosen = settings()
@@ -60,7 +58,7 @@ def conformance(
     networks = _networks(within)
     if not any(only in behaviour.name for behaviour in BEHAVIOURS):
         fail(f"no behaviour has {only!r} in its name")
-    card = run(_try(kind, options, (image or chosen.incus.image, guests), networks, only))
+    card = run(_try(kind, options, image or chosen.incus.image, networks, only))
     say(card.text())
     say(card.json())
     if not card.passed:
@@ -70,27 +68,29 @@ def conformance(
 async def _try(
     kind: str,
     options: dict[str, str],
-    guests: tuple[str, GuestKind],
+    image: str,
     networks: tuple[NetworkSpec, NetworkSpec],
     only: str,
 ) -> Scorecard:
     driver = _connect(kind, options)
-    image, of_kind = guests
     try:
         target = Target(driver, lambda: _connect(kind, options), image, *networks)
-        if of_kind is GuestKind.VM:
-            smallest = await _smallest(driver, image)
-            target = replace(target, kind=of_kind, smallest=smallest)
+        if begun := await _machine(driver, image):
+            target = replace(target, kind=GuestKind.VM, smallest=begun)
         behaviours = [behaviour for behaviour in BEHAVIOURS if only in behaviour.name]
         return await run_all(target, behaviours, registry.required(kind), _tell)
     finally:
         await driver.close()
 
 
-async def _smallest(driver: FullDriver, image: str) -> GuestSize:
-    """Return the size from which a virtual machine can begin: its image is a whole disk."""
-    size = next((one.size_bytes for one in await driver.list_images() if one.name == image), 0)
-    return GuestSize(1, _VM_MEMORY_MB, max(1, -(-size // _GIB)))
+async def _machine(driver: FullDriver, name: str) -> GuestSize | None:
+    """Return the size from which virtual machines of an image begin; None for one of others."""
+    if not (await driver.capabilities()).of(Ability.IMAGES).usable:
+        return None
+    image = next((one for one in await driver.list_images() if one.name == name), None)
+    if image is None or image.kind is not GuestKind.VM:
+        return None
+    return GuestSize(1, _VM_MEMORY_MB, max(1, -(-image.size_bytes // _GIB)))
 
 
 def _tell(result: Result) -> None:
