@@ -67,10 +67,11 @@ class Lasting:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _watch(self, request: Request, actor: Actor, limit: asyncio.Timeout) -> None:
+        # Who asks was looked up a moment ago, and most streams end before the first look.
         while True:
+            await asyncio.sleep(LOOK_SECONDS)
             if not await self._is_still(request, actor):
                 break
-            await asyncio.sleep(LOOK_SECONDS)
         limit.reschedule(asyncio.get_running_loop().time())
 
     async def _is_still(self, request: Request, actor: Actor) -> bool:
