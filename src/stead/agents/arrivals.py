@@ -58,8 +58,7 @@ class Arrivals:
         while self._waiting:
             batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
             try:
-                async with self._database.write() as uow:
-                    uow.keep_books()
+                async with self._database.note() as uow:
                     refusals = await service.remember(uow, [one.request for one in batch])
             except Exception as error:  # noqa: BLE001 - each of those who wait has to hear of it
                 _tell(batch, error)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from stead.agents import repository, rules, service
 from stead.agents.errors import AgentRefusedError, JobGoneError
 from stead.agents.models import JobRow
-from stead.agents.rules import HeldJob
+from stead.agents.rules import HeldJob, OpenJob
 from stead.agents.schemas import ClaimOut, Line, ResultPayload, SignedIn
 from stead.core import durable, epoch, telemetry
 from stead.core.db import Uow
@@ -194,24 +194,19 @@ async def claim(
     """
     limits, now, found = await repository.look(uow, instance_id)
     chosen, _ = rules.choose(found, gone, limits, now)
-    row = await repository.find_job(uow, chosen) if chosen is not None else None
-    if row is None:
-        return None
-    if row.cancel_requested:
-        _end(uow, row, "cancelled", None, "The agent lost this job, and it was not wanted")
-        return None
-    if row.attempt >= rules.MAX_ATTEMPTS:
-        _end(uow, row, "failed", None, "The agent lost this job too often")
+    open_job = next((one for one in found if one.id == chosen), None)
+    if open_job is None:
         return None
     values = {
         "state": "claimed",
-        "attempt": row.attempt + 1,
+        "attempt": open_job.attempt + 1,
         "nonce": secrets.token_hex(16),
         "lease_until": now + LEASE_SECONDS,
         "last_seq": 0,
     }
-    # Where several write at once, another poll may have been quicker.
-    if not await repository.take_job(uow, row, values):
+    row = await repository.take_job(uow, open_job, values)
+    if row is None:
+        await _give_up(uow, open_job)
         return None
     payload = rules.canonical(
         {
@@ -230,6 +225,17 @@ async def claim(
     return ClaimOut(
         server_time=now, payload=payload, signature=rules.sign(key, rules.JOB, payload)
     )
+
+
+async def _give_up(uow: Uow, seen: OpenJob) -> None:
+    """End a job that is not to be handed out any more, unless another poll was quicker."""
+    row = await repository.find_job(uow, seen.id)
+    if row is None or (row.state, row.attempt) != (seen.state, seen.attempt):
+        return
+    if row.cancel_requested:
+        _end(uow, row, "cancelled", None, "The agent lost this job, and it was not wanted")
+    elif row.attempt >= rules.MAX_ATTEMPTS:
+        _end(uow, row, "failed", None, "The agent lost this job too often")
 
 
 def _work(row: JobRow) -> dict[str, object]:

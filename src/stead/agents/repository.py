@@ -1,14 +1,15 @@
 """All SQL of agents."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, bindparam, delete, func, select, text, update
+from sqlalchemy.dialects import sqlite
 
 from stead.agents.models import AgentRow, EnrolmentRow, JobRow, NonceRow
-from stead.agents.rules import HeldJob, JobsWanted, Limits, OpenJob
+from stead.agents.rules import MAX_ATTEMPTS, HeldJob, JobsWanted, Limits, OpenJob
 from stead.core import epoch
 from stead.core.db import DatabaseNow, Found, Uow, platform_wide
 from stead.core.vault import sealed
@@ -31,12 +32,48 @@ _KNOWN: Final = select(
     sealed(_AGENT.c.id, KEY).label("sealed_key"),
     DatabaseNow().label("now"),
 ).where(_AGENT.c.id == bindparam("agent_id"))
-_ADD_NONCES: Final = {
-    kind: module.insert(_NONCE)
-    .on_conflict_do_nothing()
-    .returning(_NONCE.c.agent_id, _NONCE.c.nonce)
-    for kind, module in (("postgresql", postgresql), ("sqlite", sqlite))
-}
+_ADD_NONCES: Final = (
+    sqlite.insert(_NONCE).on_conflict_do_nothing().returning(_NONCE.c.agent_id, _NONCE.c.nonce)
+)
+_REMEMBER: Final = text(
+    """
+    with asked as (
+      select * from unnest(
+        cast(:b_agent_id as text[]), cast(:b_nonce as text[]), cast(:b_expires as float8[]),
+        cast(:b_said as bool[]), cast(:b_version as text[]), cast(:b_load as float8[]),
+        cast(:b_program as text[]), cast(:b_transport as text[])
+      ) as t (agent_id, nonce, expires, said, version, load, program, transport)
+    ), fresh as (
+      insert into agent_nonce (agent_id, nonce, expires)
+      select agent_id, nonce, expires from asked
+      on conflict do nothing returning agent_id, nonce
+    ), noted as (
+      update agent set
+        last_seen_at = :b_now,
+        version = coalesce(t.version, agent.version), load = coalesce(t.load, agent.load),
+        program = coalesce(t.program, agent.program),
+        transport = coalesce(t.transport, agent.transport)
+      from (
+        select distinct on (agent_id) asked.* from asked join fresh using (agent_id, nonce)
+        where said order by agent_id, nonce
+      ) as t
+      where agent.id = t.agent_id
+    )
+    select agent_id, nonce from fresh
+    """
+).bindparams(bindparam("b_now", type_=_AGENT.c.last_seen_at.type))
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A request to be remembered, and what its agent tells with it, if it is to be noted."""
+
+    expires: float
+    said: bool = False
+    version: str | None = None
+    load: float | None = None
+    program: str | None = None
+    transport: str | None = None
 
 
 def _or_kept(name: str) -> ColumnElement[Any]:
@@ -128,16 +165,6 @@ async def look_up(uow: Uow, agent_id: str) -> Found | None:
     return rows[0] if rows else None
 
 
-async def note_seen(uow: Uow, seen: Mapping[str, Mapping[str, object]], now: datetime) -> None:
-    """Write down that agents called, and what they told; what they did not tell stays."""
-    rows = [
-        {"b_id": agent_id, "b_now": now} | {f"b_{name}": told.get(name) for name in TOLD}
-        # Two processes that note the same agents must do so in the same order.
-        for agent_id, told in sorted(seen.items())
-    ]
-    await uow.run([(_NOTE, rows)] if rows else [])
-
-
 async def find_agent_of(uow: Uow, instance_id: str) -> AgentRow | None:
     row: AgentRow | None = await uow.session.scalar(
         select(AgentRow).where(AgentRow.instance_id == instance_id)
@@ -209,16 +236,31 @@ def _batches(ids: Collection[str]) -> list[list[str]]:
     return [every[n : n + _BATCH] for n in range(0, len(every), _BATCH)]
 
 
-async def remember_nonces(
-    uow: Uow, nonces: Collection[tuple[str, str, float]]
+async def remember(
+    uow: Uow, requests: Mapping[tuple[str, str], Noted], now: datetime
 ) -> set[tuple[str, str]]:
-    """Write down agents' nonces with their expiry; return those that were new."""
-    if not nonces:
+    """Write down agents' nonces, and of those that were new what their agents told.
+
+    What they did not tell stays. A server is asked once, in the order of the agents: two
+    processes that note the same ones must do so in the same order.
+    """
+    if not requests:
         return set()
-    columns = ("agent_id", "nonce", "expires")
-    rows = [dict(zip(columns, one, strict=True)) for one in sorted(nonces)]
-    new = await uow.rows(_ADD_NONCES[uow.session.get_bind().dialect.name], rows)
-    return {(row[0], row[1]) for row in new}
+    rows = [
+        {"agent_id": key[0], "nonce": key[1]} | asdict(requests[key]) for key in sorted(requests)
+    ]
+    if uow.session.get_bind().dialect.name != "sqlite":
+        given = {f"b_{name}": [row[name] for row in rows] for name in rows[0]}
+        return {(row[0], row[1]) for row in await uow.rows(_REMEMBER, given | {"b_now": now})}
+    nonces = [{name: row[name] for name in ("agent_id", "nonce", "expires")} for row in rows]
+    fresh = {(row[0], row[1]) for row in await uow.rows(_ADD_NONCES, nonces)}
+    seen = [
+        {"b_id": row["agent_id"], "b_now": now} | {f"b_{name}": row[name] for name in TOLD}
+        for row in rows
+        if row["said"] and (row["agent_id"], row["nonce"]) in fresh
+    ]
+    await uow.run([(_NOTE, seen)] if seen else [])
+    return fresh
 
 
 async def forget_nonces(uow: Uow, before: float) -> None:
@@ -267,16 +309,22 @@ async def look(uow: Uow, instance_id: str) -> tuple[Limits, float, list[OpenJob]
     return Limits(rows[0][0], rows[0][1]), rows[0][2], sorted(found, key=lambda one: one.id)
 
 
-async def take_job(uow: Uow, row: JobRow, values: Mapping[str, object]) -> bool:
-    """Change a job that nobody has handed out since it was read; tell whether it was so."""
+async def take_job(uow: Uow, job: OpenJob, values: Mapping[str, object]) -> JobRow | None:
+    """Change a job that may be handed out, and that nobody has handed out since it was seen."""
     changed = await uow.session.scalars(
         update(JobRow)
-        .where(JobRow.id == row.id, JobRow.state == row.state, JobRow.attempt == row.attempt)
+        .where(
+            JobRow.id == job.id,
+            JobRow.state == job.state,
+            JobRow.attempt == job.attempt,
+            JobRow.attempt < MAX_ATTEMPTS,
+            JobRow.cancel_requested.is_(False),
+        )
         .values(**values)
         .returning(JobRow),
         execution_options={"populate_existing": True, "synchronize_session": False},
     )
-    return changed.one_or_none() is not None
+    return changed.one_or_none()
 
 
 async def end_jobs(uow: Uow, instance_id: str) -> None:

@@ -174,7 +174,10 @@ async def _wait_for_job(
             return None
         # A retry becomes due without a wake-up.
         soon = remaining if pause is None else max(pause, LEAST_PAUSE)
-        await database.bus.changed(topic, seen, min(remaining, soon))
+        woken = await database.bus.changed(topic, seen, min(remaining, soon))
+        if not woken and soon >= remaining:
+            # The agent asks again at once, and that begins with a look.
+            return None
 
 
 @router.get("/transport")

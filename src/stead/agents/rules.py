@@ -55,6 +55,11 @@ class OpenJob:
     not_before: float
     offered: bool
 
+    @property
+    def state(self) -> str:
+        """Return what its row says."""
+        return "claimed" if self.claimed else "queued"
+
 
 @dataclass(frozen=True, slots=True)
 class HeldJob:

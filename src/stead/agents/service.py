@@ -201,28 +201,29 @@ class Arrival:
 async def remember(uow: Uow, requests: Sequence[Arrival]) -> list[str | None]:
     """Remember requests until they would be too old; return why each is refused, or None."""
     timely = [one for one in requests if one.is_timely]
-    fresh = await repository.remember_nonces(
-        uow, [(one.agent_id, one.nonce, one.expires) for one in timely]
-    )
+    # Of two that came together the second is a repetition too.
+    asked = {(one.agent_id, one.nonce): _noted(one) for one in reversed(timely)}
+    fresh = await repository.remember(uow, asked, clock.utc_now())
     for one in timely:
         if one.nonce.endswith(_TIDY):
             await repository.forget_nonces(uow, one.at)
     refusals: list[str | None] = []
-    seen: dict[str, dict[str, object]] = {}
     for one in requests:
         if not one.is_timely:
             refusals.append("This request is not from now")
         elif (one.agent_id, one.nonce) in fresh:
-            # Of two that came together the second is a repetition too.
             fresh.discard((one.agent_id, one.nonce))
             refusals.append(None)
-            if one.said is not None:
-                told = asdict(one.said)
-                seen[one.agent_id] = {name: told[name] for name in told if told[name] != ""}
         else:
             refusals.append("This request was made before")
-    await repository.note_seen(uow, seen, clock.utc_now())
     return refusals
+
+
+def _noted(one: Arrival) -> repository.Noted:
+    if one.said is None:
+        return repository.Noted(one.expires)
+    told = {name: value for name, value in asdict(one.said).items() if value != ""}
+    return repository.Noted(one.expires, said=True, **told)
 
 
 async def take(uow: Uow, request: Arrival) -> None:

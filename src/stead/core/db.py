@@ -202,6 +202,7 @@ class Database:
             self._reader = sqlite_engine.create(url, begin="BEGIN", size=4, short=False)
         else:
             self._writer, self._reader = postgres.writer(url), postgres.reader(url)
+            self._noting = self._writer.execution_options(isolation_level="AUTOCOMMIT")
 
     @property
     def engine(self) -> AsyncEngine:
@@ -249,6 +250,26 @@ class Database:
                 _whole.reset(token)
             if whole.clashed:
                 raise ClashError("Somebody else changed this at the same moment; try again")
+
+    @asynccontextmanager
+    async def note(self) -> AsyncIterator[Uow]:
+        """Open a unit of work for a statement that can stand alone, of which nobody is told.
+
+        A server commits each by itself, so that it need not hear of a beginning and an end.
+        """
+        if self.sqlite or self._current_whole() is not None:
+            async with self.write() as uow:
+                uow.keep_books()
+                yield uow
+            return
+        try:
+            async with self._session(self._noting) as session:
+                uow = Uow(session, self.memory)
+                uow.keep_books()
+                yield uow
+                await self._conclude(uow)
+        except (DBAPIError, *NO_CONNECTION) as error:
+            raise translate(error) from error
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Uow]:

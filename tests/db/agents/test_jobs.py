@@ -206,6 +206,19 @@ async def test_a_job_cancelled_before_it_started_is_never_handed_out(
     assert found.outcome == "cancelled"
 
 
+async def test_a_cancelled_job_that_its_agent_lost_has_ended(
+    platform: Platform, agent: Agent, job_id: str
+):
+    await agent.claim()
+    async with platform.database.write() as uow:
+        await agents.cancel_job(uow, "op:install")
+    assert await result(platform, job_id) is None
+    assert await agent.claim() is None
+    found = await result(platform, job_id)
+    assert found is not None
+    assert found.outcome == "cancelled"
+
+
 async def test_asking_for_the_same_job_twice_makes_one(platform: Platform, agent: Agent):
     assert await queue(platform, agent) == await queue(platform, agent)
 

@@ -5,6 +5,7 @@ import json
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -16,8 +17,8 @@ from tests.factories.platform import Platform
 from stead.agents import public as agents, rules
 from stead.agents.arrivals import Arrivals
 from stead.agents.errors import AgentRefusedError
-from stead.agents.models import NonceRow
-from stead.agents.service import Arrival
+from stead.agents.models import AgentRow, NonceRow
+from stead.agents.service import Arrival, Said, remember
 from stead.core.db import Uow
 from stead.core.db_errors import DatabaseUnavailableError
 from stead.entrypoints.api import agent_app
@@ -102,6 +103,23 @@ async def test_of_the_same_request_twice_at_once_one_is_taken(platform: Platform
         request = signed(await enrolled(platform, http))
         answers = await asyncio.gather(*(http.send(request) for _ in range(5)))
     assert sorted(answer.status_code for answer in answers) == [204, 401, 401, 401, 401]
+
+
+async def test_what_is_told_with_a_repeated_request_is_not_noted(platform: Platform):
+    async with platform.agent() as http:
+        agent = await enrolled(platform, http)
+    now = clock.utc_now().timestamp()
+    first = Arrival(agent.id, "a" * 32, str(int(now)), now, Said("7.1", load=0.5))
+    again = replace(first, said=Said("6.0", load=9.0))
+    other = Arrival(agent.id, "b" * 32, "", now, Said(program="", transport="redis"))
+    for together in ([first, again], [again, other]):
+        async with platform.database.note() as uow:
+            refusals = await remember(uow, together)
+        assert sum(one is None for one in refusals) == 1
+    async with platform.database.read() as uow:
+        row = await uow.session.get_one(AgentRow, agent.id)
+    assert (row.version, row.load, row.transport) == ("7.1", 0.5, "redis")
+    assert row.last_seen_at > row.enrolled_at
 
 
 async def test_requests_that_come_at_once_share_transactions(platform: Platform):

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from stead.core import notices, postgres
+from stead.core import epoch, notices, postgres
 from stead.core.db import Database
 
 ONE = text("select 1")
@@ -53,6 +53,16 @@ async def test_a_connection_in_use_is_only_asked_what_there_is_to_ask(database: 
     await _write(database)
     await _write(database)
     assert said == ["BEGIN", "COMMIT"] * 2
+
+
+async def test_what_stands_alone_needs_neither_beginning_nor_end(database: Database):
+    said = await _said(database)
+    async with database.note() as uow:
+        await epoch.ensure(uow)
+    async with database.read() as uow:
+        assert (await epoch.ensure(uow)).epoch == epoch.FIRST
+    await _write(database)
+    assert said == ["BEGIN", "COMMIT"], "and the next unit is a transaction again"
 
 
 async def test_one_that_lay_unused_is_asked_whether_it_is_still_there(
