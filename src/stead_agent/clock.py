@@ -9,6 +9,7 @@ import time
 
 _PAUSES = (0.1, 0.2, 0.2, 0.3, *[0.5] * 6, *[1.0] * 6, 2.0, 2.0, 4.0, 8.0, 15.0)
 _FAR_SECONDS = 60
+_LATE_SECONDS = 1.0
 _JITTER = random.SystemRandom()
 
 
@@ -16,15 +17,22 @@ class ServerClock:
     """Follows the control plane's clock between its answers."""
 
     def __init__(self) -> None:
-        self._offset = time.time() - time.monotonic()
+        self._own = time.time() - time.monotonic()
+        self._told: float | None = None
 
     def set(self, server_time: float) -> None:
-        """Take over the time that an answer named."""
-        self._offset = server_time - time.monotonic()
+        """Take over the time that an answer named, unless it only came later than others.
+
+        What is told has passed by as much as the answer took, so the clock would go back and
+        forth with the network, and what ended would end before it began.
+        """
+        told = server_time - time.monotonic()
+        if self._told is None or not 0 <= self._told - told < _LATE_SECONDS:
+            self._told = told
 
     def now(self) -> float:
         """Return unix seconds, to the millisecond."""
-        return round(time.monotonic() + self._offset, 3)
+        return round(time.monotonic() + (self._own if self._told is None else self._told), 3)
 
 
 class Wall:
