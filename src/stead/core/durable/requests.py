@@ -8,8 +8,8 @@ from typing import Final
 from sqlalchemy import and_, delete, insert, select
 
 from stead.core import telemetry
-from stead.core.db import Uow
-from stead.core.durable.events import EVENT, append_event
+from stead.core.db import Statement, Uow
+from stead.core.durable.events import EVENT, Fact, append_event, told
 from stead.core.durable.plan import Json, Plan
 from stead.core.durable.store import OPERATION, QUEUE, STEP, steps
 from stead.core.durable.tables import OperationRow, State, StepState
@@ -20,6 +20,8 @@ URGENT: Final = 0
 NIGHTLY: Final = 100
 DEADLINE: Final = "deadline"
 _BATCH: Final = 200
+_ADD: Final = insert(OPERATION)
+_ADD_STEPS: Final = insert(STEP)
 _STOPPED: Final = (State.FAILED, State.CANCELLED, State.UNDO_FAILED, State.KEPT)
 
 
@@ -108,10 +110,10 @@ async def submit(uow: Uow, plan: Plan, asked: Submission) -> str:
         }
         for position, step in enumerate(plan.steps)
     ]
-    await uow.session.execute(insert(OPERATION), [row])
-    if todo:
-        await uow.session.execute(insert(STEP), todo)
-    await append_event(uow, operation_id, "state", {"state": State.QUEUED})
+    queued: Fact = (None, "state", {"state": State.QUEUED})
+    # Its row needs no lock: nobody else sees it before the commit.
+    writes: list[Statement] = [(_ADD, [row]), *told(uow, [(operation_id, queued)])]
+    await uow.run([*writes, (_ADD_STEPS, todo)] if todo else writes)
     uow.wake(QUEUE)
     return operation_id
 
