@@ -171,7 +171,7 @@ async def retry(uow: Uow, operation_id: str, plan: Plan | None, step: str | None
     row = await _stopped(uow, operation_id)
     if plan is None:
         raise CannotRetryError("No plan of this kind and version is known any more")
-    states = await steps(uow.session, operation_id)
+    states = await steps(uow, operation_id)
     possible = startable(row.state, [s.state for s in states], plan)
     if not possible:
         raise CannotRetryError(

@@ -82,7 +82,7 @@ class Run:
             row = await store.get(uow, self.claim.operation_id)
             if row is None:
                 return
-            states = await store.steps(uow.session, row.id)
+            states = await store.steps(uow, row.id)
         plan = self._plans[row.kind, row.plan_version]
         self._states = [StepState(state.state) for state in states]
         self._results = {s.name: s.result or {} for s in states if s.state == StepState.DONE}
@@ -117,7 +117,7 @@ class Run:
             now = await store.get(uow, row.id)
             if now is not None and not State(now.state).ended:
                 return None
-            states = await store.steps(uow.session, row.id)
+            states = await store.steps(uow, row.id)
             return now is None or states[position].state == StepState.UNDONE
 
         undone = await until(self._database, events.topic(row.id), look, AMENDS_SECONDS)

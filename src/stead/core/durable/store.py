@@ -25,9 +25,8 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from stead.core.db import DatabaseNow, Statement, Uow
+from stead.core.db import DatabaseNow, Found, Statement, Uow
 from stead.core.durable import events
 from stead.core.durable.events import Fact
 from stead.core.durable.plan import Json
@@ -55,17 +54,26 @@ class FencedError(Exception):
     """Another worker took the operation over; this one must not touch it again."""
 
 
+_GET: Final = (
+    select(OperationRow)
+    .where(OperationRow.id == bindparam("b_id"))
+    .execution_options(populate_existing=True)
+)
+_STEPS: Final = (
+    select(STEP.c.name, STEP.c.state, STEP.c.result)
+    .where(STEP.c.operation_id == bindparam("b_id"))
+    .order_by(STEP.c.position)
+)
+
+
 async def get(uow: Uow, operation_id: str) -> OperationRow | None:
     """Return one operation's row as it is now."""
-    return await uow.session.get(OperationRow, operation_id, populate_existing=True)
+    return (await uow.session.scalars(_GET, {"b_id": operation_id})).one_or_none()
 
 
-async def steps(session: AsyncSession, operation_id: str) -> list[StepRow]:
-    """Return an operation's steps in order."""
-    rows = await session.scalars(
-        select(StepRow).where(StepRow.operation_id == operation_id).order_by(StepRow.position)
-    )
-    return list(rows)
+async def steps(uow: Uow, operation_id: str) -> list[Found]:
+    """Return the name, state and result of an operation's steps, in order."""
+    return await uow.rows(_STEPS, {"b_id": operation_id})
 
 
 def count(result: object) -> int:
