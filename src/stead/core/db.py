@@ -148,7 +148,7 @@ class Uow:
             connection = session.connection()
             return [connection.execute(what, values).rowcount for what, values in statements]
 
-        return await self.session.run_sync(work)
+        return await self.session.run_sync(work) if statements else []
 
     def wake(self, topic: str) -> None:
         """Publish a topic after the commit."""

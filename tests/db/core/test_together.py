@@ -186,3 +186,18 @@ async def test_a_worker_claims_as_many_at_once_as_it_has_room_for(database: Data
         again = await store.claim(uow, Hand("two", 60, [world.plan().key]), most=3)
     assert len(claims) == min(most, 2), "one of each subject"
     assert len(again) == 2 - len(claims)
+
+
+async def test_what_a_worker_runs_takes_no_room_from_what_it_could_claim(database: Database):
+    world = World()
+    hand = Hand("one", 60, [world.plan().key])
+    for number in range(3):
+        await submit(database, world.plan(), f"thing:{number}")
+    async with database.write() as uow:
+        mine = [one.operation_id for one in await store.claim(uow, hand, most=2)]
+        last = [one.operation_id for one in await store.claim(uow, hand, most=2)]
+        await store.abandon_all(uow)
+    async with database.write() as uow:
+        claims = await store.claim(uow, hand, mine, most=1)
+        assert [one.operation_id for one in claims] == last
+        assert await store.claim(uow, hand, [*mine, *last], most=3) == []

@@ -6,7 +6,7 @@ Statements are made once, here: making them costs more than running them.
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 from sqlalchemy import (
     ColumnElement,
@@ -20,6 +20,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    literal,
     or_,
     select,
     tuple_,
@@ -47,6 +48,7 @@ STEP: Final = cast("Table", StepRow.__table__)
 LIMIT: Final = cast("Table", LimitRow.__table__)
 HOLDER: Final = cast("Table", HolderRow.__table__)
 PLAN: Final = "plan:"
+Plans: TypeAlias = tuple[tuple[str, int], ...]
 AT_WORK: Final = (State.RUNNING, State.UNDOING)
 
 
@@ -99,36 +101,34 @@ class Claim:
     fence: int
 
 
+# What ``in_`` gets as bare values, and not as literals, it spells out anew at each execution.
 _EARLIER = OPERATION.alias("earlier")
 _BUSY: Final = exists().where(
     _EARLIER.c.subject == OPERATION.c.subject,
-    _EARLIER.c.state.in_(OPEN),
+    _EARLIER.c.state.in_([literal(state) for state in OPEN]),
     # Ids sort by time only as long as no clock is set back.
     or_(_EARLIER.c.id < OPERATION.c.id, _EARLIER.c.state != State.QUEUED),
 )
 _HELD: Final = select(func.count()).where(HOLDER.c.key == OPERATION.c.waits_for).scalar_subquery()
 _SIZE: Final = select(LIMIT.c.size).where(LIMIT.c.key == OPERATION.c.waits_for).scalar_subquery()
-KNOWN: Final = tuple_(OPERATION.c.kind, OPERATION.c.plan_version).in_(
-    bindparam("b_plans", expanding=True)
-)
 ABANDONED: Final = and_(
-    OPERATION.c.state.in_(AT_WORK),
+    OPERATION.c.state.in_([literal(state) for state in AT_WORK]),
     OPERATION.c.lease_until < DatabaseNow(),
     or_(OPERATION.c.waits_for.is_(None), func.coalesce(_SIZE, 1) > _HELD),
 )
 WAITING: Final = and_(OPERATION.c.state == State.QUEUED, ~_BUSY)
-_SEEN: Final = (
-    OPERATION.c.id,
-    OPERATION.c.fence,
-    OPERATION.c.back_to,
-    OPERATION.c.waits_for,
-)
+
+
+def known(plans: Plans) -> ColumnElement[bool]:
+    """Return the condition that an operation is of one of these plans."""
+    own = tuple_(OPERATION.c.kind, OPERATION.c.plan_version)
+    return own.in_([tuple_(literal(kind), literal(version)) for kind, version in plans])
 
 
 def _found(condition: ColumnElement[bool]) -> Select[Any]:
     return (
-        select(*_SEEN)
-        .where(condition, KNOWN, OPERATION.c.id.not_in(bindparam("b_running", expanding=True)))
+        select(OPERATION.c.id, OPERATION.c.fence, OPERATION.c.back_to, OPERATION.c.waits_for)
+        .where(condition)
         .order_by(OPERATION.c.priority, OPERATION.c.id)
         .limit(bindparam("b_most"))
     )
@@ -155,10 +155,12 @@ def _taken(condition: ColumnElement[bool]) -> Update:
     )
 
 
-_CLAIMABLE: Final = (
-    (None, _found(ABANDONED), _taken(ABANDONED)),
-    (State.RUNNING, _found(WAITING), _taken(WAITING)),
-)
+@cache
+def _claimable(plans: Plans) -> tuple[tuple[State | None, Select[Any], Update], ...]:
+    return tuple(
+        (state, _found(and_(condition, known(plans))), _taken(condition))
+        for state, condition in ((None, ABANDONED), (State.RUNNING, WAITING))
+    )
 
 
 async def claim(uow: Uow, hand: Hand, running: Collection[str] = (), most: int = 1) -> list[Claim]:
@@ -166,9 +168,9 @@ async def claim(uow: Uow, hand: Hand, running: Collection[str] = (), most: int =
 
     What the caller itself still runs is left alone, even when its lease ran out unnoticed.
     """
-    asked = {"b_plans": list(hand.plans), "b_running": list(running), "b_most": most}
-    for state, find, take in _CLAIMABLE if hand.plans else ():
-        rows = list(await uow.session.execute(find, asked))
+    for state, find, take in _claimable(tuple(hand.plans)):
+        found = await uow.rows(find, {"b_most": most + len(running)})
+        rows = [row for row in found if row.id not in running][:most]
         # A place under a limit counts once it is taken, so only one is taken at a time.
         rows = [row for number, row in enumerate(rows) if number == 0 or not _place(row)]
         changed = await uow.run([(take, _taking(hand, row, state)) for row in rows])

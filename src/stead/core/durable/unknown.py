@@ -16,11 +16,10 @@ async def note(uow: Uow, hand: store.Hand) -> None:
     rows = await session.execute(
         select(store.OPERATION.c.id, store.OPERATION.c.kind, store.OPERATION.c.plan_version).where(
             or_(store.ABANDONED, store.WAITING),
-            ~store.KNOWN,
+            ~store.known(tuple(hand.plans)),
             old,
             store.OPERATION.c.waits_for.is_(None),
-        ),
-        {"b_plans": list(hand.plans)},
+        )
     )
     for row in list(rows):
         waits = f"{store.PLAN}{row.kind}/{row.plan_version}"
