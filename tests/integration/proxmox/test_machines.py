@@ -135,6 +135,15 @@ async def test_without_a_cloud_init_drive_neither_address_nor_token_get_in(
     await settle(engine, await engine.create(machine(address=None)))
 
 
+@pytest.mark.parametrize(("part", "what"), [("network", "address"), ("user", "token")])
+async def test_a_file_that_stands_in_for_what_is_told_is_in_the_way(
+    double: Double, engine: ProxmoxDriver, part: str, what: str
+):
+    native(double, VM_TEMPLATE).config["cicustom"] = f"{part}=local:snippets/x.yaml"
+    with pytest.raises(errors.ConflictError, match=f"no {what} would reach"):
+        await engine.way_in(machine())
+
+
 async def test_kinds_are_not_mixed_up(engine: ProxmoxDriver):
     container = replace(machine(), kind=GuestKind.CONTAINER)
     with pytest.raises(errors.NotFoundError):

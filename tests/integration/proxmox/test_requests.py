@@ -184,6 +184,10 @@ async def test_the_whole_driver_speaks_as_the_schema_says(double: Double):
     assert await engine.inventory() == ()
     await _looked_at(engine, double)
     await engine.close()
+    forms = [form for call, _, form in sent.seen if call in {calls.CT_CREATE, calls.VM_RESTORE}]
+    restored = [form for form in forms if form.keys() & {"restore", "archive"}]
+    # Without that they would have the MACs of others.
+    assert [form.get("unique") for form in restored] == ["1", "1"]
     # Each call that is declared is used here, or it is known why not.
     assert {call for call in calls.ALL if call not in {seen for seen, *_ in sent.seen}} == NOT_SENT
     if (RECORDINGS / "apidoc.json").exists():

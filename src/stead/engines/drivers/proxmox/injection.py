@@ -30,6 +30,7 @@ from stead.engines.drivers.proxmox.client import (
     table,
 )
 from stead.engines.drivers.proxmox.login import User
+from stead.engines.drivers.proxmox.making import require_cloud_init
 from stead.engines.drivers.proxmox.mapping import Found
 from stead.engines.drivers.proxmox.part import Part, task
 from stead.engines.drivers.proxmox.tasks import Upid
@@ -71,7 +72,7 @@ class InjectionCalls(Part):
             source = await self.maker.template(spec)
             node = source.node
             if spec.kind is GuestKind.VM:
-                _require_cloud_init(source)
+                require_cloud_init(source, "user", "token")
             elif lacking := access.lacking(missing, access.INJECTION):
                 raise errors.ForbiddenError(
                     f"Proxmox lets no secret into a clone of {spec.image}: {lacking}",
@@ -91,7 +92,7 @@ class InjectionCalls(Part):
         """
         limits.check_spec(spec)
         if spec.kind is GuestKind.VM:
-            _require_cloud_init(await self.maker.template(spec))
+            require_cloud_init(await self.maker.template(spec), "user", "token")
         elif placing.ARCHIVE not in spec.image:
             raise errors.UnsupportedError("Only a container from an archive takes keys")
         return await self.maker.create(spec, nobodys_key(token))
@@ -254,14 +255,6 @@ class InjectionCalls(Part):
 def _require_container(found: Found) -> None:
     if found.kind is not GuestKind.CONTAINER:
         raise errors.UnsupportedError("The console of a virtual machine is no way for a secret")
-
-
-def _require_cloud_init(source: Found) -> None:
-    if not source.cloud_init:
-        raise errors.ConflictError(
-            f"{source.name} has no cloud-init drive, so no token would reach its copy",
-            hint="Add a cloud-init drive to the template in Proxmox",
-        )
 
 
 def nobodys_key(token: Secret) -> Secret:

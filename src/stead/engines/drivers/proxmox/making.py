@@ -290,10 +290,22 @@ def require_fit(source: Found, spec: GuestSpec) -> None:
         raise errors.ConflictError(
             f"{source.name} is a privileged container, and nothing is made of those"
         )
-    if source.kind is GuestKind.VM and spec.address is not None and not source.cloud_init:
+    if source.kind is GuestKind.VM and spec.address is not None:
+        require_cloud_init(source, "network", "address")
+
+
+def require_cloud_init(source: Found, part: str, what: str) -> None:
+    """Pass if Proxmox tells cloud-init in a copy what it needs. Raises Conflict."""
+    if not source.cloud_init:
         raise errors.ConflictError(
-            f"{source.name} has no cloud-init drive, so no address would reach its copy",
+            f"{source.name} has no cloud-init drive, so no {what} would reach its copy",
             hint="Add a cloud-init drive to the template in Proxmox",
+        )
+    if source.replaces(part):
+        raise errors.ConflictError(
+            f"{source.name} has a file of its own for cloud-init's {part} data, so no {what}"
+            " would reach its copy",
+            hint=f"Take {part}= out of the template's cicustom in Proxmox",
         )
 
 

@@ -120,6 +120,10 @@ class Found:
         drives = (str(value) for key, value in self.config.items() if _DRIVE.fullmatch(key))
         return any(_CLOUD_INIT.search(drive) for drive in drives)
 
+    def replaces(self, what: str) -> bool:
+        """Tell whether a file of an administrator stands in for what Proxmox tells cloud-init."""
+        return what in _options(str(self.config.get("cicustom", "")))
+
     @property
     def storage(self) -> str:
         """Return the storage of that disk."""
