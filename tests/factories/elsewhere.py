@@ -81,7 +81,7 @@ class House:
     def ours(self) -> dict[str, Guest]:
         """Return the guests on the stand-in that carry our record, by host name."""
         return {
-            str(guest.config.get("hostname")): guest
+            str(guest.config.get("hostname") or guest.config.get("name")): guest
             for guest in self.double.world.guests.values()
             if read_record(str(guest.config.get("description", ""))) is not None
         }
@@ -144,7 +144,9 @@ class House:
         token = token_at_boot(guest)
         if token is None or self.mute:
             return
-        net = dict(part.split("=", 1) for part in str(guest.config["net0"]).split(","))
+        # A container's address is on its card, a virtual machine has it of cloud-init.
+        told = str(guest.config.get("ipconfig0") or guest.config["net0"])
+        net = dict(part.split("=", 1) for part in told.split(","))
         address = self.forged or net["ip"].partition("/")[0]
         transport = httpx.ASGITransport(self.platform.agents, client=(address, 40_000))
         async with httpx.AsyncClient(transport=transport, base_url="https://x.invalid") as http:

@@ -20,7 +20,7 @@ from stead.engines.abilities import Enrols
 from stead.engines.capabilities import Ability
 from stead.engines.errors import NotFoundError, OutcomeUnknownError, UnsupportedError
 from stead.engines.port import EngineDriver
-from stead.engines.values import GuestFile, GuestSpec, Segment
+from stead.engines.values import GuestFile, GuestKind, GuestSpec, Segment
 from stead.infra import public as infra
 from stead.instances import public as instances
 from stead.kit.secrets import Secret
@@ -43,9 +43,9 @@ def cluster_plan(tools: Tools) -> Plan:
         steps=(
             Step("reserve", "Reserve name, number, address and route", flow.reserve, flow.release),
             Step("fit", "See that the cluster can take it", flow.fit),
-            Step("create", "Create the container", flow.create, flow.unmake),
+            Step("create", "Create the guest", flow.create, flow.unmake),
             Step("open", "Open a way in for its one-time token", flow.open_way, flow.shut_way),
-            Step("start", "Start the container", flow.start),
+            Step("start", "Start the guest", flow.start),
             Step("token", "Hand over the one-time token", flow.inject, flow.revoke),
             Step("close", "Close the way in", flow.close_way, attempts=5),
             Step("enrol", "Wait for its agent", flow.wait_for_agent, attempts=1),
@@ -69,7 +69,7 @@ class ElsewhereFlow(Flow):
         self._doorway()
         instance, spec = await self._wanted(context)
         engine = await self._enrolling(instance)
-        if spec.nesting:
+        if spec.nesting and spec.kind is GuestKind.CONTAINER:
             (await engine.capabilities()).require(Ability.NESTING)
         way = await engine.way_in(spec)
         how = "with the guest as it is made" if way.at_creation else "through its console"
@@ -89,7 +89,7 @@ class ElsewhereFlow(Flow):
         elif not await instances.hand_over(self._database, engine, instance.id, spec):
             await self._settle(engine, await engine.create(spec))
         if await engine.find(spec.name) is None:
-            raise OutcomeUnknownError(f"The container {spec.name} was accepted and is not there")
+            raise OutcomeUnknownError(f"The guest {spec.name} was accepted and is not there")
 
     async def unmake(self, context: StepContext) -> None:
         """Take the guest away, and the token that it may have got with its creation."""
@@ -169,6 +169,7 @@ class ElsewhereFlow(Flow):
             cores=instance.cores,
             memory_mb=instance.memory_mb,
             disk_gb=instance.disk_gb,
+            kind=hosting.kind,
             nesting=manifest.nesting,
             segment=Segment(hosting.cidr, hosting.gateway, hosting.nameserver),
             number=number,

@@ -147,6 +147,7 @@ def hosting(
     gateway: Annotated[str, typer.Option(help="Their way out, if there is one.")] = "",
     nameserver: Annotated[str, typer.Option(help="Whom they ask for names.")] = "",
     nesting: Annotated[bool, typer.Option("--nesting", help="Let apps nest containers.")] = False,
+    vms: Annotated[bool, typer.Option("--vms", help="Make virtual machines of them.")] = False,
     end: Annotated[bool, typer.Option("--end", help="Let no more be put there.")] = False,
 ) -> None:
     """Let deployments be put on a connected cluster, on a network that projects share."""
@@ -157,6 +158,7 @@ def hosting(
         return
     body = {"image": image, "network": network, "first": first, "last": last}
     more = {"gateway": gateway, "nameserver": nameserver, "nesting": nesting}
+    more["kind"] = "vm" if vms else "container"
     found = client().put(path, {**body, **more})
     span = found["hosting"]
     say(f"{found['name']} takes deployments, from {span['first']} to {span['last']}")

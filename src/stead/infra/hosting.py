@@ -13,6 +13,8 @@ from stead.core.authz import Action, Actor
 from stead.core.db import Uow
 from stead.core.settings import Settings
 from stead.engines import connections
+from stead.engines.capabilities import Ability, Verdict
+from stead.engines.values import GuestKind
 from stead.infra import clusters, news, repository, spans
 from stead.infra.errors import FullError, HostingError, NotHostingError
 from stead.infra.models import ClusterRow, HostedRow, HostingRow
@@ -35,6 +37,7 @@ class Hosting:
     last: IPv4Address
     gateway: IPv4Address | None
     nameserver: str
+    kind: GuestKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ async def set_hosting(
     row = await clusters.find(uow, name_or_id)
     _require_able(row, settings)
     wrong = {} if asked.image.strip() else {"image": "Name a template or an archive"}
+    wrong = wrong or _wrong_kind(row, asked.kind)
     wrong = wrong or spans.problems(asked.model_dump(), settings.network.range)
     others = [one for one in await repository.hostings(uow) if one.cluster_id != row.id]
     span = (asked.first, asked.last)
@@ -145,6 +149,7 @@ async def of(uow: Uow, cluster_id: str) -> Hosting | None:
         last=IPv4Address(row.last),
         gateway=IPv4Address(row.gateway) if row.gateway else None,
         nameserver=row.nameserver,
+        kind=GuestKind(row.kind),
     )
 
 
@@ -186,6 +191,15 @@ async def pass_place(uow: Uow, giver: str, taker: str) -> None:
 async def leave_place(uow: Uow, owner: str) -> None:
     """Give an owner's place back; none is fine."""
     await repository.delete_hosted(uow, owner)
+
+
+def _wrong_kind(row: ClusterRow, kind: GuestKind) -> dict[str, str]:
+    """Return why guests cannot be of a kind; a cluster that was not looked at yet may."""
+    wanted = Ability.VMS if kind is GuestKind.VM else Ability.CONTAINERS
+    entry = next((one for one in row.capabilities if one["ability"] == wanted), None)
+    if entry is None or entry["verdict"] != Verdict.NO:
+        return {}
+    return {"kind": f"The cluster makes none of those: {entry['reason']}"}
 
 
 def _require_able(row: ClusterRow, settings: Settings) -> None:

@@ -58,6 +58,7 @@ class HostingRow(Base):
     gateway: Mapped[str] = mapped_column(String(15))
     nameserver: Mapped[str] = mapped_column(String(15))
     nesting: Mapped[bool] = mapped_column(default=False, server_default="0")
+    kind: Mapped[str] = mapped_column(String(10), server_default="container")
     set_by: Mapped[str] = mapped_column(String(120))
     set_at: Mapped[datetime] = mapped_column(UtcDateTime)
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field
 
 from stead.core.answers import Versioned
+from stead.engines.values import GuestKind
 from stead.infra.rules import Mode, Standing
 
 
@@ -62,7 +63,8 @@ class HostingIn(BaseModel):
 
     ``image`` is a template or an archive of ours, as the engine names it. Guests get addresses
     from ``first`` to ``last`` on ``network``, which is the cluster's own and shared by projects.
-    ``nesting`` lets apps that ask for it run containers of their own in their guests.
+    ``nesting`` lets apps that ask for it run containers of their own in their guests. ``kind``
+    is what guests are: with ``vm`` the image is a template of a virtual machine.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -74,6 +76,7 @@ class HostingIn(BaseModel):
     gateway: str = Field(default="", max_length=15)
     nameserver: str = Field(default="", max_length=15)
     nesting: bool = False
+    kind: GuestKind = GuestKind.CONTAINER
 
 
 class HostingOut(HostingIn):

@@ -112,6 +112,12 @@ def empties(cluster: ClusterDetailOut) -> bool:
     return any(one.verdict != Verdict.NO for one in found)
 
 
+def machines(cluster: ClusterDetailOut) -> CapabilityOut | None:
+    """Return what is to be said of virtual machines on a cluster; None where there are none."""
+    found = (one for one in cluster.capabilities if one.ability == Ability.VMS)
+    return next((one for one in found if one.verdict != Verdict.NO), None)
+
+
 def there(one: CheckOut) -> Badge:
     """Return whether a test found something as it should be."""
     return _VERDICTS["yes"] if one.ok else Badge("No", Tone.BAD, "cross")

@@ -10,7 +10,7 @@ from stead.core.durable.schedule import Schedule
 from stead.engines.abilities import Enrols, Reassigns
 from stead.engines.errors import UnsupportedError
 from stead.engines.port import EngineDriver
-from stead.engines.values import GuestSpec
+from stead.engines.values import GuestKind, GuestSpec
 from stead.infra import public as infra
 from stead.instances import handing, warm
 from stead.instances.rules import SHAPES
@@ -91,6 +91,7 @@ async def _make(tools: Tools, one: Warm) -> None:
     engine = await tools.engines(one.cluster_id)
     async with tools.database.read() as uow:
         number = await infra.number_of(uow, one.id)
+        hosting = await infra.hosting_of(uow, one.cluster_id)
     shape = SHAPES[one.size]
     spec = GuestSpec(
         name=one.native_name,
@@ -103,15 +104,15 @@ async def _make(tools: Tools, one: Warm) -> None:
         cores=shape.cores,
         memory_mb=shape.memory_mb,
         disk_gb=shape.disk_gb,
+        kind=hosting.kind if hosting is not None else GuestKind.CONTAINER,
         number=number,
     )
     if not isinstance(engine, Reassigns):
         raise UnsupportedError("This engine cannot give guests away, so none is kept ready")
     if isinstance(engine, Enrols) and (await engine.way_in(spec)).at_creation:
         raise UnsupportedError(
-            f"Guests from the archive {one.image} get their token as they are made,"
-            " so none can be kept ready",
-            hint="Let guests there begin as a template",
+            f"Guests from {one.image} get their token as they are made, so none can be kept ready",
+            hint="Let guests there begin as a template of a container",
         )
     await engine.settle(await engine.create(spec), ENGINE_SECONDS)
     async with tools.database.write() as uow:

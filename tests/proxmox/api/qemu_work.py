@@ -2,6 +2,7 @@
 
 import base64
 import re
+from urllib.parse import unquote
 
 from tests.proxmox import guests, volumes
 from tests.proxmox.api import qemu
@@ -41,8 +42,17 @@ async def _boot(job: Job, guest: Guest) -> None:
     guest.config = {key: one for key, one in guest.config.items() if key not in guest.dropped}
     guest.pending, guest.dropped = {}, set()
     await job.take(world.settings.start)
+    _cloud_init(guest)
     guest.running, guest.started = True, world.clock.now()
     guest.pid = next(world.pids)
+
+
+def _cloud_init(guest: Guest) -> None:
+    """Do what cloud-init does in a machine at its first start, as far as keys go."""
+    drive = any("cloudinit" in str(value) for key, value in guest.config.items() if key != "meta")
+    keys = unquote(str(guest.config.get("sshkeys", "")))
+    if drive and keys and guest.config.get("ciuser") == "root":
+        guest.files.setdefault("/root/.ssh/authorized_keys", keys.encode())
 
 
 def _halting(call: Call, kind: str, seconds: float) -> str:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from stead.core.authz import Action, action
 from stead.core.http import ActorDep, DatabaseDep, provided
 from stead.core.settings import Settings
+from stead.engines.values import GuestKind
 from stead.infra import hosting
 from stead.infra.errors import HostingError
 from stead.infra.pages.desk import router
@@ -29,10 +30,12 @@ async def set_hosting(
 ) -> Response:
     form = await form_texts(request)
     given = {name: form.get(name, "").strip() for name in HostingIn.model_fields}
+    # A cluster that makes containers only is not asked what guests are.
+    given["kind"] = given["kind"] or GuestKind.CONTAINER
     try:
         asked = HostingIn.model_validate({**given, "nesting": "nesting" in form})
     except ValidationError as error:
-        raise HostingError("One of the fields is longer than any that makes sense") from error
+        raise HostingError("One of the fields holds what none of them can") from error
     async with database.write() as uow:
         found = await hosting.set_hosting(uow, actor, settings, cluster_id, asked)
     return RedirectResponse(f"/clusters/{found.id}", status_code=303)

@@ -59,6 +59,7 @@ async def show_cluster(
         credentials=connecting.credentials(actor, found.engine) if entered else [],
         checks=[(one, views.there(one)) for one in found.checks],
         capabilities=[(one, views.verdict(one)) for one in found.capabilities],
+        machines=views.machines(found),
         nodes=[(one, views.node(one)) for one in found.node_facts],
         empties=manages and found.mode is not Mode.READ_ONLY and views.empties(found),
         standings=views.standings(found.guests),
