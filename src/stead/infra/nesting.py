@@ -9,6 +9,7 @@ from typing import Final
 from stead.core.db import Uow
 from stead.engines import connections
 from stead.engines.capabilities import Ability, Verdict
+from stead.engines.values import GuestKind
 from stead.infra import repository
 from stead.infra.errors import NoNestingError
 from stead.infra.models import ClusterRow
@@ -20,6 +21,9 @@ async def require_nesting(uow: Uow, cluster_id: str, app: str) -> None:
     """Pass if an app that needs it can run on a cluster. Raises NoNesting, with what to change."""
     row = await repository.get_cluster(uow, cluster_id)
     hosting = await repository.find_hosting(uow, cluster_id)
+    if hosting is not None and hosting.kind == GuestKind.VM:
+        # A virtual machine has a kernel of its own to nest on.
+        return
     if reason := _withheld(row):
         raise _refusal(row, app, reason, "Change that there, or choose another cluster")
     if hosting is not None and not hosting.nesting:

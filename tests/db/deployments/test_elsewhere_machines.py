@@ -62,6 +62,18 @@ async def test_a_machine_gets_its_token_by_cloud_init_and_goes_with_its_deployme
     assert set((await one.records()).values()) == {0}
 
 
+async def test_an_app_that_nests_needs_no_leave_for_that_in_a_machine(one: House):
+    await one.admin.put(f"{BASE}/{CLUSTER}/hosting", json=MACHINES)
+    body = {"app": "docker", "name": "site", "cluster": CLUSTER}
+    answer = await one.api.post("/api/v1/deployments", json=body)
+    assert answer.status_code == 202, answer.text
+    async with at_work(one):
+        done = await one.ended(answer.json()["operation_id"])
+    assert done["state"] == "succeeded", done["error"]
+    ((_, guest),) = one.ours().items()
+    assert (guest.kind, guest.config.get("features")) == ("qemu", None)
+
+
 async def failing(one: House) -> str:
     """Ask for a site whose machine cannot come, and return why that ended."""
     await one.admin.put(f"{BASE}/{CLUSTER}/hosting", json=MACHINES)
