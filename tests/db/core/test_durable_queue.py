@@ -1,13 +1,14 @@
 """Which operation runs when: order on a subject, parallel work, wake-ups, repeated requests."""
 
 import asyncio
+from collections.abc import Collection
 
 import pytest
 from sqlalchemy import update
 from tests.factories.durable import Hold, World, ended, look, submit, working
 
 from stead.core import durable
-from stead.core.db import Database
+from stead.core.db import Database, Uow
 from stead.core.durable import (
     KeyReusedError,
     OperationRow,
@@ -15,6 +16,7 @@ from stead.core.durable import (
     StepError,
     Submission,
     find_repeat,
+    store,
 )
 
 
@@ -142,3 +144,25 @@ async def test_a_repeated_request_is_found_by_its_key_and_another_one_refused(da
 def test_every_state_is_open_or_ended():
     open_states = {state for state in State if not state.ended}
     assert open_states == {State.QUEUED, State.RUNNING, State.UNDOING}
+
+
+async def test_a_worker_opens_a_transaction_only_where_there_is_something_to_claim(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    found: list[int] = []
+    claim = store.claim
+
+    async def counted(
+        uow: Uow, hand: store.Hand, running: Collection[str], most: int
+    ) -> list[store.Claim]:
+        claims = await claim(uow, hand, running, most)
+        found.append(len(claims))
+        return claims
+
+    monkeypatch.setattr(store, "claim", counted)
+    world = World()
+    async with working(database, world.plan()):
+        for _ in range(2):
+            await ended(database, await submit(database, world.plan()))
+            database.bus.publish(store.QUEUE)
+    assert found == [1, 1]

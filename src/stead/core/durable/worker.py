@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from stead.core import log
 from stead.core.db import Database
-from stead.core.durable import requests, store, unknown
+from stead.core.durable import glance, requests, store, unknown
 from stead.core.durable.plan import Plan
 from stead.core.durable.run import Journal, Run
 from stead.core.durable.store import FencedError, Hand
@@ -73,6 +73,8 @@ class Worker:
             await bus.changed(store.QUEUE, seen, self._lease / SAFETY_PART)
 
     async def _start(self, group: asyncio.TaskGroup) -> bool:
+        if not await glance.is_anything(self._database, self._hand):
+            return False
         held_until = inf if self._alone else clock.monotonic() + self._lease
         free = self._slots - len(self._running)
         async with self._database.write() as uow:
