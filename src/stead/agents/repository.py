@@ -1,7 +1,7 @@
 """All SQL of agents."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final
 
@@ -142,6 +142,9 @@ _PROLONG: Final = (
 )
 
 
+_NOTED: Final = tuple(one.name for one in fields(Noted))
+
+
 async def find_enrolment(uow: Uow, token_hash: str) -> EnrolmentRow | None:
     return await uow.session.get(EnrolmentRow, token_hash)
 
@@ -246,9 +249,7 @@ async def remember(
     """
     if not requests:
         return set()
-    rows = [
-        {"agent_id": key[0], "nonce": key[1]} | asdict(requests[key]) for key in sorted(requests)
-    ]
+    rows = [_row(*key, requests[key]) for key in sorted(requests)]
     if uow.session.get_bind().dialect.name != "sqlite":
         given = {f"b_{name}": [row[name] for row in rows] for name in rows[0]}
         return {(row[0], row[1]) for row in await uow.rows(_REMEMBER, given | {"b_now": now})}
@@ -261,6 +262,11 @@ async def remember(
     ]
     await uow.run([(_NOTE, seen)] if seen else [])
     return fresh
+
+
+def _row(agent_id: str, nonce: str, noted: Noted) -> dict[str, object]:
+    told = {name: getattr(noted, name) for name in _NOTED}
+    return {"agent_id": agent_id, "nonce": nonce, **told}
 
 
 async def forget_nonces(uow: Uow, before: float) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -220,10 +220,20 @@ async def remember(uow: Uow, requests: Sequence[Arrival]) -> list[str | None]:
 
 
 def _noted(one: Arrival) -> repository.Noted:
-    if one.said is None:
+    """Return what is written down of a request; nothing said is the same as nothing new."""
+    said = one.said
+    if said is None:
         return repository.Noted(one.expires)
-    told = {name: value for name, value in asdict(one.said).items() if value != ""}
-    return repository.Noted(one.expires, said=True, **told)
+    words = (said.version, said.program, said.transport)
+    version, program, transport = (word or None for word in words)
+    return repository.Noted(
+        one.expires,
+        said=True,
+        version=version,
+        load=said.load,
+        program=program,
+        transport=transport,
+    )
 
 
 async def take(uow: Uow, request: Arrival) -> None:
