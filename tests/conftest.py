@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from tests.support import quicker
 from tests.support.incus import ROOT, Incus, running_incus, why_not
 from tests.support.stead import Stead
@@ -15,7 +15,9 @@ WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 LANE = Path(os.environ.get("STEAD_TEST_STATE", "/var/lib/stead-test"))
 STATE = LANE / WORKER
 # How long an example takes says more about the machine than about the code.
-settings.register_profile("any-machine", deadline=None)
+settings.register_profile(
+    "any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("any-machine")
 quicker.share_compiled_statements()
 quicker.interrupt_plainly()

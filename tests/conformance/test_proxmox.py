@@ -82,6 +82,7 @@ async def test_it_keeps_machines(double: Double, behaviour: Behaviour):
     await _kept(double, behaviour, VM_TEMPLATE, ProxmoxDriver, GuestKind.VM)
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("behaviour", FULL, ids=lambda each: each.name)
 async def test_it_keeps_machines_that_are_whole_copies(double: Double, behaviour: Behaviour):
     """The template is on a storage that is not the one where guests go."""
@@ -89,12 +90,14 @@ async def test_it_keeps_machines_that_are_whole_copies(double: Double, behaviour
     await _kept(double, behaviour, VM_TEMPLATE, ProxmoxDriver, GuestKind.VM)
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("behaviour", MACHINES_DISKS, ids=lambda each: each.name)
 async def test_it_keeps_disks_of_machines(double: Double, behaviour: Behaviour):
     add_vm_template(double.world, storage="local-btrfs", gib=1)
     await _kept(double, behaviour, VM_TEMPLATE, Handy, GuestKind.VM)
 
 
+@pytest.mark.release
 @pytest.mark.parametrize("behaviour", INSIDE_MACHINES, ids=lambda each: each.name)
 async def test_what_needs_hands_in_a_machine_is_not_declared(double: Double, behaviour: Behaviour):
     add_vm_template(double.world, storage="local-btrfs", gib=1)
