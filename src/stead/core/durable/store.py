@@ -125,7 +125,8 @@ def known(plans: Plans) -> ColumnElement[bool]:
     return own.in_([tuple_(literal(kind), literal(version)) for kind, version in plans])
 
 
-def _found(condition: ColumnElement[bool]) -> Select[Any]:
+def found(condition: ColumnElement[bool]) -> Select[Any]:
+    """Return the question for the most urgent operations of which this is true."""
     return (
         select(OPERATION.c.id, OPERATION.c.fence, OPERATION.c.back_to, OPERATION.c.waits_for)
         .where(condition)
@@ -158,7 +159,7 @@ def _taken(condition: ColumnElement[bool]) -> Update:
 @cache
 def _claimable(plans: Plans) -> tuple[tuple[State | None, Select[Any], Update], ...]:
     return tuple(
-        (state, _found(and_(condition, known(plans))), _taken(condition))
+        (state, found(and_(condition, known(plans))), _taken(condition))
         for state, condition in ((None, ABANDONED), (State.RUNNING, WAITING))
     )
 
@@ -169,8 +170,8 @@ async def claim(uow: Uow, hand: Hand, running: Collection[str] = (), most: int =
     What the caller itself still runs is left alone, even when its lease ran out unnoticed.
     """
     for state, find, take in _claimable(tuple(hand.plans)):
-        found = await uow.rows(find, {"b_most": most + len(running)})
-        rows = [row for row in found if row.id not in running][:most]
+        seen = await uow.rows(find, {"b_most": most + len(running)})
+        rows = [row for row in seen if row.id not in running][:most]
         # A place under a limit counts once it is taken, so only one is taken at a time.
         rows = [row for number, row in enumerate(rows) if number == 0 or not _place(row)]
         changed = await uow.run([(take, _taking(hand, row, state)) for row in rows])
@@ -208,10 +209,8 @@ async def extend_leases(uow: Uow, hand: Hand, running: Iterable[str]) -> dict[st
     await uow.session.execute(
         update(OPERATION).where(*own).values(lease_until=DatabaseNow() + hand.lease_seconds)
     )
-    rows = await uow.session.execute(
-        select(OPERATION.c.id, OPERATION.c.cancel_requested).where(*own)
-    )
-    return {row.id: row.cancel_requested for row in rows}
+    asked = select(OPERATION.c.id, OPERATION.c.cancel_requested).where(*own)
+    return {row.id: row.cancel_requested for row in await uow.session.execute(asked)}
 
 
 async def abandon_all(uow: Uow) -> None:
