@@ -27,6 +27,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         definition = metafunc.definition
         asked = KINDS[metafunc.config.getoption("--database")]
         kinds = KINDS["sqlite"] if definition.get_closest_marker("sqlite") else asked
+        if definition.get_closest_marker("postgresql"):
+            kinds = tuple(one for one in asked if one == "postgresql")
         marks: list[pytest.MarkDecorator] = []
         if definition.get_closest_marker("any_database"):
             marks = [pytest.mark.exhaustive]

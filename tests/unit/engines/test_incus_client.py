@@ -27,6 +27,12 @@ WORDS = [
     (403, "not authorized", errors.ForbiddenError),
     (409, 'Instance "x" already exists', errors.ExistsError),
     (400, "The network already exists", errors.ExistsError),
+    (400, "Failed creating instance record: it already exists", errors.LockedError),
+    (
+        400,
+        "Failed creating instance record: UNIQUE constraint failed: instances.project_id",
+        errors.LockedError,
+    ),
     (500, "Address already in use", errors.ConflictError),
     (400, "IP address already defined on another NIC", errors.ConflictError),
     (400, 'Instance is busy running a "stop" operation', errors.LockedError),

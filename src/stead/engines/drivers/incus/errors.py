@@ -29,6 +29,11 @@ _BY_WORDS: Final[tuple[tuple[str, type[errors.EngineError]], ...]] = (
     (r"cluster member is (evacuated|offline)", errors.LockedError),
     (r"couldn't find a cluster member", errors.ConflictError),
     (r"no space left|disk quota exceeded", errors.QuotaError),
+    # Two calls that saw none both began one, and the next look finds whose there is.
+    (
+        r"failed creating instance record: .*(already exists|unique constraint failed)",
+        errors.LockedError,
+    ),
     (r"already exists|unique constraint failed|not in pending state", errors.ExistsError),
     (r"already in use|already defined", errors.ConflictError),
     (r"instance is (not )?running|currently (running|stopped)", errors.ConflictError),

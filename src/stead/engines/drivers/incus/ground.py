@@ -103,8 +103,10 @@ class Ground:
         if task.native_id:
             try:
                 await self.settle(task, limit_seconds=120)
-            except errors.EngineError as error:
+            except errors.LockedError:
                 # How that task ended is not our concern, only that it has.
+                return
+            except errors.EngineError as error:
                 if error.retryable:
                     raise
 
