@@ -41,6 +41,9 @@ async def write(database: Database, operation_id: str, writer: int) -> None:
     while True:
         number += 1
         async with database.write() as uow:
+            state = await uow.session.scalar(select(OperationRow.state).with_for_update())
+            if State(str(state)).ended:
+                return  # Nothing is told of an operation after its end.
             fact = {"writer": writer, "number": number}
             await durable.append_event(uow, operation_id, "log", fact)
             await asyncio.sleep(random.uniform(0, 0.02))  # noqa: S311  (commits overtake)
