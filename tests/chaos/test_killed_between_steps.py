@@ -80,6 +80,13 @@ class Mortal(Stead):
     def ask(self, method: str, path: str, **content: object) -> httpx.Response:
         """Send a request that must be accepted, by the next server if the last one just died."""
 
+        answer = self.answered(method, path, **content)
+        assert answer.status_code == httpx.codes.ACCEPTED, answer.text
+        return answer
+
+    def answered(self, method: str, path: str, **content: object) -> httpx.Response:
+        """Return an answer, of the next server if the last one just died."""
+
         def send() -> httpx.Response | None:
             try:
                 with self.api() as api:
@@ -89,7 +96,6 @@ class Mortal(Stead):
 
         answer = until("a server", send, 60)
         assert answer is not None
-        assert answer.status_code == httpx.codes.ACCEPTED, answer.text
         return answer
 
     def leftovers(self) -> dict[str, list[tuple[object, ...]]]:
@@ -185,8 +191,8 @@ def _deploy_killed_at(mortal: Mortal, incus: Incus, point: str, name: str) -> No
 
 def _remove_killed_at(mortal: Mortal, incus: Incus, point: str, name: str) -> None:
     mortal.order.write_text(point)
-    with mortal.api() as api:
-        found = next(d for d in api.get("/api/v1/deployments").json() if d["name"] == name)
+    known = mortal.answered("GET", "/api/v1/deployments").json()
+    found = next(one for one in known if one["name"] == name)
     answer = mortal.ask("DELETE", f"/api/v1/deployments/{found['id']}")
     assert mortal.run_to_end(answer, point)["state"] == "succeeded"
     assert mortal.leftovers() == {}
