@@ -66,6 +66,8 @@ def unpack(archive: Path, folder: Path) -> None:
             _unpack_members(members, folder)
     except (tarfile.TarError, ValueError, EOFError, OverflowError) as error:
         raise RefusedError("The package archive is damaged.") from error
+    except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
+        raise RefusedError("The package archive names a file and a folder alike.") from error
 
 
 def read_manifest(folder: Path, order: Order) -> Package:

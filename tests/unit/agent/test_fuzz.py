@@ -145,6 +145,9 @@ def test_any_bytes_as_an_archive_are_unpacked_or_refused(raw: bytes):
     kinds=st.lists(st.sampled_from([*tarfile.REGULAR_TYPES, tarfile.SYMTYPE, tarfile.DIRTYPE])),
     flips=st.lists(st.tuples(st.integers(0, 4095), st.integers(0, 255)), max_size=6),
 )
+@example(names=["a", "a"], kinds=[tarfile.REGTYPE, tarfile.DIRTYPE], flips=[])
+@example(names=["a", "a"], kinds=[tarfile.DIRTYPE, tarfile.REGTYPE], flips=[])
+@example(names=["a", "a/b"], kinds=[tarfile.REGTYPE], flips=[])
 def test_no_archive_writes_outside_its_folder(
     names: list[str], kinds: list[bytes], flips: list[tuple[int, int]]
 ):
