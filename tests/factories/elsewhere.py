@@ -206,6 +206,26 @@ async def at_work(one: House) -> AsyncIterator[asyncio.Task[None]]:
         await asyncio.wait({task})
 
 
+async def continue_after_death(one: House, step: str) -> None:
+    """Deploy with a worker that dies after a step's effect, and see that the next one ends it."""
+    died = asyncio.Event()
+
+    def checkpoint(_kind: str, name: str, phase: str) -> None:
+        if (name, phase) == (step, "effected"):
+            died.set()
+            raise asyncio.CancelledError
+
+    one.checkpoint = checkpoint
+    async with at_work(one):
+        accepted = await one.deploy()
+        await asyncio.wait_for(died.wait(), 60)
+    one.checkpoint = None
+    async with at_work(one):
+        done = await one.ended(accepted["operation_id"])
+    assert done["state"] == "succeeded", done["error"]
+    assert len(one.ours()) == 1
+
+
 def assemble(platform: Platform, folder: Path, port: int) -> None:
     fleet = platform.services.get(Fleet)
     tools = workflows.Tools(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 from tests.db.infra.connected import BASE, request
-from tests.factories.elsewhere import CLUSTER, HOSTING, House, at_work, house
+from tests.factories.elsewhere import CLUSTER, HOSTING, House, at_work, continue_after_death, house
 from tests.factories.platform import Platform
 from tests.proxmox import presets
 from tests.proxmox.access import Grant
@@ -66,22 +66,7 @@ def all_closed(one: House) -> bool:
 )
 async def test_a_worker_that_dies_after_an_effect_is_continued(one: House, image: str, step: str):
     await begin_as(one, image)
-    died = asyncio.Event()
-
-    def checkpoint(_kind: str, name: str, phase: str) -> None:
-        if (name, phase) == (step, "effected"):
-            died.set()
-            raise asyncio.CancelledError
-
-    one.checkpoint = checkpoint
-    async with at_work(one):
-        accepted = await one.deploy()
-        await asyncio.wait_for(died.wait(), 60)
-    one.checkpoint = None
-    async with at_work(one):
-        done = await one.ended(accepted["operation_id"])
-    assert done["state"] == "succeeded", done["error"]
-    assert len(one.ours()) == 1
+    await continue_after_death(one, step)
     assert one.strangers() == []
     assert all_closed(one)
 

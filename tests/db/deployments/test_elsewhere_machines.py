@@ -1,6 +1,5 @@
 """Deployments whose guests are virtual machines, from an admin's word to the removal."""
 
-import asyncio
 import html
 import re
 from collections.abc import AsyncIterator
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 from tests.db.infra.connected import BASE
-from tests.factories.elsewhere import CLUSTER, HOSTING, House, at_work, house
+from tests.factories.elsewhere import CLUSTER, HOSTING, House, at_work, continue_after_death, house
 from tests.factories.platform import ORIGIN, Platform
 from tests.integration.proxmox.machines import VM_TEMPLATE, add_vm_template
 from tests.proxmox.double import Double
@@ -103,22 +102,7 @@ async def test_a_host_that_cannot_run_machines_leaves_none_behind(one: House, do
 @pytest.mark.parametrize("step", ["create", "start"])
 async def test_a_worker_that_dies_after_an_effect_is_continued(one: House, step: str):
     await one.admin.put(f"{BASE}/{CLUSTER}/hosting", json=MACHINES)
-    died = asyncio.Event()
-
-    def checkpoint(_kind: str, name: str, phase: str) -> None:
-        if (name, phase) == (step, "effected"):
-            died.set()
-            raise asyncio.CancelledError
-
-    one.checkpoint = checkpoint
-    async with at_work(one):
-        accepted = await one.deploy()
-        await asyncio.wait_for(died.wait(), 60)
-    one.checkpoint = None
-    async with at_work(one):
-        done = await one.ended(accepted["operation_id"])
-    assert done["state"] == "succeeded", done["error"]
-    assert len(one.ours()) == 1
+    await continue_after_death(one, step)
 
 
 async def test_where_there_are_none_they_are_refused_and_not_offered(
