@@ -104,6 +104,7 @@ async def assemble(
     regular = _regular(base, fleet, services)
     ours = (
         *flows,
+        *elsewhere.earlier_plans(tools),
         adopt,
         forget,
         look,
@@ -219,7 +220,7 @@ async def _bundles(base: Ground, services: Provided, places: Sequence[Path]) -> 
     works = bundle_plans.assemble(base.database, base.vault, bundles, deploying)
     services.add(bundles)
     services.add(works)
-    return works.deploy_plan, works.remove_plan
+    return works.deploy_plan, works.remove_plan, *works.earlier_plans
 
 
 def _company(

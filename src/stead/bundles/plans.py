@@ -15,5 +15,6 @@ def assemble(
     made: list[BundleWorks] = []
     tools = workflows.Tools(database, deployments, lambda: made[0])
     plans = (workflows.deploy_plan(tools), workflows.remove_plan(tools))
-    made.append(BundleWorks(known, vault, *plans))
+    earlier = (workflows.deploy_plan(tools, 1),)
+    made.append(BundleWorks(known, vault, *plans, earlier))
     return made[0]

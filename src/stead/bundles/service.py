@@ -35,6 +35,7 @@ class BundleWorks:
     vault: Vault
     deploy_plan: Plan
     remove_plan: Plan
+    earlier_plans: tuple[Plan, ...] = ()
 
 
 async def create(
@@ -50,6 +51,10 @@ async def create(
             return await _begun(uow, repeated)
     loaded = works.catalog.get(asked.bundle)
     check(loaded, asked)
+    for member in loaded.order:
+        refused = await deployments.app_refusal(uow, loaded.packages[member].manifest.id)
+        if refused is not None:
+            raise refused
     name = await _name(uow, project_id, loaded, asked)
     bundle_id = ids.new_id()
     # Answers may be secret, so all of them are kept like one.

@@ -14,7 +14,16 @@ from stead.bundles.rules import BundleState
 from stead.bundles.service import BundleWorks
 from stead.core import durable
 from stead.core.db import Database, Uow
-from stead.core.durable import Limit, OperationRow, Plan, State, Step, StepContext, StepError
+from stead.core.durable import (
+    Limit,
+    OperationRow,
+    Plan,
+    Rule,
+    State,
+    Step,
+    StepContext,
+    StepError,
+)
 from stead.core.waiting import until
 from stead.deployments import public as deployments
 
@@ -32,14 +41,20 @@ class Tools:
     works: Callable[[], BundleWorks]
 
 
-def deploy_plan(tools: Tools) -> Plan:
-    """Return the plan that makes all members live, or leaves none of them behind."""
+def deploy_plan(tools: Tools, version: int = 2) -> Plan:
+    """Return the plan that makes all members live, or leaves none of them behind.
+
+    Version 1 is for what began before the rules were asked about all members at once.
+    """
     flow = _Flow(tools)
+    rule = Rule(deployments.REFUSED_APPS.name, _refuses_member)
+    checks = (durable.policy(tools.database, rule),) if version > 1 else ()
     return Plan(
         kind="bundle.deploy",
-        version=1,
+        version=version,
         steps=(
             Step("reserve", "Take note of the members", flow.begin, flow.forget),
+            *checks,
             _members("members", "Deploy the members", flow.deploy, flow.take_back),
             Step("finish", "Finish", flow.finish),
         ),
@@ -169,6 +184,14 @@ class _Flow:
         if found is None:
             raise StepError("An operation did not end in time")
         return found
+
+
+async def _refuses_member(uow: Uow, context: StepContext) -> str | None:
+    for member in await repository.members(uow, context.text("bundle_id")):
+        refused = await deployments.app_refusal(uow, member.package_id)
+        if refused is not None:
+            return refused.message
+    return None
 
 
 async def _bundle(uow: Uow, context: StepContext) -> BundleRow:

@@ -15,7 +15,15 @@ from stead.agents import public as agents
 from stead.catalog import public as catalog
 from stead.core.durable import Json, Plan, Step, StepContext, StepError
 from stead.deployments import repository
-from stead.deployments.workflows import BOOTSTRAP, Flow, Tools, instance_of, last_steps
+from stead.deployments.workflows import (
+    BOOTSTRAP,
+    Flow,
+    Tools,
+    checks,
+    deploy_plan,
+    instance_of,
+    last_steps,
+)
 from stead.engines.abilities import Enrols
 from stead.engines.capabilities import Ability
 from stead.engines.errors import NotFoundError, OutcomeUnknownError, UnsupportedError
@@ -34,14 +42,18 @@ class Enrolling(EngineDriver, Enrols, Protocol):
     """An engine that brings a token into guests."""
 
 
-def cluster_plan(tools: Tools) -> Plan:
-    """Return the plan that makes a deployment live on a connected cluster."""
+def cluster_plan(tools: Tools, version: int = 2) -> Plan:
+    """Return the plan that makes a deployment live on a connected cluster.
+
+    Version 1 is for what began before the rules were asked again.
+    """
     flow = ElsewhereFlow(tools)
     return Plan(
         kind="deployment.place",
-        version=1,
+        version=version,
         steps=(
             Step("reserve", "Reserve name, number, address and route", flow.reserve, flow.release),
+            *checks(tools, version),
             Step("fit", "See that the cluster can take it", flow.fit),
             Step("create", "Create the guest", flow.create, flow.unmake),
             Step("open", "Open a way in for its one-time token", flow.open_way, flow.shut_way),
@@ -52,6 +64,11 @@ def cluster_plan(tools: Tools) -> Plan:
             *last_steps(flow),
         ),
     )
+
+
+def earlier_plans(tools: Tools) -> tuple[Plan, ...]:
+    """Return the versions under which operations of earlier releases may still be open."""
+    return deploy_plan(tools, 1), cluster_plan(tools, 1)
 
 
 class ElsewhereFlow(Flow):

@@ -18,12 +18,9 @@ async def allowed(uow: Uow) -> rules.Allowed:
 async def require(uow: Uow, manifest: catalog.Manifest, size: instances.Size) -> None:
     """Pass, or raise PolicyError with the rule that does not allow it."""
     may = await allowed(uow)
-    refused = refusal(may, manifest)
+    refused = refusal(may, manifest) or size_refusal(may, size)
     if refused is not None:
         raise refused
-    if not may.has(size):
-        wrong = f"Nothing larger than {may.largest} can be deployed here"
-        raise _refusal(wrong, "size", settings.LARGEST_SIZE)
 
 
 def refusal(may: rules.Allowed, manifest: catalog.Manifest) -> PolicyError | None:
@@ -31,6 +28,21 @@ def refusal(may: rules.Allowed, manifest: catalog.Manifest) -> PolicyError | Non
     if manifest.id not in may.refused:
         return None
     return _refusal(f"{manifest.name} cannot be deployed here", "app", settings.REFUSED_APPS)
+
+
+def size_refusal(may: rules.Allowed, size: instances.Size) -> PolicyError | None:
+    """Return why nothing of this size may be deployed, or nothing."""
+    if may.has(size):
+        return None
+    wrong = f"Nothing larger than {may.largest} can be deployed here"
+    return _refusal(wrong, "size", settings.LARGEST_SIZE)
+
+
+async def app_refusal(uow: Uow, package_id: str) -> PolicyError | None:
+    """Return why an app, known by its id alone, may not be deployed now, or nothing."""
+    if package_id not in (await allowed(uow)).refused:
+        return None
+    return _refusal(f"{package_id} cannot be deployed here", "app", settings.REFUSED_APPS)
 
 
 def _refusal(text: str, field: str, rule: platform_settings.AnySetting) -> PolicyError:

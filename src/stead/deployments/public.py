@@ -1,6 +1,7 @@
 """The deployments domain's door."""
 
 from stead.deployments.errors import BusyError, InvalidRequestError
+from stead.deployments.governance import app_refusal
 from stead.deployments.packages import Installed, find_package_on, list_uses
 from stead.deployments.schemas import AcceptedOut, DeploymentIn, DeploymentOut, OutputOut
 from stead.deployments.service import (
@@ -16,10 +17,11 @@ from stead.deployments.service import (
     remove,
     reveal,
 )
-from stead.deployments.settings import SETTINGS
+from stead.deployments.settings import REFUSED_APPS, SETTINGS
 from stead.deployments.wiring import Given, give, state_of, taken_names
 
 __all__ = [
+    "REFUSED_APPS",
     "SETTINGS",
     "AcceptedOut",
     "Begun",
@@ -31,6 +33,7 @@ __all__ = [
     "Installed",
     "InvalidRequestError",
     "OutputOut",
+    "app_refusal",
     "begin",
     "begin_removal",
     "create",

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
@@ -98,14 +99,11 @@ async def begin(
     operation_id = await durable.submit(
         uow,
         deployments.cluster_plan if target and target.shared else deployments.deploy_plan,
-        Submission(
-            project_id=project_id,
-            subject=f"deployment:{deployment_id}",
-            title=f"Deploy {package.manifest.name} as {name}",
-            requested_by=begun.requested_by,
-            params={"deployment_id": deployment_id, "instance_id": instance.id, "name": name},
-            idempotency_key=begun.key,
-            request_hash=begun.fingerprint,
+        _submission(
+            begun,
+            f"Deploy {package.manifest.name} as {name}",
+            deployment_id,
+            {"instance_id": instance.id, "name": name, "size": size.value},
         ),
     )
     uow.session.add(
@@ -128,6 +126,20 @@ async def begin(
     )
     await uow.session.flush()
     return AcceptedOut(operation_id=operation_id, deployment_id=deployment_id, name=name)
+
+
+def _submission(
+    begun: Begun, title: str, deployment_id: str, params: Mapping[str, durable.Json]
+) -> Submission:
+    return Submission(
+        project_id=begun.project_id,
+        subject=f"deployment:{deployment_id}",
+        title=title,
+        requested_by=begun.requested_by,
+        params={"deployment_id": deployment_id, **params},
+        idempotency_key=begun.key,
+        request_hash=begun.fingerprint,
+    )
 
 
 async def remove(

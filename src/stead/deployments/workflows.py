@@ -19,6 +19,7 @@ from stead.core.pki import Authority
 from stead.core.vault import Vault
 from stead.deployments import repository
 from stead.deployments.attention import until_answered
+from stead.deployments.checking import policy_step
 from stead.deployments.errors import script_failed
 from stead.deployments.models import DeploymentRow
 from stead.deployments.publishing import Doorway, Outside, await_edges, until_reached
@@ -57,14 +58,18 @@ class Tools:
     doorway: Doorway | None = None
 
 
-def deploy_plan(tools: Tools) -> Plan:
-    """Return the plan that makes a deployment live, or leaves nothing behind."""
+def deploy_plan(tools: Tools, version: int = 2) -> Plan:
+    """Return the plan that makes a deployment live, or leaves nothing behind.
+
+    Version 1 is for what began before the rules were asked again.
+    """
     flow = Flow(tools)
     return Plan(
         kind="deployment.deploy",
-        version=1,
+        version=version,
         steps=(
             Step("reserve", "Reserve name, address and route", flow.reserve, flow.release),
+            *checks(tools, version),
             Step("network", "Prepare the project's network", flow.ensure_network),
             Step("create", "Create the container", flow.create, flow.destroy),
             Step("token", "Hand over a one-time token", flow.inject, flow.revoke),
@@ -73,6 +78,11 @@ def deploy_plan(tools: Tools) -> Plan:
             *last_steps(flow),
         ),
     )
+
+
+def checks(tools: Tools, version: int) -> tuple[Step, ...]:
+    """Return what a version of a plan asks before its first effect."""
+    return (policy_step(tools.database),) if version > 1 else ()
 
 
 def last_steps(flow: "Flow") -> tuple[Step, ...]:

@@ -21,10 +21,11 @@ from stead.core import durable
 from stead.core.authz import Role
 from stead.core.durable import EventRow, OperationRow, Plan, Step, StepContext, StepError, Worker
 from stead.core.durable.tables import StepRow
+from stead.core.platform_settings.store import Choice, put
 from stead.core.vault import SecretRow
 from stead.deployments import repository
 from stead.deployments.models import DeploymentRow
-from stead.deployments.public import Deployments
+from stead.deployments.public import REFUSED_APPS, Deployments
 from stead.instances.public import find
 
 pytestmark = pytest.mark.timeout(60)
@@ -207,6 +208,28 @@ async def test_a_member_that_fails_takes_those_before_it_away(room: Room):
             assert list(await uow.session.scalars(select(table))) == []
         owners = list(await uow.session.scalars(select(SecretRow.owner)))
     assert begun["bundle_id"] not in owners
+
+
+async def refuse(room: Room) -> None:
+    async with room.platform.database.write() as uow:
+        package = BUNDLES.get("pair").packages["two"].manifest.id
+        setting, chosen = REFUSED_APPS, Choice([package], chosen=True)
+        await put(uow, setting, chosen, by="Root", expected=0)
+
+
+async def test_a_member_that_is_refused_meanwhile_stops_the_bundle_before_it_begins(room: Room):
+    begun = await room.deploy(name="both")
+    await refuse(room)
+    async with room.worker():
+        ended = await room.ended(begun["operation_id"])
+    assert (ended.state, ended.error["fields"]) == ("failed", {"rule": REFUSED_APPS.name})
+    assert (room.guests.began, await room.names()) == ([], [])
+
+
+async def test_a_bundle_with_a_refused_member_is_not_accepted(room: Room):
+    await refuse(room)
+    answer = await room.http.post("/api/v1/bundles", json={"bundle": "pair"})
+    assert (answer.status_code, answer.json()["code"]) == (403, "deployment.policy")
 
 
 async def test_cancelling_stops_the_member_that_is_being_made(room: Room):

@@ -133,15 +133,15 @@ async def test_a_deadline_stops_and_undoes_and_is_not_called_a_cancellation(data
 
 
 async def test_a_rule_that_refuses_is_named_and_nothing_was_done(database: Database):
-    async def allows(_context: StepContext) -> None:
+    async def allows(_uow: Uow, _context: StepContext) -> None:
         return None
 
-    async def refuses(context: StepContext) -> str:
+    async def refuses(_uow: Uow, context: StepContext) -> str:
         return f"{context.subject} is too big"
 
     world = World()
     first, *others = world.plan().steps
-    check = durable.policy(Rule("house.fine", allows), Rule("house.size", refuses))
+    check = durable.policy(database, Rule("house.fine", allows), Rule("house.size", refuses))
     plan = Plan("test", 1, (first, check, *others))
     async with working(database, plan):
         operation = await ended(database, await submit(database, plan))

@@ -18,7 +18,8 @@ async def owner(platform: Platform) -> Actor:
 async def ask(platform: Platform, actor: Actor, subject: str = "deployment:1") -> str:
     project = next(iter(actor.projects))
     async with platform.database.write() as uow:
-        asked = Submission(project, subject, f"Do {subject}", actor.name)
+        params = {"deployment_id": "gone", "size": "small"}
+        asked = Submission(project, subject, f"Do {subject}", actor.name, params)
         return await durable.submit(uow, platform.deployments.deploy_plan, asked)
 
 
@@ -99,7 +100,7 @@ async def test_what_was_kept_is_tried_again_from_a_step(platform: Platform, owne
         assert twice.status_code == 409, "it goes on already"
     async with platform.database.read() as uow:
         row = await durable.get(uow, operation_id)
-    assert (row.back_to, row.round) == (2, 1)
+    assert (row.back_to, row.round) == (3, 1)
 
 
 async def test_a_failed_undo_is_tried_again_by_retry(platform: Platform, owner: Actor):

@@ -1,9 +1,10 @@
 """Plans as data: named steps with do and undo, and what a step is given."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from stead.core.db import Database, Uow
 from stead.core.errors import Kind, SteadError
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
@@ -68,10 +69,19 @@ Undo: TypeAlias = Callable[[StepContext], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule of the house: ``refuses`` returns why an operation must not go on, or None."""
+
+    name: str
+    refuses: Callable[[Uow, StepContext], Awaitable[str | None]]
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One effect. ``title`` is shown to people; ``do`` repeats after a crash.
 
-    A step with ``limits`` starts when it can hold all of them; its undo does not wait.
+    A step with ``limits`` starts when it can hold all of them; its undo does not wait. One that
+    is there for its ``rules`` is made by ``policy``.
     """
 
     name: str
@@ -82,6 +92,7 @@ class Step:
     backoff_seconds: float = 0.5
     limit_seconds: float = 600
     limits: Callable[[StepContext], Sequence[Limit]] | None = None
+    rules: tuple[Rule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,24 +115,25 @@ class Plan:
         return self.kind, self.version
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A rule of the house: ``refuses`` returns why an operation must not go on, or None."""
+def policy(database: Database, *rules: Rule) -> Step:
+    """Return the step that asks the rules; a plan has it before its first effect.
 
-    name: str
-    refuses: Callable[[StepContext], Awaitable[str | None]]
+    What undoes a reservation belongs to a step before it. Taking an operation up again asks too.
+    """
+
+    async def check(context: StepContext) -> None:
+        async with database.read() as uow:
+            await obey(uow, rules, context)
+
+    return Step("policy", "Check the rules", check, rules=rules)
 
 
-def policy(*rules: Rule) -> Step:
-    """Return the step that asks the rules; a plan has it before its first effect."""
-
-    async def ask(context: StepContext) -> None:
-        for rule in rules:
-            if reason := await rule.refuses(context):
-                raise RefusedError(
-                    f"{reason} (rule {rule.name})",
-                    fields={"rule": rule.name},
-                    hint="Ask whoever sets the rules, or ask for something that they allow",
-                )
-
-    return Step("policy", "Check the rules", ask)
+async def obey(uow: Uow, rules: Iterable[Rule], context: StepContext) -> None:
+    """Pass, or raise RefusedError with the first rule that does not allow it."""
+    for rule in rules:
+        if reason := await rule.refuses(uow, context):
+            raise RefusedError(
+                f"{reason} (rule {rule.name})",
+                fields={"rule": rule.name},
+                hint="Ask whoever sets the rules, or ask for something that they allow",
+            )

@@ -10,7 +10,7 @@ from sqlalchemy import and_, delete, insert, select
 from stead.core import telemetry
 from stead.core.db import Statement, Uow
 from stead.core.durable.events import EVENT, Fact, append_event, told
-from stead.core.durable.plan import Json, Plan
+from stead.core.durable.plan import Json, Plan, StepContext, obey
 from stead.core.durable.store import OPERATION, QUEUE, STEP, steps
 from stead.core.durable.tables import OperationRow, State, StepState
 from stead.core.errors import Kind, SteadError
@@ -163,7 +163,9 @@ async def keep(uow: Uow, operation_id: str) -> None:
 
 
 async def retry(uow: Uow, operation_id: str, plan: Plan | None, step: str | None = None) -> None:
-    """Take a stopped operation up again, forward. Raises CannotRetryError.
+    """Take a stopped operation up again, forward. Raises CannotRetryError, RefusedError.
+
+    The rules that it began under are asked as they are now, before anything is undone.
 
     From a step: everything from there on is undone first, then done anew. Without one: from
     the first step that is not done. What was undone altogether starts only if its plan can.
@@ -181,6 +183,8 @@ async def retry(uow: Uow, operation_id: str, plan: Plan | None, step: str | None
     if not chosen:
         names = ", ".join(states[n].name for n in possible)
         raise CannotRetryError(f"It cannot start at that step, but at: {names}")
+    for one in plan.steps:
+        await obey(uow, one.rules, _asking(row, one.name))
     await _take_up(uow, row, chosen[-1])
 
 
@@ -237,6 +241,13 @@ async def _stopped(uow: Uow, operation_id: str) -> OperationRow:
     if row is None or row.state not in _STOPPED:
         raise CannotRetryError("The operation has not stopped half-way")
     return row
+
+
+def _asking(row: OperationRow, step: str) -> StepContext:
+    async def emit(kind: str, data: Mapping[str, Json]) -> None:
+        """A question that a request asks is no event of the operation."""
+
+    return StepContext(row.id, row.project_id, row.subject, row.params, {}, step, emit)
 
 
 async def _take_up(uow: Uow, row: OperationRow, back_to: int) -> None:
