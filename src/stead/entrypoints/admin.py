@@ -115,8 +115,10 @@ def reset_link(
 def cli_login(user: str = ADMIN) -> None:
     """Let the command line of this Unix account act as a person."""
     chosen = _settings()
-    known = config.load()
-    held = known.token if known is not None and known.url == chosen.server.console_url else ""
+    url = chosen.server.console_url
+    name = config.name_for(url)
+    known = config.load().logins.get(name)
+    held = known.token if known is not None and known.url == url else ""
 
     async def make(ground: Ground) -> str:
         user_id = await _user_id(ground, user)
@@ -129,10 +131,11 @@ def cli_login(user: str = ADMIN) -> None:
     ca = chosen.server.data_dir / "ca.pem"
     token = _run(_with_ground(chosen, make, verb="cli_login"))
     if token == held:
-        _say(f"The command line is signed in to {chosen.server.console_url} already")
+        config.use(name)
+        _say(f"The command line is signed in to {url} already")
         return
-    path = config.save(config.Login(chosen.server.console_url, token, ca.read_text()))
-    _say(f"The command line is signed in to {chosen.server.console_url} ({path})")
+    path = config.save(name, config.Login(url, token, ca.read_text()))
+    _say(f"The command line is signed in to {url} ({path})")
 
 
 @admin_commands.command()

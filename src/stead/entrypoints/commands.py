@@ -5,7 +5,7 @@ import platform
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import typer
@@ -17,7 +17,9 @@ from stead.entrypoints import (
     config,
     config_commands,
     connect_commands,
+    context_commands,
     fleet_commands,
+    operation_commands,
     project_commands,
     source_commands,
     webhook_commands,
@@ -25,25 +27,18 @@ from stead.entrypoints import (
 )
 from stead.entrypoints.client import Client, CommandError
 from stead.entrypoints.config import Login
-from stead.entrypoints.follow import follow, follow_undo
+from stead.entrypoints.follow import follow
 from stead.entrypoints.listing import listing
 from stead.entrypoints.terminal import (
     USAGE,
     Json,
+    Quiet,
+    Watch,
     client as _client,
     say as _say,
     secret,
     wrong as _wrong,
 )
-
-VERBS: Final = {
-    "follow": "",
-    "log": "",
-    "cancel": "Cancelling; what was made is taken away again",
-    "keep": "If it fails, everything stays as it is",
-    "retry": "Trying again",
-    "undo": "Taking it back",
-}
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -51,6 +46,7 @@ app = typer.Typer(
     help="Deploy apps on the machines you own. On the server: serve, edge, admin. For authors"
     " of packages: catalog. Each of them has --help of its own.",
 )
+app.add_typer(context_commands.context, name="context")
 app.add_typer(audit_commands.audit, name="audit")
 app.add_typer(project_commands.project, name="project")
 app.add_typer(project_commands.member, name="member")
@@ -71,8 +67,11 @@ app.add_typer(account_commands.person, name="person")
 app.add_typer(account_commands.factor, name="second-factor")
 app.command()(account_commands.whoami)
 app.command()(account_commands.password)
-Watch = Annotated[bool, typer.Option(help="Show what happens until it has ended.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Leave the installer's output out.")]
+app.command()(operation_commands.operations)
+app.command()(operation_commands.operation)
+app.command()(operation_commands.cancel)
+app.command()(operation_commands.restored)
+app.command()(operation_commands.decide)
 
 
 def main() -> None:
@@ -84,22 +83,43 @@ def main() -> None:
         sys.exit(error.code)
 
 
+@app.callback()
+def meant(
+    context: Annotated[
+        str,
+        typer.Option(
+            envvar="STEAD_CONTEXT",
+            help="The server that is meant; see stead context list.",
+            autocompletion=context_commands.names,
+        ),
+    ] = "",
+) -> None:
+    """Note which server the verb that follows is meant for."""
+    config.ask_for(context)
+
+
 @app.command()
 def login(
     url: Annotated[str, typer.Argument(help="The console's address.")],
     ca: Annotated[Path | None, typer.Option(help="The CA certificate to trust.")] = None,
     user: Annotated[str, typer.Option(help="Sign in with this name and a password.")] = "",
+    context: Annotated[
+        str, typer.Option(help="What to call this server; its host and port if left out.")
+    ] = "",
 ) -> None:
     """Remember a server and a token, which is read from standard input.
 
-    With --user, name and password make a token for this machine instead.
+    With --user, name and password make a token for this machine instead. The server is the one
+    that is meant from then on; others that you signed in to stay: stead context list.
     """
-    chosen = Login(url.rstrip("/"), "", ca.read_text() if ca is not None else "")
+    address = url.rstrip("/")
+    name = context_commands.name_for(address, context)
+    chosen = Login(address, "", ca.read_text() if ca is not None else "")
     token = _sign_in(Client(chosen), user) if user else secret("API token")
     chosen = replace(chosen, token=token.strip())
     person = Client(chosen).get("/api/v1/me")
-    path = config.save(chosen)
-    _say(f"Signed in to {chosen.url} as {person['name']} ({path})")
+    path = config.save(name, chosen)
+    _say(f"Signed in to {chosen.url} as {person['name']} (context {name} in {path})")
 
 
 @app.command()
@@ -243,99 +263,6 @@ def remove(
         return
     follow(client, accepted["operation_id"])
     _say(f"\n{name} is gone")
-
-
-@app.command()
-@listing("id", "title", "state", "created_at", usual_limit=50)
-def operations(
-    *,
-    state: Annotated[list[str] | None, typer.Option(help="Only these, such as failed.")] = None,
-    kind: Annotated[str, typer.Option(help="Only these, such as deployment.deploy.")] = "",
-    before: Annotated[str, typer.Option(help="Go on after the last id of a list.")] = "",
-) -> str:
-    """List recent operations, newest first."""
-    query = [("state", one) for one in state or []]
-    query += [(name, value) for name, value in (("kind", kind), ("before", before)) if value]
-    return f"/api/v1/operations?{urlencode(query)}" if query else "/api/v1/operations"
-
-
-@app.command()
-def operation(
-    operation_id: str,
-    verb: Annotated[str, typer.Argument(help=f"{', '.join(VERBS)}.")] = "follow",
-    *,
-    step: Annotated[str, typer.Option("--from", help="The step to retry from.")] = "",
-    watch: Watch = True,
-    quiet: Quiet = False,
-) -> None:
-    """Follow an operation from its beginning to its end, or do something with it."""
-    if verb not in VERBS:
-        _wrong(f"There is no {verb}; there are: {', '.join(VERBS)}")
-    if step and verb != "retry":
-        _wrong("--from belongs to retry")
-    client = _client()
-    path = f"/api/v1/operations/{operation_id}"
-    if verb == "log":
-        _say(client.text(f"{path}/log").rstrip())
-        return
-    if verb != "follow":
-        client.post(f"{path}/{verb}", {"from": step} if step else None)
-        _say(VERBS[verb])
-    if watch and verb == "undo":
-        follow_undo(client, operation_id)
-    elif watch and verb in {"follow", "retry"}:
-        follow(client, operation_id, quiet=quiet)
-
-
-@app.command()
-def cancel(operation_id: str) -> None:
-    """Stop an operation and take away what it made."""
-    client = _client()
-    client.post(f"/api/v1/operations/{operation_id}/cancel")
-    _say("Cancelling; what was made is taken away again")
-
-
-@app.command()
-def restored(*, look: Annotated[bool, typer.Option(help="Ask the engine first.")] = False) -> None:
-    """Show what a restore left to decide, and where guests and records disagree."""
-    client = _client()
-    if look:
-        follow(client, client.post("/api/v1/platform/look")["operation_id"], quiet=True)
-    found = client.get("/api/v1/platform/restore")
-    _say(f"Epoch {found['epoch']}, from {found['copied_at'] or 'the beginning'}")
-    for one in found["decisions"]:
-        guest = (
-            f"{one['guest']} {one['presence'].replace('_', ' ')}" if one["guest"] else "no guest"
-        )
-        _say(f"{one['operation_id']}  {one['title']} ({guest}): {', '.join(one['choices'])}")
-    for one in found["unknown"]:
-        _say(f"unknown guest  {one['guest']}  {one['state']}  {', '.join(one['addresses'])}")
-    for one in found["missing"]:
-        _say(f"missing guest  {one['guest']}  of {one['deployment'] or 'no deployment'}")
-    if found["looked_at"] is None:
-        _say("Nobody has looked yet which guests there are: stead restored --look")
-    elif not (found["decisions"] or found["unknown"] or found["missing"]):
-        _say("Nothing to decide; records and guests agree")
-
-
-@app.command()
-def decide(
-    operation_id: str,
-    choice: Annotated[str, typer.Argument(help="adopt, undo or forget")],
-    *,
-    watch: Watch = True,
-) -> None:
-    """Decide about an operation that a restore interrupted."""
-    if choice not in {"adopt", "undo", "forget"}:
-        _wrong("Choose adopt, undo or forget")
-    client = _client()
-    acting = client.post(f"/api/v1/operations/{operation_id}/decision", {"choice": choice})
-    if not watch or acting["state"] == "settled":
-        _say(f"{choice}: operation {acting['id']}")
-    elif choice == "undo":
-        follow_undo(client, acting["id"])
-    else:
-        follow(client, acting["id"])
 
 
 def _sign_in(client: Client, user: str) -> str:

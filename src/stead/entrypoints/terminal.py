@@ -17,14 +17,23 @@ USAGE: Final = 2
 _MOMENT: Final = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|\+00:00)$")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Watch = Annotated[bool, typer.Option(help="Show what happens until it has ended.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Leave the installer's output out.")]
 
 
 def client() -> Client:
     """Return the API of the server that this account is signed in to."""
-    known = config.load()
-    if known is None:
+    found = config.find()
+    if found is not None:
+        return Client(found)
+    meant, known = config.meant(), ", ".join(config.load().logins)
+    if not known:
         raise CommandError("You are not signed in; run: stead login URL", NOT_SIGNED_IN)
-    return Client(known)
+    if not meant:
+        raise CommandError(
+            f"Say which server is meant: stead context use NAME\nThere are: {known}", NOT_SIGNED_IN
+        )
+    raise CommandError(f"There is no context {meant}; there are: {known}", NOT_FOUND)
 
 
 def pick(rows: list[dict[str, Any]], name: str, what: str) -> dict[str, Any]:

@@ -73,21 +73,31 @@ def test_a_key_that_was_half_written_is_none(folder: Path, monkeypatch: pytest.M
 def test_the_command_line_signs_in_once(folder: Path):
     run("init")
     assert "is signed in to https://console.stead.localhost" in run("cli-login")
-    login = config.load()
+    login = config.find()
     assert "already" in run("cli-login")
-    assert config.load() == login
+    assert config.find() == login
     assert login is not None
     assert login.ca == (folder / "ca.pem").read_text()
+
+
+@pytest.mark.usefixtures("folder")
+def test_signing_in_means_this_server_and_keeps_the_others():
+    run("init")
+    run("cli-login")
+    config.save("home", config.Login("https://home.test", "stt_x", ""))
+    assert "already" in run("cli-login")
+    assert sorted(config.load().logins) == ["console.stead.localhost", "home"]
+    assert config.load().current == "console.stead.localhost"
 
 
 def test_a_token_that_counts_no_more_is_replaced(folder: Path):
     run("init")
     run("cli-login")
-    before = config.load()
+    before = config.find()
     with closing(sqlite3.connect(folder / "stead.db")) as file, file:
         assert file.execute("update api_token set suspended_at = created_at").rowcount == 1
     assert "already" not in run("cli-login")
-    after = config.load()
+    after = config.find()
     assert before is not None
     assert after is not None
     assert after.token != before.token

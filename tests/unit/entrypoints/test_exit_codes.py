@@ -39,7 +39,7 @@ def test_a_kind_of_failure_ends_a_command_with_its_code(
         return httpx.Client(transport=transport, base_url="http://stead.test")
 
     monkeypatch.setattr(client_module, "_open", opened)
-    monkeypatch.setattr(config, "load", lambda: Login("http://stead.test", "stt_x", ""))
+    monkeypatch.setattr(config, "find", lambda: Login("http://stead.test", "stt_x", ""))
     monkeypatch.setattr(sys, "argv", ["stead", "token", "list"])
     with pytest.raises(SystemExit) as raised:
         commands.main()
