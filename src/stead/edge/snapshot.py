@@ -89,11 +89,15 @@ class _Route(_Part):
 
 
 class HttpRoute(_Route):
-    """A host name, served over HTTPS by one of the backends."""
+    """A host name, served over HTTPS by one of the backends.
+
+    A stopped one is answered by the edge itself, which says so.
+    """
 
     host: Host
     backends: Annotated[tuple[HttpBackend, ...], Field(min_length=1, max_length=_MAX_BACKENDS)]
     certificate: Id
+    stopped: StrictBool = False
 
 
 class TcpRoute(_Route):

@@ -17,6 +17,8 @@ GENERATION_HEADER = "X-Stead-Generation"
 TOKEN_HEADER = "X-Stead-Edge-Token"  # noqa: S105  (the name of a header)
 UNKNOWN_HEADER = "X-Stead-Edge"
 UNKNOWN_HOST = "unknown-host"
+STOPPED = "stopped"
+_STOPPED = ("stopped-plain", "stopped-mark", "stopped-page", "stopped-refuse")
 _PREFIX = "route-"
 _UPLOAD_LIMIT = "30m"
 
@@ -64,9 +66,15 @@ def dynamic(
     *,
     default: KeyPair,
     token: str,
+    control: str = "",
 ) -> Rendered:
-    """Return the routes; equal input gives the same text and the same generation."""
+    """Return the routes; equal input gives the same text and the same generation.
+
+    ``control`` is where the page of apps that are stopped comes from.
+    """
     http = _http(routes, token)
+    if any(route.stopped for route in routes):
+        _add_stopped(http, control)
     tls = {
         "certificates": [_files(certificates[id_]) for id_ in sorted(certificates)],
         "stores": {"default": {"defaultCertificate": _files(default)}},
@@ -118,15 +126,7 @@ def _public(address: str, port: int) -> dict[str, Any]:
 
 
 def _http(routes: Sequence[HttpRoute], token: str) -> dict[str, Any]:
-    routers: dict[str, Any] = {
-        f"{_PREFIX}{route.id}": {
-            "entryPoints": ["websecure"],
-            "rule": f"Host(`{route.host}`)",
-            "service": f"{_PREFIX}{route.id}",
-            "tls": {},
-        }
-        for route in routes
-    }
+    routers = {f"{_PREFIX}{route.id}": _router(route) for route in routes}
     services: dict[str, Any] = {
         f"{_PREFIX}{route.id}": {
             "loadBalancer": {
@@ -135,12 +135,44 @@ def _http(routes: Sequence[HttpRoute], token: str) -> dict[str, Any]:
             }
         }
         for route in routes
+        if not route.stopped
     }
     # An empty mapping is refused by Traefik, and without routes there are no services.
     return {
         "routers": routers | _own_routers(token),
         "middlewares": _own_middlewares(),
     } | ({"services": services} if services else {})
+
+
+def _router(route: HttpRoute) -> dict[str, Any]:
+    router: dict[str, Any] = {
+        "entryPoints": ["websecure"],
+        "rule": f"Host(`{route.host}`)",
+        "service": f"{_PREFIX}{route.id}",
+        "tls": {},
+    }
+    if route.stopped:
+        return router | {"service": "noop@internal", "middlewares": list(_STOPPED)}
+    return router
+
+
+def _add_stopped(http: dict[str, Any], control: str) -> None:
+    """Refuse what is for apps that are stopped, with a page that says so.
+
+    What the visitor's browser keeps for the app is not for us, so none of it goes along. Where
+    the page cannot be had, the refusal stays what it is.
+    """
+    plain = {"customRequestHeaders": {"Authorization": "", "Cookie": ""}}
+    page = {"status": ["503"], "service": "stead-stopped", "query": "/edge/v1/stopped"}
+    nobody = {"sourceRange": ["255.255.255.255/32"], "rejectStatusCode": 503}
+    http["middlewares"] |= {
+        "stopped-plain": {"headers": plain},
+        "stopped-mark": _response_header(UNKNOWN_HEADER, STOPPED),
+        "stopped-page": {"errors": page},
+        "stopped-refuse": {"ipAllowList": nobody},
+    }
+    service = {"passHostHeader": False, "servers": [{"url": control}]}
+    http.setdefault("services", {})["stead-stopped"] = {"loadBalancer": service}
 
 
 def _own_routers(token: str) -> dict[str, Any]:

@@ -47,6 +47,7 @@ class TraefikProxy:
             pairs,
             default=self._state.default_pair(),
             token=self._state.admin().token,
+            control=self._settings.control_url,
         )
         before = self._state.read(self._state.dynamic)
         if before != rendered.text:

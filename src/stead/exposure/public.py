@@ -13,6 +13,7 @@ from stead.exposure.service import (
     publish,
     release,
     reserve,
+    shut,
     withdraw,
 )
 from stead.exposure.settings import SETTINGS
@@ -31,5 +32,6 @@ __all__ = [
     "publish",
     "release",
     "reserve",
+    "shut",
     "withdraw",
 ]

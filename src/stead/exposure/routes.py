@@ -1,8 +1,9 @@
 """What edges call: pull the snapshot, report what they serve."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi.responses import HTMLResponse
 
 from stead.core.authz import public
 from stead.core.http import DatabaseDep, provided
@@ -12,6 +13,18 @@ from stead.exposure import service
 from stead.exposure.errors import EdgeRefusedError
 from stead.kit import clock
 
+# On the app's own name, where no style or script of ours is allowed.
+STOPPED_PAGE: Final = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<title>This app is stopped</title>
+<h1>This app is stopped</h1>
+<p>Somebody who looks after it stopped it. It will be here again once it is started.</p>
+</html>
+"""
 router = APIRouter(prefix="/edge/v1", tags=["edge"])
 VaultDep = Annotated[Vault, Depends(provided(Vault))]
 
@@ -47,7 +60,8 @@ async def get_snapshot(
             if await service.head_etag(uow) != if_none_match:
                 snapshot = await service.build_snapshot(uow, vault)
                 return Response(
-                    snapshot.model_dump_json(),
+                    # Earlier edges refuse a field that they do not know, also an empty one.
+                    snapshot.model_dump_json(exclude_defaults=True),
                     media_type="application/json",
                     headers={"ETag": snapshot.etag, "Cache-Control": "no-store"},
                 )
@@ -55,6 +69,12 @@ async def get_snapshot(
         if remaining <= 0:
             return Response(status_code=304)
         await database.bus.changed(service.SNAPSHOT_TOPIC, seen, remaining)
+
+
+@router.get("/stopped", response_class=HTMLResponse)
+@public("visitors of an app that is stopped see it; edges fetch it for them")
+async def show_stopped() -> HTMLResponse:
+    return HTMLResponse(STOPPED_PAGE, headers={"Cache-Control": "no-store"})
 
 
 @router.post("/reports", status_code=204)

@@ -21,6 +21,7 @@ from stead.kit.secrets import Secret
 SNAPSHOT_TOPIC: Final = "edge-snapshot"
 REPORT_TOPIC: Final = "edge-reports"
 RENEWED_AFTER: Final = timedelta(days=LEAF_DAYS) * 2 / 3
+STOPPED: Final = "stopped"
 CONSOLE_OWNER: Final = "console"
 _KEY: Final = "key"
 _ERROR_LENGTH: Final = 2000
@@ -123,6 +124,15 @@ async def withdraw(uow: Uow, owner: str) -> int:
     return await _bump(uow)
 
 
+async def shut(uow: Uow, owner: str) -> int:
+    """Let edges say that an owner's apps are stopped; return the version that does."""
+    rows = await repository.routes_of(uow, owner)
+    if all(row.state == STOPPED for row in rows):
+        return (await repository.snapshot_row(uow)).version
+    await repository.set_state(uow, owner, STOPPED)
+    return await _bump(uow)
+
+
 async def release(uow: Uow, vault: Vault, owner: str) -> None:
     """Free an owner's host names, ports and certificates; twice is fine."""
     for row in await repository.routes_of(uow, owner):
@@ -192,6 +202,7 @@ async def build_snapshot(uow: Uow, vault: Vault) -> Snapshot:
                 host=row.http_host,
                 backends=(f"http://{row.backend_ip}:{row.backend_port}",),
                 certificate=by_host[row.http_host],
+                stopped=row.state == STOPPED,
             )
             for row in rows
             if row.http_host is not None and row.http_host in by_host
@@ -199,7 +210,7 @@ async def build_snapshot(uow: Uow, vault: Vault) -> Snapshot:
         tcp=tuple(
             TcpRoute(id=row.id, port=row.port, backends=(f"{row.backend_ip}:{row.backend_port}",))
             for row in rows
-            if row.port is not None
+            if row.port is not None and row.state != STOPPED
         ),
         certificates=tuple([await _certificate(uow, vault, row) for row in found]),
     )

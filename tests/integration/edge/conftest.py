@@ -148,6 +148,7 @@ class ControlPlaneDouble:
         self.port = url_port
         self.snapshot: dict[str, Any] = {"epoch": 1, "version": 0}
         self.reports: list[dict[str, Any]] = []
+        self.visitors: list[Request] = []
         self.asked = 0
         self.refused = 0
         self.patience = 25.0
@@ -175,6 +176,9 @@ class ControlPlaneDouble:
     async def _handle(self, request: Request) -> tuple[int, dict[str, str], bytes]:
         if self._server is None:
             raise ConnectionResetError
+        if request.path == "/edge/v1/stopped":
+            self.visitors.append(request)
+            return 200, {"Content-Type": "text/html"}, b"<h1>This app is stopped</h1>"
         if request.headers.get("authorization") != f"Bearer {TOKEN}":
             self.refused += 1
             return 401, {}, b""

@@ -42,6 +42,21 @@ async def test_a_removed_route_answers_404_and_its_port_closes(running: Any):
     assert (await running.get("shop"))[0] == 200
 
 
+async def test_an_app_that_is_stopped_says_so_and_hands_nothing_on(running: Any):
+    shop = await running.backend("shop", 18001)
+    stopped = running.http("blog", shop) | {"stopped": True}
+    await running.reported(await running.publish([running.http("shop", shop), stopped]))
+    private = ("Cookie: app=secret", "Authorization: Bearer secret")
+    status, head, body = await running.get("blog", "/deep/path?q=1", *private)
+    assert (status, body) == (503, "<h1>This app is stopped</h1>")
+    assert "x-stead-edge: stopped" in head.lower()
+    (asked,) = running.control.visitors
+    assert "secret" not in asked.raw
+    assert (await running.get("shop"))[0] == 200
+    await running.control.stop()
+    assert (await running.get("blog"))[0] == 503, "without a control plane it is a refusal still"
+
+
 async def test_plain_http_is_sent_to_https(running: Any):
     shop = await running.backend("shop", 18001)
     await running.reported(await running.publish([running.http("shop", shop)]))

@@ -32,6 +32,7 @@ OPEN: Final = frozenset(
         "/api/metrics",
         "/api/openapi.json",
         "/agent/v1/stead-agent.pyz",
+        "/edge/v1/stopped",
     }
 )
 _VOLATILE: Final = frozenset({"date", "content-length", "x-request-id"})

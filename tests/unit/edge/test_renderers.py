@@ -48,7 +48,8 @@ def ports(*numbers: int) -> list[TcpRoute]:
 
 def dynamic(given: list[HttpRoute]) -> Rendered:
     held = {"wild": KeyPair(Path("/state/c/1.crt"), Path("/state/c/1.key"))}
-    return traefik.dynamic(given, held, default=DEFAULT, token="ste_secret")
+    control = "http://127.0.0.1:8080"
+    return traefik.dynamic(given, held, default=DEFAULT, token="ste_secret", control=control)
 
 
 def test_traefik_static_configuration():
@@ -64,6 +65,12 @@ def test_traefik_static_configuration():
 
 def test_traefik_with_two_routes():
     compare("traefik-two-routes.yml", dynamic(routes("shop", "blog")).text)
+
+
+def test_traefik_answers_for_an_app_that_is_stopped():
+    shop, blog = routes("shop", "blog")
+    given = [shop, blog.model_copy(update={"stopped": True})]
+    compare("traefik-stopped.yml", dynamic(given).text)
 
 
 def test_traefik_with_nothing_to_serve():
