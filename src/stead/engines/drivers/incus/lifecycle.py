@@ -20,6 +20,7 @@ from stead.engines.values import (
 
 _LOG_LENGTH: Final = 4000
 _LOOK_SECONDS: Final = 0.05
+_AUTOSTART: Final = "boot.autostart"
 _CREATED: Final = "Created"
 _PARTIAL: Final = "Errored"
 
@@ -100,7 +101,10 @@ class Lifecycle(Ground):
     async def stop(self, name: str, *, force: bool) -> EngineTask:
         await self._quiet(name)
         guest = await self.find(name)
-        if guest is None or guest.state is GuestState.STOPPED:
+        if guest is None:
+            return DONE
+        await self._stay_as_left(name)
+        if guest.state is GuestState.STOPPED:
             return DONE
         return await self._change_state(name, "stop", force=force)
 
@@ -227,6 +231,15 @@ class Lifecycle(Ground):
         if not await self._in_cluster():
             return ()
         return tuple(one.name for one in await members.listed(self._client))
+
+    async def _stay_as_left(self, name: str) -> None:
+        """Let the host's next start leave it as it was; earlier versions made it always run."""
+        known = table(await self._client.get(f"/instances/{name}", "look it up"))
+        if _AUTOSTART not in table(known.get("config")):
+            return
+        body: dict[str, Json] = {"config": {_AUTOSTART: ""}}
+        changed = await self._client.send("PATCH", f"/instances/{name}", "change it", body)
+        await self.settle(EngineTask(changed), 60)
 
     async def _change_state(self, name: str, action: str, *, force: bool) -> EngineTask:
         body: dict[str, Json] = {"action": action, "timeout": 30, "force": force}

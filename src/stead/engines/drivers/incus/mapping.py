@@ -35,7 +35,6 @@ def instance_body(spec: GuestSpec, pool: str) -> dict[str, Json]:
             "security.guestapi": "false",
             "security.privileged": "false",
             "security.nesting": str(spec.nesting).lower(),
-            "boot.autostart": "true",
             KEY: spec.key,
             OWNER: spec.owner,
             TAGS: ",".join(spec.tags),
