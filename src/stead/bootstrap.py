@@ -25,7 +25,14 @@ from stead.core.durable.traced import traced
 from stead.core.http import Provided
 from stead.core.outbound import governed
 from stead.core.settings import Settings
-from stead.deployments import adoption, elsewhere, public as deployments, publishing, workflows
+from stead.deployments import (
+    acting_flows,
+    adoption,
+    elsewhere,
+    public as deployments,
+    publishing,
+    workflows,
+)
 from stead.engines import registry
 from stead.engines.errors import UnsupportedError
 from stead.engines.port import ContainerEngine
@@ -95,7 +102,8 @@ async def assemble(
     services = Provided()
     own = (base.database, base.vault, base.heads, blobs, packages, settings, _doors(base))
     deploying = _deployments(base, packages, flows)
-    acting = (deploying, adoption.Adoption(adopt, forget), platform.Platform(look))
+    doing = acting_flows.assemble(tools)
+    acting = (deploying, doing, adoption.Adoption(adopt, forget), platform.Platform(look))
     for service in (*own, fleet, tests, *acting):
         services.add(service)
     bundled = await _bundles(base, services, places)
@@ -105,6 +113,7 @@ async def assemble(
     ours = (
         *flows,
         *elsewhere.earlier_plans(tools),
+        *doing.plans,
         adopt,
         forget,
         look,

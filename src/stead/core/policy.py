@@ -53,6 +53,7 @@ class Action(StrEnum):
     DEPLOYMENT_CREATE = "deployment.create"
     DEPLOYMENT_REMOVE = "deployment.remove"
     DEPLOYMENT_REVEAL = "deployment.reveal"
+    DEPLOYMENT_OPERATE = "deployment.operate"
     OPERATION_READ = "operation.read"
     OPERATION_CANCEL = "operation.cancel"
     OPERATION_DECIDE = "operation.decide"
@@ -124,6 +125,7 @@ POLICY: Final[Mapping[Action, Rule]] = {
     Action.DEPLOYMENT_CREATE: _member(Role.DEVELOPER, Scope.DEPLOY),
     Action.DEPLOYMENT_REMOVE: _member(Role.DEVELOPER, Scope.DEPLOY),
     Action.DEPLOYMENT_REVEAL: _member(Role.DEVELOPER, Scope.DEPLOY),
+    Action.DEPLOYMENT_OPERATE: _member(Role.DEVELOPER, Scope.DEPLOY),
     Action.OPERATION_READ: _member(Role.VIEWER, Scope.READ, *_SEES),
     Action.OPERATION_CANCEL: _member(Role.DEVELOPER, Scope.DEPLOY, PlatformRole.ADMIN),
     Action.OPERATION_RETRY: _member(Role.DEVELOPER, Scope.DEPLOY, PlatformRole.ADMIN),

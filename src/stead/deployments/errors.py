@@ -11,6 +11,13 @@ class BusyError(SteadError):
     code = "deployment.busy"
 
 
+class NotInPlaceError(SteadError):
+    """The deployment is not in a state from which this can be done."""
+
+    kind = Kind.CONFLICT
+    code = "deployment.not_in_place"
+
+
 class InvalidRequestError(SteadError):
     """The name or the size does not fit."""
 

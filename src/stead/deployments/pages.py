@@ -143,14 +143,21 @@ async def find_subject(
         return None
     shown = views.view(found, operation_ended=True)
     live = found.state == "live"
-    told = say("%(name)s is live", name=found.name)
     return operations.Subject(
         name=found.name,
-        headline=told if live else say("%(name)s is done", name=found.name),
+        headline=_headline(found),
         page=Link(f"/deployments/{found.id}", say("Connection details")),
         ways=shown.pages if live else (),
         addresses=shown.addresses if live else (),
     )
+
+
+def _headline(found: DeploymentOut) -> str:
+    if found.state == "live":
+        return say("%(name)s is live", name=found.name)
+    if found.state == "stopped":
+        return say("%(name)s is stopped", name=found.name)
+    return say("%(name)s is done", name=found.name)
 
 
 async def _show(
@@ -165,6 +172,7 @@ async def _show(
         "deployments/show.html",
         row=row,
         deployment=found,
+        may_operate=authz.allows(desk.actor, Action.DEPLOYMENT_OPERATE, found.project_id),
         labels=_labels(desk, found),
         has_icon=_has_icon(desk, found.app),
         revealed=outputs is not None,

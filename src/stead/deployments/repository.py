@@ -15,6 +15,13 @@ async def find(uow: Uow, deployment_id: str) -> DeploymentRow | None:
     return await uow.session.get(DeploymentRow, deployment_id)
 
 
+async def lock(uow: Uow, deployment_id: str) -> DeploymentRow | None:
+    """Return a deployment that nobody else changes until the end of the transaction."""
+    return await uow.session.get(
+        DeploymentRow, deployment_id, populate_existing=True, with_for_update=True
+    )
+
+
 _COLUMNS: Final = {
     "name": DeploymentRow.name,
     "created_at": DeploymentRow.created_at,

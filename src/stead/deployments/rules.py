@@ -1,6 +1,6 @@
 """Pure rules of deployments: states, names, sizes."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -15,6 +15,25 @@ class DeploymentState(StrEnum):
     LIVE = "live"
     REMOVING = "removing"
     REMOVE_FAILED = "remove_failed"
+    STOPPED = "stopped"
+    STOPPING = "stopping"
+    STARTING = "starting"
+    RESTARTING = "restarting"
+
+
+# Where a deployment is if what was done with it ended half-way and could not be taken back.
+_HALF_WAY: Final[Mapping[str, DeploymentState]] = {
+    DeploymentState.STOPPING: DeploymentState.LIVE,
+    DeploymentState.RESTARTING: DeploymentState.LIVE,
+    DeploymentState.STARTING: DeploymentState.STOPPED,
+}
+
+
+def resting(state: str) -> DeploymentState | None:
+    """Return how a deployment was last left, running or stopped; None when it never was."""
+    if state in {DeploymentState.LIVE, DeploymentState.STOPPED}:
+        return DeploymentState(state)
+    return _HALF_WAY.get(state)
 
 
 def limit_owner(deployment_id: str) -> str:

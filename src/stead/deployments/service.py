@@ -168,10 +168,7 @@ async def _remove(
     if not ended and row.state == DeploymentState.REMOVING:
         return AcceptedOut(operation_id=row.operation_id, deployment_id=row.id, name=row.name)
     if not ended:
-        raise BusyError(
-            f"{row.name} is still being deployed",
-            hint="Cancel that operation first; cancelling takes everything away again",
-        )
+        raise _busy(row, current.title if current is not None else "")
     row.operation_id = await durable.submit(
         uow,
         deployments.remove_plan,
@@ -189,6 +186,17 @@ async def _remove(
     )
     row.state = DeploymentState.REMOVING
     return AcceptedOut(operation_id=row.operation_id, deployment_id=row.id, name=row.name)
+
+
+def _busy(row: DeploymentRow, title: str) -> BusyError:
+    if row.state == DeploymentState.DEPLOYING:
+        return BusyError(
+            f"{row.name} is still being deployed",
+            hint="Cancel that operation first; cancelling takes everything away again",
+        )
+    return BusyError(
+        f"{row.name} is busy: {title}", hint="Wait until that operation has ended, or cancel it"
+    )
 
 
 @dataclass(frozen=True, slots=True)

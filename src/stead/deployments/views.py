@@ -11,11 +11,15 @@ from stead.ui.models import Badge, Link, Tone
 STATES: Final[Mapping[str, Badge]] = {
     "deploying": Badge("Deploying", Tone.BUSY, "spin"),
     "live": Badge("Live", Tone.GOOD, "check"),
+    "stopped": Badge("Stopped", Tone.QUIET, "ring"),
+    "stopping": Badge("Stopping", Tone.BUSY, "spin"),
+    "starting": Badge("Starting", Tone.BUSY, "spin"),
+    "restarting": Badge("Restarting", Tone.BUSY, "spin"),
     "removing": Badge("Removing", Tone.BUSY, "spin"),
     "remove_failed": Badge("Removal failed", Tone.BAD, "warn"),
 }
 STUCK: Final = Badge("Needs attention", Tone.BAD, "warn")
-_BUSY: Final = frozenset({"deploying", "removing"})
+_BUSY: Final = frozenset({"deploying", "removing", "stopping", "starting", "restarting"})
 
 
 @dataclass(frozen=True, slots=True)

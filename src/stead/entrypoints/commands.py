@@ -12,6 +12,7 @@ import typer
 
 from stead.entrypoints import (
     account_commands,
+    acting_commands,
     audit_commands,
     bundle_commands,
     config,
@@ -65,6 +66,7 @@ app.add_typer(account_commands.token, name="token")
 app.add_typer(account_commands.session, name="session")
 app.add_typer(account_commands.person, name="person")
 app.add_typer(account_commands.factor, name="second-factor")
+acting_commands.add(app)
 app.command()(account_commands.whoami)
 app.command()(account_commands.password)
 app.command()(operation_commands.operations)

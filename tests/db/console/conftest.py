@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
+from unittest.mock import Mock
 
 import httpx
 import pytest
@@ -20,6 +21,7 @@ from stead.core.db import Database
 from stead.core.durable import Plan, Step, StepContext
 from stead.core.http import Provided
 from stead.core.settings import ServerSettings, Settings
+from stead.deployments import acting_flows
 from stead.deployments.public import Deployments
 from stead.fleet import plans as fleets
 from stead.identity import public as identity
@@ -99,6 +101,7 @@ async def site(database: Database, tmp_path: Path) -> AsyncIterator[Site]:
             remove_plan=Plan("deployment.remove", 1, steps, cancellable=False),
         )
     )
+    services.add(acting_flows.assemble(Mock()))
     services.add(fleets.assemble(database, safe, packages))
     services.add(Sources(packages, safe, Plan("source.refresh", 1, steps), (BUILT_IN,)))
     services.add(Blobs(tmp_path / "blobs"))

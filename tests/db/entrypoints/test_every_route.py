@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import update
 from tests.factories import databases
 from tests.factories.platform import Platform, end_operations
 
@@ -18,6 +19,7 @@ from stead.core.authz import Actor, Role
 from stead.core.db import Uow
 from stead.core.durable import interrupted
 from stead.deployments import public as deployments
+from stead.deployments.models import DeploymentRow
 from stead.deployments.public import DeploymentIn
 from stead.entrypoints import declarations
 from stead.infra import public as infra
@@ -267,6 +269,9 @@ SAMPLES = {
     ("POST", "/api/v1/deployments"): Sample(_new, write=True),
     ("GET", "/api/v1/deployments/{deployment_id}"): Sample(),
     ("POST", "/api/v1/deployments/{deployment_id}/reveal"): Sample(write=True),
+    ("POST", "/api/v1/deployments/{deployment_id}/start"): Sample(write=True),
+    ("POST", "/api/v1/deployments/{deployment_id}/stop"): Sample(write=True),
+    ("POST", "/api/v1/deployments/{deployment_id}/restart"): Sample(write=True),
     ("DELETE", "/api/v1/deployments/{deployment_id}"): Sample(write=True),
     ("GET", "/api/v1/operations"): Sample(own=True),
     ("GET", "/api/v1/operations/{operation_id}"): Sample(),
@@ -467,10 +472,17 @@ async def kept(uow: Uow) -> None:
     await end_operations(uow, "kept")
 
 
+async def live(uow: Uow) -> None:
+    """Let every deployment be there, with nothing being done with it."""
+    await end_operations(uow)
+    await uow.session.execute(update(DeploymentRow).values(state="live"))
+
+
 STATES: dict[str, Callable[[Uow], Awaitable[object]]] = {
     "as made": as_made,
     "ended": end_operations,
     "kept": kept,
+    "live": live,
     "interrupted": interrupted.interrupt_all,
 }
 
@@ -478,6 +490,7 @@ STATES: dict[str, Callable[[Uow], Awaitable[object]]] = {
 def fitting(route: tuple[str, str]) -> str:
     """Return the state of operations in which a route can do what it is for."""
     states = {"events": "ended", "retry": "kept", "undo": "kept", "decision": "interrupted"}
+    states |= dict.fromkeys(("start", "stop", "restart"), "live")
     return states.get(route[1].rsplit("/", 1)[1], "as made")
 
 

@@ -14,6 +14,7 @@ from stead.core.authz import Actor, PlatformRole, Role
 from stead.core.db import Uow
 from stead.core.settings import Settings
 from stead.deployments import public as deployments
+from stead.deployments.models import DeploymentRow
 from stead.deployments.public import DeploymentIn
 from stead.engines.values import NodeFacts
 from stead.fleet import bulk, installs, servers
@@ -133,6 +134,8 @@ async def _deployment(uow: Uow, by: _Person) -> dict[str, str]:
         app="redis", name=f"cache-{by.project}", inputs={"password": _secret(by.project)}
     )
     accepted = await deployments.create(uow, by.actor, by.platform.deployments, asked)
+    # Only with what is live can anything be done.
+    (await uow.session.get_one(DeploymentRow, accepted.deployment_id)).state = "live"
     return {"deployment_id": accepted.deployment_id, "operation_id": accepted.operation_id}
 
 
