@@ -6,9 +6,9 @@ PY := .venv/bin/python
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
 
-.venv/ready: requirements/dev.txt requirements/edge.txt
+.venv/ready: requirements/setup.txt requirements/dev.txt requirements/edge.txt
 	test -x $(PY) || python3 -m venv .venv
-	$(PY) -m pip install -q --no-compile --require-hashes -r requirements/dev.txt -r requirements/edge.txt
+	script/lib/install-locked $(PY) requirements/dev.txt requirements/edge.txt
 	touch $@
 
 # The names of commands and engine drivers are read from what is installed.
@@ -65,7 +65,7 @@ migration: .venv/installed ## Draft the next migration: make migration NAME=doma
 
 .PHONY: lock
 lock: ## Resolve requirements/*.in again into hashed files
-	for group in runtime edge build telemetry dev audit; do \
+	for group in setup runtime edge build telemetry dev audit; do \
 	  uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 \
 	    --exclude-newer 7d --no-emit-find-links --no-emit-index-url \
 	    requirements/$$group.in -o requirements/$$group.txt; done

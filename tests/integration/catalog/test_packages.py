@@ -12,7 +12,13 @@ from stead.kit.secrets import Secret
 
 # Each takes up to a minute; `script/test --all` runs them.
 EXHAUSTIVE = pytest.mark.exhaustive
-BOTH_INITS = pytest.mark.parametrize("systemd", [True, False], ids=["systemd", "no-systemd"])
+BOTH_INITS = pytest.mark.parametrize(
+    "systemd",
+    [
+        pytest.param(True, id="systemd"),
+        pytest.param(False, id="no-systemd", marks=pytest.mark.release),
+    ],
+)
 
 
 async def ask(guest: Guest, port: int, request: bytes) -> str:

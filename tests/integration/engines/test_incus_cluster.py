@@ -32,7 +32,11 @@ from stead.infra import public as infra
 from stead.infra.fleet import Fleet
 from stead.infra.rules import Standing, Wanted
 
-pytestmark = [pytest.mark.allow_hosts(["127.0.0.1", NETWORKS]), pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.allow_hosts(["127.0.0.1", NETWORKS]),
+    pytest.mark.release,  # two daemons take half a minute to meet
+    pytest.mark.timeout(180),
+]
 CIDR = IPv4Network("10.149.0.0/24")
 OTHER = IPv4Network("10.149.1.0/24")
 NETWORK = NetworkSpec("clusnet", CIDR, CIDR[1], 8444)
@@ -191,7 +195,6 @@ async def test_a_member_that_dies_takes_no_guest_away_and_a_half_made_one_is_mad
     assert sorted(names) == ["far", "half", "stays"]
 
 
-@pytest.mark.release
 async def test_while_a_member_is_known_to_be_away_the_other_one_gets_the_guests(
     driver: IncusDriver, cluster: IncusCluster
 ):
@@ -208,7 +211,6 @@ async def test_while_a_member_is_known_to_be_away_the_other_one_gets_the_guests(
     assert (await driver.health()).nodes == ("n1", "n2")
 
 
-@pytest.mark.release
 @pytest.mark.parametrize(
     "behaviour", [one for one in BEHAVIOURS if one.disturbs], ids=lambda one: one.name
 )
@@ -220,7 +222,6 @@ async def test_it_keeps(behaviour: Behaviour, owner: IncusDriver, cluster: Incus
     assert result.outcome is Outcome.KEPT, result.words
 
 
-@pytest.mark.release
 async def test_an_operation_empties_a_member_and_a_dead_one_is_told_with_what_it_had(
     owner: IncusDriver,
     driver: IncusDriver,

@@ -169,6 +169,7 @@ async def test_what_is_done_by_hand_is_seen_and_left_alone(watched: Watched):
     assert "by-hand is there: nobody here knows it, so it is left alone" in told
 
 
+@pytest.mark.release
 @pytest.mark.timeout(240)
 async def test_a_daemon_that_stands_still_is_away_and_loses_no_guest(watched: Watched):
     await watched.make("kept")

@@ -9,7 +9,7 @@ from tests.support.incus import Incus
 from tests.support.stead import Stead
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.release, pytest.mark.timeout(300)]
 NONE = {"small": 0, "medium": 0, "large": 0}
 WARM = "/api/v1/clusters/local/warm"
 
