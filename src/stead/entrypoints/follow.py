@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from stead.entrypoints.bar import Bar, sendable, wanted
 from stead.entrypoints.client import UNREACHABLE, Client, CommandError
 from stead.kit import clock
+from stead.kit.text import plain
 
 OPERATION_FAILED: Final = 9
 # A server that is restarted, or moved to another machine, is waited for.
@@ -22,6 +24,7 @@ class _View:
     titles: dict[str, str]
     quiet: bool
     heard: float
+    bar: Bar | None
     started: dict[str, datetime] = field(default_factory=dict)
     seq: int = 0
 
@@ -32,26 +35,47 @@ class _View:
         if kind == "step":
             self._step(event, str(data.get("state")))
         elif kind == "log" and not self.quiet:
-            _say(f"      {data.get('text', '')}")
+            self._say(f"      {plain(str(data.get('text', '')))}")
         elif kind == "progress":
-            _say(f"      {data.get('percent'):>3} %  {data.get('text', '')}")
+            self._progress(data)
         elif kind in {"retry", "undo_retry"}:
-            _say(f"      trying again: {data.get('message', 'the installation failed')}")
+            self._say(f"      trying again: {data.get('message', 'the installation failed')}")
 
     def _step(self, event: dict[str, Any], state: str) -> None:
         name = str(event.get("step"))
         at = datetime.fromisoformat(str(event.get("at")))
         title = self.titles.get(name, name)
+        if self.bar is not None:
+            (self.bar.done.add if state == "done" else self.bar.done.discard)(name)
+            self.bar.begin(plain(title) if state == "running" else "")
         if state == "running":
             self.started.setdefault(name, at)
-            _say(f"  ·   {title}")
+            if self.bar is None:
+                self._say(f"  ·   {title}")
+            else:
+                self.bar.draw()
         elif state == "done":
             took = (at - self.started.get(name, at)).total_seconds()
-            _say(f"  ok  {title} ({took:.1f} s)")
+            self._say(f"  ok  {title} ({took:.1f} s)")
         elif state == "failed":
-            _say(f"  !!  {title}")
+            self._say(f"  !!  {title}")
         elif state == "undone":
-            _say(f"  <-  undone: {title}")
+            self._say(f"  <-  undone: {title}")
+
+    def _progress(self, data: dict[str, Any]) -> None:
+        percent, text = data.get("percent"), str(data.get("text", ""))
+        if self.bar is None:
+            self._say(f"      {percent:>3} %  {plain(text)}")
+            return
+        self.bar.percent = min(percent, 100) if isinstance(percent, int) else 0
+        self.bar.text = plain(text)
+        self.bar.draw()
+
+    def _say(self, line: str) -> None:
+        if self.bar is None:
+            _say(line)
+        else:
+            self.bar.above(sendable(plain(line)))
 
 
 def follow(client: Client, operation_id: str, *, quiet: bool = False) -> dict[str, Any]:
@@ -64,16 +88,12 @@ def follow(client: Client, operation_id: str, *, quiet: bool = False) -> dict[st
     operation = client.get(path)
     _say(operation["title"])
     titles = {step["name"]: step["title"] for step in operation["steps"]}
-    view = _View(titles, quiet, clock.monotonic())
-    while not _drain(client, f"{path}/events", view):
-        if clock.monotonic() - view.heard > _PATIENCE_SECONDS:
-            raise CommandError(
-                f"The server has not answered for {_PATIENCE_SECONDS // 60} minutes; the operation"
-                f" goes on without this command\nLook again with: stead operation {operation_id}",
-                UNREACHABLE,
-            )
-        # Nothing else happens in this process, so waiting here blocks nobody.
-        threading.Event().wait(_PAUSE_SECONDS)
+    view = _View(titles, quiet, clock.monotonic(), Bar(len(titles)) if wanted() else None)
+    try:
+        _watch(client, operation_id, view)
+    finally:
+        if view.bar is not None:
+            view.bar.clear()
     ended: dict[str, Any] = client.get(path)
     if ended["state"] != "succeeded":
         raise CommandError(_failure(ended), OPERATION_FAILED)
@@ -89,6 +109,19 @@ def follow_undo(client: Client, operation_id: str) -> None:
         if client.get(f"/api/v1/operations/{operation_id}")["state"] != "failed":
             raise
         _say("Everything that had been made was taken away again.")
+
+
+def _watch(client: Client, operation_id: str, view: _View) -> None:
+    path = f"/api/v1/operations/{operation_id}/events"
+    while not _drain(client, path, view):
+        if clock.monotonic() - view.heard > _PATIENCE_SECONDS:
+            raise CommandError(
+                f"The server has not answered for {_PATIENCE_SECONDS // 60} minutes; the operation"
+                f" goes on without this command\nLook again with: stead operation {operation_id}",
+                UNREACHABLE,
+            )
+        # Nothing else happens in this process, so waiting here blocks nobody.
+        threading.Event().wait(_PAUSE_SECONDS)
 
 
 def _drain(client: Client, path: str, view: _View) -> bool:
@@ -120,5 +153,5 @@ def _failure(operation: dict[str, Any]) -> str:
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(plain(text) + "\n")
     sys.stdout.flush()

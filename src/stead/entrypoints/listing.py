@@ -11,7 +11,8 @@ from urllib.parse import urlencode
 import typer
 import yaml
 
-from stead.entrypoints.terminal import Json, client, say, table, wrong
+from stead.entrypoints.terminal import Json, client, in_columns, say, wrong
+from stead.entrypoints.watching import watch
 
 Row = dict[str, Any]
 # A verb returns what to ask for, and has options of its own for what the API asks for by name.
@@ -36,6 +37,10 @@ Filter = Annotated[
 ]
 How = Annotated[Output, typer.Option("--output", "-o", help="How to print it.")]
 
+Again = Annotated[
+    bool, typer.Option("--watch", "-w", help="Show it again when it changes, until Ctrl-C.")
+]
+
 
 def listing(
     *columns: str,
@@ -54,13 +59,19 @@ def listing(
             limit, sort, only = (given.pop(name) for name in ("limit", "sort", "only"))
             how, as_json = given.pop("output"), given.pop("as_json")
             how = Output.JSON if as_json else how
-            rows = client().rows(_address(verb(**given), sort, only), limit)
-            if how is Output.TABLE and not rows:
-                say(nothing)
-            elif how is Output.TABLE:
-                table([*map(shown, rows)] if shown else rows, columns, as_json=False)
+            again, api = given.pop("again"), client()
+            address = _address(verb(**given), sort, only)
+
+            def look() -> str:
+                rows = api.rows(address, limit)
+                if how is not Output.TABLE:
+                    return _text(rows, how)
+                return in_columns([*map(shown, rows)] if shown else rows, columns) or nothing
+
+            if again:
+                watch(look)
             else:
-                say(_text(rows, how))
+                say(look())
 
         run.__signature__ = _signature(verb, usual_limit)  # type: ignore[attr-defined]
         return run
@@ -76,6 +87,7 @@ def _signature(verb: Verb, usual_limit: int) -> inspect.Signature:
         "only": (Filter, None),
         "output": (How, Output.TABLE),
         "as_json": (Json, False),
+        "again": (Again, False),
     }
     options = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=value)

@@ -9,6 +9,7 @@ import typer
 
 from stead.entrypoints import config
 from stead.entrypoints.client import Client, CommandError
+from stead.kit.text import plain
 
 NOT_SIGNED_IN: Final = 3
 NOT_FOUND: Final = 5
@@ -73,15 +74,21 @@ def table(rows: list[dict[str, Any]], columns: tuple[str, ...], *, as_json: bool
     if as_json:
         say(json.dumps(rows, indent=2))
         return
+    say(in_columns(rows, columns) or "Nothing here yet")
+
+
+def in_columns(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> str:
+    """Return rows in columns below their headings; of no rows, nothing."""
     if not rows:
-        say("Nothing here yet")
-        return
+        return ""
     cells = [[column.upper().replace("_", " ") for column in columns]]
     cells += [[_cell(row.get(column)) for column in columns] for row in rows]
     widths = [max(len(line[at]) for line in cells) for at in range(len(columns))]
-    for line in cells:
-        padded = (text.ljust(width) for text, width in zip(line, widths, strict=True))
-        say("  ".join(padded).rstrip())
+    padded = (
+        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True))
+        for line in cells
+    )
+    return "\n".join(line.rstrip() for line in padded)
 
 
 def say(text: str) -> None:
@@ -94,4 +101,4 @@ def _cell(value: object) -> str:
         return ", ".join(str(one) for one in value)
     if isinstance(value, bool):
         return "yes" if value else ""
-    return "" if value is None else _MOMENT.sub(r"\1 \2Z", str(value))
+    return "" if value is None else plain(_MOMENT.sub(r"\1 \2Z", str(value)))

@@ -81,3 +81,12 @@ def test_a_filter_without_a_value_is_a_mistake(api: Api):
     done = CliRunner().invoke(account_commands.token, ["list", "--filter", "name"])
     assert done.exit_code != 0
     assert api.asked == []
+
+
+def test_a_list_can_be_watched(api: Api, monkeypatch: pytest.MonkeyPatch):
+    def twice(look: Callable[[], str]) -> None:
+        assert look() == look()
+
+    monkeypatch.setattr(listing, "watch", twice)
+    assert run("--watch", "--output", "json") == ""
+    assert len(api.asked) == 6
