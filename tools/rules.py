@@ -4,7 +4,7 @@ import ast
 import pathlib
 import sys
 
-Offence = tuple[pathlib.Path, int, str]
+from tools.tenancy import Offence, unscoped
 
 
 def commits(path: pathlib.Path, tree: ast.AST) -> list[Offence]:
@@ -31,67 +31,6 @@ def broad_excepts(path: pathlib.Path, tree: ast.AST) -> list[Offence]:
     ]
 
 
-_EVERYBODYS = (
-    "asks for rows of every project: take project_id or project_ids (from authz.where_allowed),"
-    " or mark it with core.db.platform_wide and the reason"
-)
-
-
-def tenant_tables(root: pathlib.Path) -> frozenset[str]:
-    """Return the models whose rows belong to a project."""
-    found = set()
-    for path in (*root.rglob("models.py"), *root.rglob("tables.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            names = {
-                part.target.id
-                for part in getattr(node, "body", [])
-                if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name)
-            }
-            if isinstance(node, ast.ClassDef) and "project_id" in names:
-                found.add(node.name)
-    return frozenset(found)
-
-
-def unscoped(path: pathlib.Path, tree: ast.AST) -> list[Offence]:
-    """A query over a tenant's table says whose rows, or that it means everybody's and why."""
-    if {"core", "migrations"} & set(path.parts):
-        return []
-    return [
-        (
-            path,
-            node.lineno,
-            f"{node.name} {_EVERYBODYS}",
-        )
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and _asks_for(node, TENANT)
-        and not _says_whose(node)
-    ]
-
-
-def _asks_for(function: ast.AST, tables: frozenset[str]) -> bool:
-    return any(
-        isinstance(name, ast.Name) and name.id in tables
-        for call in ast.walk(function)
-        if isinstance(call, ast.Call)
-        and isinstance(call.func, ast.Name)
-        and call.func.id == "select"
-        for argument in call.args
-        for name in ast.walk(argument)
-    )
-
-
-def _says_whose(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    arguments = {one.arg for one in (*function.args.args, *function.args.kwonlyargs)}
-    marks = {
-        mark.func.id
-        for mark in function.decorator_list
-        if isinstance(mark, ast.Call) and isinstance(mark.func, ast.Name) and mark.args
-    }
-    return bool(arguments & {"project_id", "project_ids"}) or "platform_wide" in marks
-
-
-TENANT = tenant_tables(pathlib.Path("src"))
 RULES = (commits, broad_excepts, unscoped)
 
 

@@ -117,6 +117,7 @@ async def find_head(uow: Uow) -> HeadRow | None:
     return await uow.session.get(HeadRow, _ONLY)
 
 
+@platform_wide("the chain is one, whoever the rows are about")
 async def find(uow: Uow, seq: int) -> RecordRow | None:
     return await uow.session.get(RecordRow, seq)
 

@@ -5,9 +5,10 @@ from collections.abc import Collection
 from sqlalchemy import delete, select
 
 from stead.bundles.models import BundleRow, MemberRow
-from stead.core.db import Uow
+from stead.core.db import Uow, platform_wide
 
 
+@platform_wide("by its id; whoever asks is checked against the row's project")
 async def find(uow: Uow, bundle_id: str) -> BundleRow | None:
     return await uow.session.get(BundleRow, bundle_id)
 
@@ -32,6 +33,7 @@ async def members(uow: Uow, bundle_id: str) -> list[MemberRow]:
     return list(await uow.session.scalars(query.order_by(MemberRow.position)))
 
 
+@platform_wide("by its id; the row was found and checked before")
 async def delete_(uow: Uow, bundle_id: str) -> None:
     await uow.session.execute(delete(MemberRow).where(MemberRow.bundle_id == bundle_id))
     await uow.session.execute(delete(BundleRow).where(BundleRow.id == bundle_id))

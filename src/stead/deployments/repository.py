@@ -11,10 +11,12 @@ from stead.core.paging import Slice
 from stead.deployments.models import DeploymentRow
 
 
+@platform_wide("by its id; whoever asks is checked against the row's project")
 async def find(uow: Uow, deployment_id: str) -> DeploymentRow | None:
     return await uow.session.get(DeploymentRow, deployment_id)
 
 
+@platform_wide("by its id; whoever asks is checked against the row's project")
 async def lock(uow: Uow, deployment_id: str) -> DeploymentRow | None:
     """Return a deployment that nobody else changes until the end of the transaction."""
     return await uow.session.get(
@@ -77,5 +79,6 @@ async def of_source(uow: Uow, source_id: str) -> list[DeploymentRow]:
     return list(await uow.session.scalars(query.order_by(DeploymentRow.id)))
 
 
+@platform_wide("by its id; the row was found and checked before")
 async def delete_(uow: Uow, deployment_id: str) -> None:
     await uow.session.execute(delete(DeploymentRow).where(DeploymentRow.id == deployment_id))

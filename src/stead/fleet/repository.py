@@ -8,6 +8,7 @@ from stead.core.db import Uow, platform_wide
 from stead.fleet.models import BulkRow, InstallationRow, ServerRow, TargetRow
 
 
+@platform_wide("by its id; whoever asks is checked against the row's project")
 async def find_server(uow: Uow, server_id: str) -> ServerRow | None:
     return await uow.session.get(ServerRow, server_id)
 
@@ -27,6 +28,7 @@ async def list_servers(uow: Uow, project_ids: Collection[str] | None) -> list[Se
     return list(await uow.session.scalars(query))
 
 
+@platform_wide("by its id; the row was found and checked before")
 async def delete_server(uow: Uow, server_id: str) -> None:
     await uow.session.execute(delete(ServerRow).where(ServerRow.id == server_id))
 
@@ -37,6 +39,7 @@ async def of_source(uow: Uow, source_id: str) -> list[InstallationRow]:
     return list(await uow.session.scalars(query.order_by(InstallationRow.id)))
 
 
+@platform_wide("by its id; whoever asks is checked against the row's project")
 async def find_installation(uow: Uow, installation_id: str) -> InstallationRow | None:
     return await uow.session.get(InstallationRow, installation_id)
 
@@ -57,10 +60,12 @@ async def list_installations(uow: Uow, machine_id: str) -> list[InstallationRow]
     return list(await uow.session.scalars(query.order_by(InstallationRow.package_id)))
 
 
+@platform_wide("by its id; the row was found and checked before")
 async def delete_installation(uow: Uow, installation_id: str) -> None:
     await uow.session.execute(delete(InstallationRow).where(InstallationRow.id == installation_id))
 
 
+@platform_wide("by its id; whoever asks is checked against the row's project")
 async def find_bulk(uow: Uow, bulk_id: str) -> BulkRow | None:
     return await uow.session.get(BulkRow, bulk_id)
 

@@ -172,6 +172,7 @@ async def sums(uow: Uow, cluster_id: str) -> dict[str, tuple[int, int, int]]:
     return {standing: (int(a), int(b), int(c)) for standing, a, b, c in rows}
 
 
+@platform_wide("a cluster has one size, whoever fills it")
 async def adopted_sums(uow: Uow, cluster_id: str) -> tuple[int, int, int]:
     """Return processors, memory and disk of adopted guests, as they were last seen."""
     rows = await uow.session.execute(

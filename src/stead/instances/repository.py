@@ -9,6 +9,7 @@ from stead.instances.models import InstanceRow, WarmGuestRow, WarmPoolRow
 from stead.instances.rules import Size
 
 
+@platform_wide("by its id; whoever asks is checked against the row's project")
 async def find(uow: Uow, instance_id: str) -> InstanceRow | None:
     return await uow.session.get(InstanceRow, instance_id)
 
@@ -41,6 +42,7 @@ async def list_(uow: Uow, project_ids: Collection[str] | None) -> list[InstanceR
     return list(await uow.session.scalars(query))
 
 
+@platform_wide("by its id; the row was found and checked before")
 async def delete_(uow: Uow, instance_id: str) -> None:
     await uow.session.execute(delete(InstanceRow).where(InstanceRow.id == instance_id))
 

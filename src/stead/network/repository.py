@@ -25,6 +25,7 @@ async def find_shared(uow: Uow, cluster_id: str) -> NetworkRow | None:
     return row
 
 
+@platform_wide("by its id, which an address or a guest of the project has")
 async def get_network(uow: Uow, network_id: str) -> NetworkRow:
     return await uow.session.get_one(NetworkRow, network_id)
 

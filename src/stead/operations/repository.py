@@ -30,6 +30,7 @@ _TOLD: Final = (
 )
 
 
+@platform_wide("by its id; whoever asks is checked against the row's project")
 async def find(uow: Uow, operation_id: str) -> OperationRow | None:
     return await uow.session.get(OperationRow, operation_id, populate_existing=True)
 
@@ -72,6 +73,7 @@ class Told:
     events: list[EventOut]
 
 
+@platform_wide("by its id; whoever watches was checked when the stream began")
 async def told_after(uow: Uow, operation_id: str, seq: int, limit: int) -> Told:
     """Return the events after one, oldest first; watchers ask this again at each event."""
     rows = await uow.rows(_TOLD, {"of": operation_id, "after": seq, "most": limit})

@@ -14,10 +14,12 @@ from stead.webhooks.rules import TEST, DeliveryState, Paused
 _BATCH: Final = 500
 
 
+@platform_wide("by its id; whoever asks is checked against the row's project")
 async def find(uow: Uow, webhook_id: str) -> WebhookRow | None:
     return await uow.session.get(WebhookRow, webhook_id)
 
 
+@platform_wide("by its id, for the courier that carries what every project sends")
 async def hold(uow: Uow, webhook_id: str) -> WebhookRow | None:
     """Return a webhook that nobody else changes meanwhile, so that each failure counts."""
     return await uow.session.get(WebhookRow, webhook_id, with_for_update={"key_share": True})
@@ -43,6 +45,7 @@ async def count_pending(uow: Uow, webhook_id: str) -> int:
     return await uow.session.scalar(query) or 0
 
 
+@platform_wide("by its id; the row was found and checked before")
 async def delete_(uow: Uow, webhook_id: str) -> None:
     """Delete a webhook with everything that was told to it."""
     own = select(DeliveryRow.id).where(DeliveryRow.webhook_id == webhook_id)

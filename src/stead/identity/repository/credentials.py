@@ -125,10 +125,12 @@ async def find_token(uow: Uow, token_hash: str, now: datetime) -> ApiTokenRow | 
     return row
 
 
+@platform_wide("by its id, for whoever has shown it or owns it")
 async def get_token(uow: Uow, token_id: str) -> ApiTokenRow:
     return await uow.session.get_one(ApiTokenRow, token_id)
 
 
+@platform_wide("by its id, for whoever has shown it")
 async def note_token_use(uow: Uow, token_id: str, now: datetime) -> None:
     await uow.session.execute(
         update(ApiTokenRow).where(ApiTokenRow.id == token_id).values(last_used_at=now)
@@ -143,6 +145,7 @@ async def tokens_of(uow: Uow, user_id: str) -> list[ApiTokenRow]:
     return list(rows)
 
 
+@platform_wide("a person sees their own tokens, whatever project they are for")
 async def find_own_token(uow: Uow, user_id: str, token_id: str) -> ApiTokenRow | None:
     row = await uow.session.get(ApiTokenRow, token_id)
     return row if row is not None and row.user_id == user_id else None
@@ -155,6 +158,7 @@ async def suspend_tokens(uow: Uow, now: datetime) -> int:
     return changed.rowcount if isinstance(changed, CursorResult) else 0
 
 
+@platform_wide("a person ends their own tokens, whatever project they are for")
 async def delete_token(uow: Uow, user_id: str, token_id: str) -> bool:
     changed = await uow.session.execute(
         delete(ApiTokenRow).where(ApiTokenRow.id == token_id, ApiTokenRow.user_id == user_id)
@@ -162,6 +166,7 @@ async def delete_token(uow: Uow, user_id: str, token_id: str) -> bool:
     return _one(changed)
 
 
+@platform_wide("a person's tokens end together, whatever project they are for")
 async def delete_tokens(uow: Uow, user_id: str) -> None:
     await uow.session.execute(delete(ApiTokenRow).where(ApiTokenRow.user_id == user_id))
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from sqlalchemy import CursorResult, delete, func, select
 
-from stead.core.db import Uow
+from stead.core.db import Uow, platform_wide
 from stead.identity.models import ProjectLimitRow, ReservationRow
 
 COLUMNS: Final = (
@@ -45,6 +45,7 @@ async def usage(uow: Uow, project_id: str) -> dict[str, int]:
     return dict(zip(COLUMNS, (int(one) for one in found.one()), strict=True))
 
 
+@platform_wide("an owner reserves in one project, and is asked for by its own workflow")
 async def find(uow: Uow, owner: str) -> ReservationRow | None:
     return await uow.session.get(ReservationRow, owner)
 
@@ -55,6 +56,7 @@ async def add(uow: Uow, owner: str, project_id: str, amounts: Mapping[str, int])
     await uow.session.flush()
 
 
+@platform_wide("an owner reserves in one project, and is let go by its own workflow")
 async def release(uow: Uow, owner: str) -> bool:
     changed = await uow.session.execute(
         delete(ReservationRow).where(ReservationRow.owner == owner)

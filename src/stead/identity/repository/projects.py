@@ -104,6 +104,7 @@ async def invitations(uow: Uow, project_id: str, now: datetime) -> list[Invitati
     return list(await uow.session.scalars(query.order_by(InvitationRow.id)))
 
 
+@platform_wide("the token is the proof, and it names its project")
 async def find_invitation(uow: Uow, token_hash: str, now: datetime) -> InvitationRow | None:
     row: InvitationRow | None = await uow.session.scalar(
         _open(now).where(InvitationRow.token_hash == token_hash)
@@ -111,6 +112,7 @@ async def find_invitation(uow: Uow, token_hash: str, now: datetime) -> Invitatio
     return row
 
 
+@platform_wide("the token is the proof, and it names its project")
 async def use_invitation(uow: Uow, token_hash: str, now: datetime) -> InvitationRow | None:
     """Mark an invitation as used; None when it is unknown, used or too old."""
     row = await find_invitation(uow, token_hash, now)
@@ -146,6 +148,7 @@ async def end_invitations_by(uow: Uow, project_id: str, user_id: str) -> None:
     )
 
 
+@platform_wide("what is too old is too old in every project")
 async def purge_invitations(uow: Uow, now: datetime) -> None:
     await uow.session.execute(delete(InvitationRow).where(InvitationRow.expires_at <= now))
 
