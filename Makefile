@@ -63,6 +63,10 @@ test: .venv/installed ## Run some tests: make test T=tests/unit
 migration: .venv/installed ## Draft the next migration: make migration NAME=domain_what
 	$(PY) -m tools.migration $(NAME)
 
+.PHONY: driver
+driver: .venv/installed ## Begin a driver for another engine: make driver NAME=word
+	$(PY) -m tools.driver $(NAME)
+
 .PHONY: lock
 lock: ## Resolve requirements/*.in again into hashed files
 	for group in setup runtime edge build telemetry dev audit; do \

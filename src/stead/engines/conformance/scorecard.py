@@ -93,8 +93,9 @@ async def run_all(
     """Try the behaviours one after the other, and tell each result as it comes."""
     health = await target.driver.health()
     record = await target.driver.capabilities()
-    for network in (target.network, target.other):
-        await target.driver.ensure_network(network)
+    if record.of(Ability.NETWORKS).usable:
+        for network in (target.network, target.other):
+            await target.driver.ensure_network(network)
     results = []
     for behaviour in behaviours:
         results.append(await run_one(target, behaviour))
