@@ -31,6 +31,7 @@ from stead.deployments import (
     elsewhere,
     public as deployments,
     publishing,
+    snapshot_flows,
     workflows,
 )
 from stead.engines import registry
@@ -103,7 +104,8 @@ async def assemble(
     own = (base.database, base.vault, base.heads, blobs, packages, settings, _doors(base))
     deploying = _deployments(base, packages, flows)
     doing = acting_flows.assemble(tools)
-    acting = (deploying, doing, adoption.Adoption(adopt, forget), platform.Platform(look))
+    kept = snapshot_flows.assemble(tools)
+    acting = (deploying, doing, kept, adoption.Adoption(adopt, forget), platform.Platform(look))
     for service in (*own, fleet, tests, *acting):
         services.add(service)
     bundled = await _bundles(base, services, places)
@@ -114,6 +116,7 @@ async def assemble(
         *flows,
         *elsewhere.earlier_plans(tools),
         *doing.plans,
+        *kept.plans,
         adopt,
         forget,
         look,

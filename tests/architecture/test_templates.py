@@ -7,7 +7,7 @@ import pytest
 from jinja2 import Environment
 
 ROOT = Path(__file__).parents[2] / "src" / "stead"
-TEMPLATES = sorted(ROOT.glob("*/templates/*.html"))
+TEMPLATES = sorted(ROOT.glob("*/templates/**/*.html"))
 STATIC = sorted((ROOT / "ui" / "static").iterdir())
 PAGES = [path for path in TEMPLATES if "{% extends" in path.read_text()]
 LINE_LIMIT = 120

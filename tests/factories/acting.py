@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -14,13 +14,15 @@ from tests.factories.platform import RANGE, Platform, end_operations
 
 from stead.core import pki
 from stead.core.authz import Actor, Role
+from stead.core.db import Uow
 from stead.core.durable import Checkpoint
 from stead.core.settings import Settings
-from stead.deployments import acting_flows, public as deployments, workflows
+from stead.deployments import acting_flows, public as deployments, snapshot_flows, workflows
 from stead.deployments.acting import Acting
-from stead.deployments.models import DeploymentRow
+from stead.deployments.models import DeploymentRow, SnapshotRow
 from stead.deployments.public import DeploymentIn
 from stead.deployments.publishing import Outside
+from stead.deployments.snapshots import Snapshots, contents
 from stead.engines.drivers.simulator.driver import SimulatorDriver
 from stead.engines.drivers.simulator.faults import FaultPlan
 from stead.engines.drivers.simulator.times import VirtualTime
@@ -32,7 +34,7 @@ from stead.infra import public as infra
 from stead.infra.models import ClaimRow
 from stead.instances import public as instances
 from stead.instances.public import Instance
-from stead.kit import ids
+from stead.kit import clock, ids
 from stead.operations.schemas import OperationOut
 
 
@@ -44,6 +46,7 @@ class Yard:
     owner: Actor
     driver: SimulatorDriver
     acting: Acting
+    snapshots: Snapshots
     faults: FaultPlan
     instance: Instance
     deployment_id: str
@@ -77,6 +80,7 @@ class Yard:
             async with working(
                 self.platform.database,
                 *self.acting.plans,
+                *self.snapshots.plans,
                 self.platform.deployments.remove_plan,
                 owner=ids.new_id(),
                 checkpoint=checkpoint,
@@ -150,9 +154,15 @@ async def make_yard(platform: Platform, app: str = "static-site") -> Yard:
     await _run(driver, instance)
     tools = _tools(platform, driver)
     acting = acting_flows.assemble(tools)
+    snapshots = snapshot_flows.assemble(tools)
+    platform.deployments = replace(platform.deployments, remove_plan=workflows.remove_plan(tools))
+    platform.services.add(platform.deployments)
     platform.services.add(acting)
+    platform.services.add(snapshots)
     token = await platform.token(owner)
-    return Yard(platform, owner, driver, acting, faults, instance, made.deployment_id, token)
+    return Yard(
+        platform, owner, driver, acting, snapshots, faults, instance, made.deployment_id, token
+    )
 
 
 async def _run(driver: SimulatorDriver, instance: Instance) -> None:
@@ -198,3 +208,22 @@ def _tools(platform: Platform, driver: SimulatorDriver) -> workflows.Tools:
 
 async def _open(_address: IPv4Address) -> None:
     """Listen nowhere."""
+
+
+async def keep_snapshot(uow: Uow, deployment_id: str) -> str:
+    """Write down that there is a snapshot of a deployment, which no engine knows of."""
+    row = await uow.session.get_one(DeploymentRow, deployment_id)
+    snapshot = SnapshotRow(
+        id=ids.new_id(),
+        deployment_id=row.id,
+        name="kept",
+        note="",
+        state="ready",
+        package_version=row.package_version,
+        contents=contents(row),
+        created_by="Ada",
+        created_at=clock.utc_now(),
+    )
+    uow.session.add(snapshot)
+    await uow.session.flush()
+    return snapshot.id

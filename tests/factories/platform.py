@@ -24,7 +24,7 @@ from stead.core.durable import OperationRow
 from stead.core.http import Provided
 from stead.core.settings import ServerSettings, Settings
 from stead.core.vault import Vault
-from stead.deployments import acting_flows, adoption, elsewhere, workflows
+from stead.deployments import acting_flows, adoption, elsewhere, snapshot_flows, workflows
 from stead.deployments.adoption import Adoption
 from stead.deployments.public import Deployments, list_uses
 from stead.entrypoints.api import agent_app
@@ -190,6 +190,7 @@ async def make_platform(database: Database, folder: Path) -> Platform:
     services = Provided()
     services.add(Adoption(adoption.adopt_plan(Mock()), adoption.forget_plan(Mock())))
     services.add(acting_flows.assemble(Mock()))
+    services.add(snapshot_flows.assemble(Mock()))
     services.add(
         Plans.of([deployments.deploy_plan, deployments.cluster_plan, deployments.remove_plan])
     )

@@ -58,11 +58,11 @@ async def restart(uow: Uow, actor: Actor, acting: Acting, deployment_id: str) ->
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be done with a deployment, and what it is called meanwhile."""
+    """What is to be done with a deployment, and what it is meanwhile: by itself as it was."""
 
     plan: Plan
     title: str
-    state: DeploymentState
+    state: DeploymentState | None = None
 
 
 async def get_row(uow: Uow, actor: Actor, deployment_id: str, asked: Action) -> DeploymentRow:
@@ -83,7 +83,7 @@ async def begin(
     """
     current = await durable.get(uow, row.operation_id)
     if current is not None and not durable.State(current.state).ended:
-        if row.state == wish.state and current.kind == wish.plan.kind and not params:
+        if current.kind == wish.plan.kind and not params:
             return accepted(row)
         raise BusyError(
             f"{row.name} is busy: {current.title}",
@@ -112,7 +112,7 @@ async def begin(
             },
         ),
     )
-    row.state = wish.state
+    row.state = wish.state or row.state
     return accepted(row)
 
 

@@ -81,6 +81,8 @@ class ActingFlow(Flow):
     async def run_again(self, context: StepContext) -> None:
         if self.was_live(context):
             await self.run(context)
+        else:
+            await infra.leave(self._database, context.text("instance_id"), infra.Wanted.STOPPED)
 
     async def halt(self, context: StepContext) -> None:
         """Stop the container for a moment; nobody is to take that for a change from outside."""

@@ -18,6 +18,13 @@ class NotInPlaceError(SteadError):
     code = "deployment.not_in_place"
 
 
+class UnsupportedHereError(SteadError):
+    """The cluster of the deployment cannot do that."""
+
+    kind = Kind.UNSUPPORTED
+    code = "deployment.unsupported"
+
+
 class InvalidRequestError(SteadError):
     """The name or the size does not fit."""
 

@@ -9,6 +9,23 @@ from stead.core.db import Base, UtcDateTime
 from stead.core.durable import Json
 
 
+class SnapshotRow(Base):
+    """A state of a deployment's disk; ``contents`` tells which version and settings were on it."""
+
+    __tablename__ = "deployment_snapshot"
+    __table_args__ = (UniqueConstraint("deployment_id", "name"),)
+
+    id: Mapped[str] = mapped_column(String(26), primary_key=True)
+    deployment_id: Mapped[str] = mapped_column(String(26))
+    name: Mapped[str] = mapped_column(String(40))
+    note: Mapped[str] = mapped_column(String(200))
+    state: Mapped[str] = mapped_column(String(16))
+    package_version: Mapped[str] = mapped_column(String(40))
+    contents: Mapped[str] = mapped_column(String(64))
+    created_by: Mapped[str] = mapped_column(String(80))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class DeploymentRow(Base):
     """A package installed, or being installed or removed."""
 

@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 from stead.core.db import Uow, platform_wide
 from stead.core.keyset import sliced
 from stead.core.paging import Slice
-from stead.deployments.models import DeploymentRow
+from stead.deployments.models import DeploymentRow, SnapshotRow
 
 
 @platform_wide("by its id; whoever asks is checked against the row's project")
@@ -82,3 +82,16 @@ async def of_source(uow: Uow, source_id: str) -> list[DeploymentRow]:
 @platform_wide("by its id; the row was found and checked before")
 async def delete_(uow: Uow, deployment_id: str) -> None:
     await uow.session.execute(delete(DeploymentRow).where(DeploymentRow.id == deployment_id))
+
+
+async def snapshots_of(uow: Uow, deployment_id: str) -> list[SnapshotRow]:
+    query = select(SnapshotRow).where(SnapshotRow.deployment_id == deployment_id)
+    return list(await uow.session.scalars(query.order_by(SnapshotRow.id)))
+
+
+async def find_snapshot(uow: Uow, snapshot_id: str) -> SnapshotRow | None:
+    return await uow.session.get(SnapshotRow, snapshot_id)
+
+
+async def delete_snapshot(uow: Uow, snapshot_id: str) -> None:
+    await uow.session.execute(delete(SnapshotRow).where(SnapshotRow.id == snapshot_id))

@@ -19,12 +19,14 @@ class DeploymentState(StrEnum):
     STOPPING = "stopping"
     STARTING = "starting"
     RESTARTING = "restarting"
+    RESTORING = "restoring"
 
 
 # Where a deployment is if what was done with it ended half-way and could not be taken back.
 _HALF_WAY: Final[Mapping[str, DeploymentState]] = {
     DeploymentState.STOPPING: DeploymentState.LIVE,
     DeploymentState.RESTARTING: DeploymentState.LIVE,
+    DeploymentState.RESTORING: DeploymentState.LIVE,
     DeploymentState.STARTING: DeploymentState.STOPPED,
 }
 
@@ -39,6 +41,24 @@ def resting(state: str) -> DeploymentState | None:
 def limit_owner(deployment_id: str) -> str:
     """Return under which name a deployment's use of the project's limits is written down."""
     return f"deployment:{deployment_id}"
+
+
+class SnapshotState(StrEnum):
+    """Where a snapshot stands."""
+
+    TAKING = "taking"
+    READY = "ready"
+    DELETING = "deleting"
+
+
+def snapshot_owner(snapshot_id: str) -> str:
+    """Return under which name a snapshot's place in the project's limits is written down."""
+    return f"snapshot:{snapshot_id}"
+
+
+def native_snapshot(snapshot_id: str) -> str:
+    """Return what the engine calls a snapshot: never used twice."""
+    return f"snap-{snapshot_id}"
 
 
 def free_name(wanted: str, taken: Container[str]) -> str:

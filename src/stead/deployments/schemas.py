@@ -87,3 +87,24 @@ class TargetOut(BaseModel):
     engine: str
     shared: bool
     default: bool
+
+
+class SnapshotIn(BaseModel):
+    """A state to keep; the name is unique in its deployment."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, StringConstraints(max_length=80)]
+    note: Annotated[str, StringConstraints(max_length=200)] = ""
+
+
+class SnapshotOut(BaseModel):
+    """A state of a deployment's disk that it can return to."""
+
+    id: str
+    name: str
+    note: str
+    state: str
+    version: str
+    created_by: str
+    created_at: datetime

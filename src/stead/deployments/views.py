@@ -15,11 +15,12 @@ STATES: Final[Mapping[str, Badge]] = {
     "stopping": Badge("Stopping", Tone.BUSY, "spin"),
     "starting": Badge("Starting", Tone.BUSY, "spin"),
     "restarting": Badge("Restarting", Tone.BUSY, "spin"),
+    "restoring": Badge("Returning to a snapshot", Tone.BUSY, "spin"),
     "removing": Badge("Removing", Tone.BUSY, "spin"),
     "remove_failed": Badge("Removal failed", Tone.BAD, "warn"),
 }
 STUCK: Final = Badge("Needs attention", Tone.BAD, "warn")
-_BUSY: Final = frozenset({"deploying", "removing", "stopping", "starting", "restarting"})
+_RESTS: Final = frozenset({"live", "stopped", "remove_failed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +41,13 @@ class DeploymentView:
 
 def view(deployment: DeploymentOut, *, operation_ended: bool) -> DeploymentView:
     """Return how to show a deployment; one whose operation ended half-way needs a person."""
-    unfinished = deployment.state in _BUSY
+    unfinished = deployment.state not in _RESTS
     badge = STATES.get(deployment.state, Badge(deployment.state, Tone.QUIET, "ring"))
     http = [route for route in deployment.routes if route.port is None]
     return DeploymentView(
         deployment=deployment,
         badge=STUCK if unfinished and operation_ended else badge,
-        busy=unfinished and not operation_ended,
+        busy=not operation_ended,
         pages=tuple(
             Link(route.url, say("Open %(name)s", name=deployment.name), external=True)
             for route in http

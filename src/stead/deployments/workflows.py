@@ -17,7 +17,7 @@ from stead.core.db import Database, Uow
 from stead.core.durable import Plan, Step, StepContext, StepError
 from stead.core.pki import Authority
 from stead.core.vault import Vault
-from stead.deployments import repository
+from stead.deployments import repository, snapshots
 from stead.deployments.attention import until_answered
 from stead.deployments.checking import policy_step
 from stead.deployments.errors import script_failed
@@ -134,6 +134,7 @@ class Flow:
             await self._tools.vault.forget(uow, deployment_id)
             await instances.release(uow, context.text("instance_id"))
             await identity.release(uow, limit_owner(deployment_id))
+            await snapshots.drop_all(uow, deployment_id)
             await repository.delete_(uow, deployment_id)
 
     async def ensure_network(self, context: StepContext) -> None:

@@ -18,7 +18,11 @@ from stead.core import log
 from stead.core.db import Database
 from stead.core.errors import SteadError
 from stead.core.http import Provided, problem
-from stead.deployments import acting_routes, routes as deployment_routes
+from stead.deployments import (
+    acting_routes,
+    routes as deployment_routes,
+    snapshot_routes,
+)
 from stead.entrypoints import declarations, document, health, metrics, web
 from stead.entrypoints.guard import BodyLimit, SignIn
 from stead.entrypoints.lasting import Lasting
@@ -43,6 +47,7 @@ ROUTERS: Final = (
     catalog_routes.router,
     deployment_routes.router,
     acting_routes.router,
+    snapshot_routes.router,
     operation_routes.router,
     identity_routes.router,
     exposure_routes.router,

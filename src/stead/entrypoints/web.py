@@ -21,7 +21,12 @@ from stead.catalog import pages as catalog_pages
 from stead.core.authz import Actor, ForbiddenError
 from stead.core.http import Provided, provided
 from stead.core.settings import Settings
-from stead.deployments import acting_pages, adoption, pages as deployment_pages
+from stead.deployments import (
+    acting_pages,
+    adoption,
+    pages as deployment_pages,
+    snapshot_pages,
+)
 from stead.entrypoints import console as console_pages
 from stead.fleet import pages as fleet_pages, subjects as fleet_subjects
 from stead.identity import pages as identity_pages
@@ -44,6 +49,7 @@ PAGES: Final = {
     "bundles": bundle_pages,
     "deployments": deployment_pages,
     "acting": acting_pages,
+    "snapshots": snapshot_pages,
     "operations": operation_pages,
     "platform": platform_pages,
     "settings": setting_pages,

@@ -1,5 +1,6 @@
 """The infra domain's door."""
 
+from stead.infra.abilities import why_not
 from stead.infra.capacity import admit
 from stead.infra.drift import (
     Drift,
@@ -76,4 +77,5 @@ __all__ = [
     "targets",
     "topic",
     "want",
+    "why_not",
 ]

@@ -21,7 +21,7 @@ from stead.core.db import Database
 from stead.core.durable import Plan, Step, StepContext
 from stead.core.http import Provided
 from stead.core.settings import ServerSettings, Settings
-from stead.deployments import acting_flows
+from stead.deployments import acting_flows, snapshot_flows
 from stead.deployments.public import Deployments
 from stead.fleet import plans as fleets
 from stead.identity import public as identity
@@ -102,6 +102,7 @@ async def site(database: Database, tmp_path: Path) -> AsyncIterator[Site]:
         )
     )
     services.add(acting_flows.assemble(Mock()))
+    services.add(snapshot_flows.assemble(Mock()))
     services.add(fleets.assemble(database, safe, packages))
     services.add(Sources(packages, safe, Plan("source.refresh", 1, steps), (BUILT_IN,)))
     services.add(Blobs(tmp_path / "blobs"))

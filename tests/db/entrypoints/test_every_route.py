@@ -13,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import update
 from tests.factories import databases
+from tests.factories.acting import keep_snapshot
 from tests.factories.platform import Platform, end_operations
 
 from stead.core.authz import Actor, Role
@@ -272,6 +273,14 @@ SAMPLES = {
     ("POST", "/api/v1/deployments/{deployment_id}/start"): Sample(write=True),
     ("POST", "/api/v1/deployments/{deployment_id}/stop"): Sample(write=True),
     ("POST", "/api/v1/deployments/{deployment_id}/restart"): Sample(write=True),
+    ("GET", "/api/v1/deployments/{deployment_id}/snapshots"): Sample(),
+    ("POST", "/api/v1/deployments/{deployment_id}/snapshots"): Sample(
+        _says(name="before"), write=True
+    ),
+    ("POST", "/api/v1/deployments/{deployment_id}/snapshots/{snapshot_id}/restore"): Sample(
+        write=True
+    ),
+    ("DELETE", "/api/v1/deployments/{deployment_id}/snapshots/{snapshot_id}"): Sample(write=True),
     ("DELETE", "/api/v1/deployments/{deployment_id}"): Sample(write=True),
     ("GET", "/api/v1/operations"): Sample(own=True),
     ("GET", "/api/v1/operations/{operation_id}"): Sample(),
@@ -323,6 +332,7 @@ async def made(platform: Platform, owner: Actor) -> Made:
         accepted = await deployments.create(
             uow, owner, platform.deployments, DeploymentIn(app="redis", name="mine")
         )
+        snapshot_id = await keep_snapshot(uow, accepted.deployment_id)
         cluster_id = await infra.local_cluster_id(uow)
         source = SourceIn(name="ours", url="https://git.example.org/ours.git")
         added = await sources.add(uow, owner, platform.services.get(Sources), source)
@@ -348,6 +358,7 @@ async def made(platform: Platform, owner: Actor) -> Made:
         "invitation_id": invitation.json()["id"],
         "deployment_id": accepted.deployment_id,
         "operation_id": accepted.operation_id,
+        "snapshot_id": snapshot_id,
         "token_id": token_id,
         "cluster_id": cluster_id,
         "source_id": added.source.id,
@@ -490,8 +501,9 @@ STATES: dict[str, Callable[[Uow], Awaitable[object]]] = {
 def fitting(route: tuple[str, str]) -> str:
     """Return the state of operations in which a route can do what it is for."""
     states = {"events": "ended", "retry": "kept", "undo": "kept", "decision": "interrupted"}
-    states |= dict.fromkeys(("start", "stop", "restart"), "live")
-    return states.get(route[1].rsplit("/", 1)[1], "as made")
+    states |= dict.fromkeys(("start", "stop", "restart", "snapshots"), "live")
+    last = "snapshots" if "/snapshots" in route[1] else route[1].rsplit("/", 1)[1]
+    return states.get(last, "as made")
 
 
 @pytest.mark.timeout(300)

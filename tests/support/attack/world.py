@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, replace
 from typing import Final
 
+from tests.factories.acting import keep_snapshot
 from tests.factories.platform import Platform, end_operations
 from tests.support.attack.filling import SHARED, WORDS
 
@@ -136,7 +137,11 @@ async def _deployment(uow: Uow, by: _Person) -> dict[str, str]:
     accepted = await deployments.create(uow, by.actor, by.platform.deployments, asked)
     # Only with what is live can anything be done.
     (await uow.session.get_one(DeploymentRow, accepted.deployment_id)).state = "live"
-    return {"deployment_id": accepted.deployment_id, "operation_id": accepted.operation_id}
+    return {
+        "deployment_id": accepted.deployment_id,
+        "operation_id": accepted.operation_id,
+        "snapshot_id": await keep_snapshot(uow, accepted.deployment_id),
+    }
 
 
 async def _accounts(uow: Uow, by: _Person) -> dict[str, str]:
