@@ -45,13 +45,25 @@ def of_templates() -> Iterator[str]:
 def of_code() -> Iterator[str]:
     """Find literals that are given to what takes texts."""
     for path in sorted(SOURCE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        if _talks_to_a_terminal(tree):
+            continue
+        for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
                 name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
                 taken = [node.args[at] for at in SAYERS.get(name, ()) if at < len(node.args)]
                 for given in taken:
                     if isinstance(given, ast.Constant) and isinstance(given.value, str):
                         yield given.value
+
+
+def _talks_to_a_terminal(tree: ast.Module) -> bool:
+    """Tell whether ``say`` is the command line's here, whose words are not translated."""
+    return any(
+        isinstance(node, ast.ImportFrom)
+        and node.module in {"stead.entrypoints.terminal", "stead.entrypoints.local"}
+        for node in tree.body
+    )
 
 
 def collected() -> str:

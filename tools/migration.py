@@ -24,6 +24,10 @@ from stead.core.db import Database, sqlite_url
 NAME: Final = re.compile(r"[a-z]+(_[a-z0-9]+)+")
 
 
+class NoDifferenceError(Exception):
+    """The models say what the newest schema has."""
+
+
 def next_number() -> str:
     """Return the number after the newest migration's."""
     newest = ScriptDirectory(str(migrations.MIGRATIONS)).get_current_head()
@@ -47,7 +51,12 @@ async def draft(name: str, folder: Path) -> list[Path]:
             await connection.run_sync(write)
     finally:
         await database.close()
-    return sorted(set(_versions()) - before)
+    made = sorted(set(_versions()) - before)
+    if any("op." not in path.read_text(encoding="utf-8") for path in made):
+        for path in made:
+            path.unlink()
+        raise NoDifferenceError
+    return made
 
 
 def _versions() -> list[Path]:
@@ -62,7 +71,11 @@ def main() -> int:
     if not NAME.fullmatch(name):
         parser.error(f"{name!r} is not DOMAIN_WHAT in lower case")
     with tempfile.TemporaryDirectory() as folder:
-        for path in asyncio.run(draft(name, Path(folder))):
+        try:
+            made = asyncio.run(draft(name, Path(folder)))
+        except NoDifferenceError:
+            parser.error("nothing differs; are the models imported in migrations/env.py?")
+        for path in made:
             sys.stdout.write(f"Wrote {path}: read it, then run: make test T=tests/db/core\n")
     return 0
 

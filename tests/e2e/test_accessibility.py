@@ -85,4 +85,6 @@ def test_every_page_can_be_used_by_everybody(
     page.goto(f"{console}/nothing")
     look(page, "/nothing")
     assert not wrong, "\n".join(wrong)
-    assert set(walking.kinds()) - seen == BEHIND_A_FORM | FILES
+    unseen = set(walking.kinds()) - seen - BEHIND_A_FORM - FILES
+    assert not unseen, f"no link leads to {unseen}: make one of it in tests/support/inhabited.py"
+    assert set(walking.kinds()) - seen >= BEHIND_A_FORM | FILES, "these can be reached by a link"

@@ -124,7 +124,11 @@ def test_every_text_can_be_translated_and_longer_ones_fit(
 
     def look(page: Page, name: str) -> None:
         found = page.evaluate(FOREIGN, [languages.OPEN, languages.CLOSE])
-        wrong.extend(f"{name} not translated: {one}" for one in found if unsaid(one, data))
+        wrong.extend(
+            f"{name} not translated: {one} (if people typed it, have data_of ask for it)"
+            for one in found
+            if unsaid(one, data)
+        )
         page.set_viewport_size({"width": 390, "height": 844})
         wrong.extend(f"{name} {one}" for one in page.evaluate(BEYOND))
         page.set_viewport_size({"width": 1280, "height": 800})

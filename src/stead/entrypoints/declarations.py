@@ -84,7 +84,7 @@ def _declarations(route: RouteContext) -> Iterator[Declaration]:
     said = authz.declared(route.endpoint)
     path = route.path or ""
     if said is None:
-        raise UndeclaredActionError(f"{path} declares no action")
+        raise UndeclaredActionError(f"{path} declares no action: put @action(Action.…) on it")
     asked = authz.action_of(route.endpoint)
     dependant: Dependant = route.dependant
     if asked is not None and require_actor not in _calls(dependant):

@@ -1,4 +1,4 @@
-"""${message}."""
+"""${message.replace("_", " ")}: SAY HERE WHAT CHANGES."""
 
 import sqlalchemy as sa
 from alembic import op

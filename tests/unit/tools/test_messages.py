@@ -23,3 +23,4 @@ def test_messages_come_from_templates_code_and_scripts():
     text = messages.collected()
     for one in ("Nothing runs here yet", "Taken back", "Reconnecting…"):
         assert f'msgid "{one}"' in text
+    assert "Nothing more is sent there" not in text, "what the command line says is not translated"
