@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import http.client
+import os
+import shutil
 import socket
 from pathlib import Path
 
 from stead_agent import VERSION
+from stead_agent.facts import total_memory_mb
 from stead_agent.identity import Bootstrap, Identity
 from stead_agent.store import Store
 from stead_agent.transport import Line, UnreachableError
@@ -50,4 +53,18 @@ def facts(release: Path = Path("/etc/os-release")) -> dict[str, str]:
         "os": known.get("ID", "unknown"),
         "os_version": known.get("VERSION_ID", ""),
         "hostname": socket.gethostname(),
+        **_size(),
     }
+
+
+def _size() -> dict[str, str]:
+    """Return how large the machine is; what cannot be read is left out."""
+    found = {"cores": os.cpu_count(), "memory_mb": total_memory_mb(), "disk_mb": _disk_mb()}
+    return {name: str(size) for name, size in found.items() if size}
+
+
+def _disk_mb() -> int:
+    try:
+        return shutil.disk_usage("/").total // 2**20
+    except OSError:
+        return 0

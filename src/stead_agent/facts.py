@@ -36,11 +36,21 @@ def collect() -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def _memory() -> str:
+def total_memory_mb() -> int:
+    """Return how much memory the machine has; 0 where that cannot be read."""
+    return _memory_sizes().get("MemTotal", 0)
+
+
+def _memory_sizes() -> dict[str, int]:
     sizes = {}
     for line in _read("meminfo").splitlines():
         name, _, rest = line.partition(":")
         sizes[name] = int(rest.split()[0]) // _MB if rest.split() else 0
+    return sizes
+
+
+def _memory() -> str:
+    sizes = _memory_sizes()
     if "MemTotal" not in sizes:
         return ""
     free = sizes.get("MemAvailable", 0)

@@ -20,6 +20,7 @@ class Installed:
     operation_id: str
     requested_by: str
     created_at: datetime
+    nesting: bool
 
 
 async def list_uses(uow: Uow, source_id: str) -> list[UseOut]:
@@ -49,4 +50,5 @@ async def find_package_on(uow: Uow, instance_id: str) -> Installed | None:
         operation_id=row.operation_id,
         requested_by=row.requested_by,
         created_at=row.created_at,
+        nesting=bool(row.manifest.get("nesting")),
     )

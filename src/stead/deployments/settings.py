@@ -18,6 +18,6 @@ REFUSED_APPS: Final = Setting(
     _NONE,
     Names(),
     "Apps that cannot be deployed",
-    "Apps of the catalog, by their ids, that nobody can deploy. What runs goes on.",
+    "Apps of the catalog, by their ids, that nobody can deploy or install. What runs goes on.",
 )
 SETTINGS: Final[tuple[AnySetting, ...]] = (LARGEST_SIZE, REFUSED_APPS)

@@ -10,7 +10,7 @@ from stead.core import authz, durable
 from stead.core.authz import Action, Actor
 from stead.core.db import Uow
 from stead.core.durable import State, Submission
-from stead.fleet import installs, repository, rules, service, tasks
+from stead.fleet import admission, installs, repository, rules, service, tasks
 from stead.fleet.errors import BusyError, InvalidError
 from stead.fleet.models import BulkRow, TargetRow
 from stead.fleet.rules import TargetState
@@ -29,6 +29,8 @@ async def start(uow: Uow, actor: Actor, fleet: Fleet, asked: BulkIn) -> BulkOut:
     project_id = await identity.project_id(uow, actor, asked.project)
     authz.require(actor, _action(asked), project_id, "project")
     title = _checked(fleet, asked, project_id)
+    if asked.install is not None:
+        await admission.require_allowed(uow, asked.install.app)
     machines = await _chosen(uow, project_id, asked.machines)
     row = BulkRow(
         id=ids.new_id(),

@@ -36,3 +36,10 @@ class NoAgentError(SteadError):
 
     kind = Kind.CONFLICT
     code = "fleet.no_agent"
+
+
+class UnfitError(SteadError):
+    """The machine is not what the package needs."""
+
+    kind = Kind.CONFLICT
+    code = "fleet.unfit"

@@ -10,7 +10,7 @@ from stead.core.authz import Action, Actor
 from stead.core.db import Uow
 from stead.core.durable import State, Submission
 from stead.deployments import public as deployments
-from stead.fleet import repository, service
+from stead.fleet import admission, repository, service
 from stead.fleet.errors import BusyError
 from stead.fleet.models import InstallationRow
 from stead.fleet.schemas import BeganOut, InstallationOut, PackageIn
@@ -40,6 +40,7 @@ async def begin(
     """Check the inputs and submit the operation; return its id."""
     package = fleet.catalog.get(app, [machine.project_id])
     checked = catalog.validate(package.manifest, inputs)
+    await admission.require(uow, fleet.catalog, machine, package.manifest)
     row = await repository.find_installed(uow, machine.id, app)
     added = False
     if row is None:

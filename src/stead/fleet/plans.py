@@ -27,6 +27,7 @@ def assemble(database: Database, vault: Vault, packages: Catalog) -> Fleet:
         install_plan=workflows.install_plan(tools),
         uninstall_plan=workflows.uninstall_plan(tools),
         bulk_plan=rollout.bulk_plan(rollout.Tools(database, lambda: made[0])),
+        earlier_plans=(workflows.install_plan(tools, 1),),
     )
     made.append(fleet)
     return fleet

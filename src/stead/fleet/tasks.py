@@ -36,11 +36,13 @@ class Fleet:
     install_plan: Plan
     uninstall_plan: Plan
     bulk_plan: Plan
+    earlier_plans: tuple[Plan, ...] = ()
 
     @property
     def plans(self) -> tuple[Plan, ...]:
         """Return what the worker has to know."""
-        return self.task_plan, self.install_plan, self.uninstall_plan, self.bulk_plan
+        plans = (self.task_plan, self.install_plan, self.uninstall_plan, self.bulk_plan)
+        return *plans, *self.earlier_plans
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from stead.core.db import Database, Uow
 from stead.core.durable import Json, Plan, Step, StepContext, StepError
 from stead.core.vault import Vault
 from stead.core.waiting import until
-from stead.fleet import repository, rules, tasks
+from stead.fleet import admission, repository, rules, tasks
 from stead.fleet.models import InstallationRow
 from stead.kit import clock
 
@@ -39,14 +39,20 @@ def task_plan(tools: Tools) -> Plan:
     return Plan(kind="machine.job", version=1, steps=(run,))
 
 
-def install_plan(tools: Tools) -> Plan:
-    """Return the plan that installs a package on a machine that is there already."""
+def install_plan(tools: Tools, version: int = 2) -> Plan:
+    """Return the plan that installs a package on a machine that is there already.
+
+    Version 1 is for what began before the rules were asked.
+    """
     flow = _Flow(tools)
+    begin = Step("begin", "Begin", flow.begin, flow.fail)
+    checks = (begin, admission.policy_step(tools.database)) if version > 1 else ()
     return Plan(
         kind="machine.install",
-        version=1,
+        version=version,
         repeatable=True,
         steps=(
+            *checks,
             Step("install", "Install it", flow.install, flow.fail, 1, 0.5, LONGEST_SECONDS),
             Step("check", "Check that it works", flow.check, flow.stop, 1, 0.5, 1800),
             Step("record", "Write it down", flow.record),
@@ -101,6 +107,9 @@ class _Flow:
         async with self._database.write() as uow:
             await agents.cancel_job(uow, context.key)
             await self._vault.forget(uow, tasks.owner_of(context.operation_id))
+
+    async def begin(self, context: StepContext) -> None:
+        """Nothing is done yet; the request has written everything down."""
 
     async def install(self, context: StepContext) -> None:
         await self._script(context, lambda m: (m.install_script, m.timeout_seconds))
