@@ -28,12 +28,16 @@ from stead.core.settings import Settings
 from stead.deployments import (
     acting_flows,
     adoption,
+    change_flows,
     elsewhere,
     public as deployments,
     publishing,
     snapshot_flows,
     workflows,
 )
+from stead.deployments.acting import Acting
+from stead.deployments.changes import Changes
+from stead.deployments.snapshots import Snapshots
 from stead.engines import registry
 from stead.engines.errors import UnsupportedError
 from stead.engines.port import ContainerEngine
@@ -103,9 +107,8 @@ async def assemble(
     services = Provided()
     own = (base.database, base.vault, base.heads, blobs, packages, settings, _doors(base))
     deploying = _deployments(base, packages, flows)
-    doing = acting_flows.assemble(tools)
-    kept = snapshot_flows.assemble(tools)
-    acting = (deploying, doing, kept, adoption.Adoption(adopt, forget), platform.Platform(look))
+    doing = _doing(tools)
+    acting = (deploying, *doing, adoption.Adoption(adopt, forget), platform.Platform(look))
     for service in (*own, fleet, tests, *acting):
         services.add(service)
     bundled = await _bundles(base, services, places)
@@ -115,8 +118,7 @@ async def assemble(
     ours = (
         *flows,
         *elsewhere.earlier_plans(tools),
-        *doing.plans,
-        *kept.plans,
+        *(plan for one in doing for plan in one.plans),
         adopt,
         forget,
         look,
@@ -134,6 +136,12 @@ async def assemble(
     ever = (timer, watch, partial(courier.run))
     others = (*parts.company, *_company(settings, engine, services), *_carry(base, services))
     return Plant(base, services, worker, (*ever, *others))
+
+
+def _doing(tools: workflows.Tools) -> tuple[Acting, Snapshots, Changes]:
+    """Return what can be done with deployments that are there."""
+    acting, kept = acting_flows.assemble(tools), snapshot_flows.assemble(tools)
+    return acting, kept, change_flows.assemble(tools)
 
 
 def _doors(base: Ground) -> identity.Doors:

@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-SCRIPTS = ("install.sh", "check.sh", "uninstall.sh")
 TIMEOUT_LIMIT = 24 * 3600
 PACKAGE = "package"
 MOST_AT_ONCE = 16
@@ -15,6 +14,8 @@ MOST_AT_ONCE = 16
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _NONCE = re.compile(r"[A-Za-z0-9_-]{8,128}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+# Which of a package's files these may be is for its own manifest to say.
+_SCRIPT = re.compile(r"[a-z0-9][a-z0-9_.-]{0,60}")
 
 
 class RefusedError(Exception):
@@ -135,7 +136,7 @@ def parse_order(raw: Mapping[str, object]) -> Order:
     )
     if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
         raise RefusedError("The job does not name the digest of its package.")
-    if not isinstance(script, str) or script not in SCRIPTS:
+    if not isinstance(script, str) or not _SCRIPT.fullmatch(script):
         raise RefusedError("The job names a script that no package may have.")
     return Order(
         package_id=str(package.get("id")),

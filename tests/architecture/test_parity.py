@@ -84,6 +84,7 @@ MORE: dict[str, list[list[str]]] = {
     "login": [["http://stead.test", "--user", "ada"]],
     "show": [["cache", "--reveal"]],
     "operation": [[ID, verb] for verb in operation_commands.VERBS],
+    "change": [["cache", "--set", "title=x", "--to-version", "2"]],
     "restored": [["--look"]],
     "bundle catalog": [["cache"]],
     "bulk start": [["cache", "--app", "redis"], ["cache", "--kind", "facts"]],

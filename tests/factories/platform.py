@@ -24,7 +24,14 @@ from stead.core.durable import OperationRow
 from stead.core.http import Provided
 from stead.core.settings import ServerSettings, Settings
 from stead.core.vault import Vault
-from stead.deployments import acting_flows, adoption, elsewhere, snapshot_flows, workflows
+from stead.deployments import (
+    acting_flows,
+    adoption,
+    change_flows,
+    elsewhere,
+    snapshot_flows,
+    workflows,
+)
 from stead.deployments.adoption import Adoption
 from stead.deployments.public import Deployments, list_uses
 from stead.entrypoints.api import agent_app
@@ -191,6 +198,7 @@ async def make_platform(database: Database, folder: Path) -> Platform:
     services.add(Adoption(adoption.adopt_plan(Mock()), adoption.forget_plan(Mock())))
     services.add(acting_flows.assemble(Mock()))
     services.add(snapshot_flows.assemble(Mock()))
+    services.add(change_flows.assemble(Mock()))
     services.add(
         Plans.of([deployments.deploy_plan, deployments.cluster_plan, deployments.remove_plan])
     )

@@ -32,8 +32,8 @@ from stead.catalog.loader import (
     reach,
 )
 from stead.catalog.outputs import Output, render_outputs
-from stead.catalog.resolver import plan
-from stead.catalog.schemas import Manifest, Service
+from stead.catalog.resolver import is_newer, plan
+from stead.catalog.schemas import Manifest, Service, Value
 
 __all__ = [
     "BUILT_IN",
@@ -58,9 +58,11 @@ __all__ = [
     "Service",
     "UnknownPackageError",
     "UnmetError",
+    "Value",
     "bundle_schema",
     "fields",
     "is_hidden",
+    "is_newer",
     "json_schema",
     "load",
     "load_bundles",

@@ -28,6 +28,11 @@ def is_within(version: str, wanted: str) -> bool:
     return all(_OPERATORS[sign](key, version_key(bound)) for sign, bound in _TERM.findall(wanted))
 
 
+def is_newer(version: str, than: str) -> bool:
+    """Tell whether a version comes after another one."""
+    return version_key(version) > version_key(than)
+
+
 def plan(
     packages: Mapping[str, Package], wanted: Sequence[str], present: Mapping[str, str]
 ) -> list[str]:

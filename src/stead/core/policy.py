@@ -51,6 +51,7 @@ class Action(StrEnum):
     CATALOG_READ = "catalog.read"
     DEPLOYMENT_READ = "deployment.read"
     DEPLOYMENT_CREATE = "deployment.create"
+    DEPLOYMENT_CHANGE = "deployment.change"
     DEPLOYMENT_REMOVE = "deployment.remove"
     DEPLOYMENT_REVEAL = "deployment.reveal"
     DEPLOYMENT_OPERATE = "deployment.operate"
@@ -123,6 +124,7 @@ POLICY: Final[Mapping[Action, Rule]] = {
     Action.CATALOG_READ: _own(Scope.READ),
     Action.DEPLOYMENT_READ: _member(Role.VIEWER, Scope.READ, *_SEES),
     Action.DEPLOYMENT_CREATE: _member(Role.DEVELOPER, Scope.DEPLOY),
+    Action.DEPLOYMENT_CHANGE: _member(Role.DEVELOPER, Scope.DEPLOY),
     Action.DEPLOYMENT_REMOVE: _member(Role.DEVELOPER, Scope.DEPLOY),
     Action.DEPLOYMENT_REVEAL: _member(Role.DEVELOPER, Scope.DEPLOY),
     Action.DEPLOYMENT_OPERATE: _member(Role.DEVELOPER, Scope.DEPLOY),

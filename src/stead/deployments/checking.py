@@ -20,6 +20,16 @@ def policy_step(database: Database) -> Step:
     )
 
 
+def upgrade_step(database: Database) -> Step:
+    """Return the step for a change; what runs goes on, and only its version is asked about."""
+    return durable.policy(database, Rule(settings.REFUSED_APPS.name, _refuses_upgrade))
+
+
+async def _refuses_upgrade(uow: Uow, context: StepContext) -> str | None:
+    upgraded = context.text("from") != context.text("to")
+    return await _refuses_app(uow, context) if upgraded else None
+
+
 async def _refuses_app(uow: Uow, context: StepContext) -> str | None:
     row = await repository.find(uow, context.text("deployment_id"))
     if row is None:

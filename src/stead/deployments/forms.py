@@ -87,11 +87,11 @@ def filled(
 ) -> DeployForm:
     """Return the form with what was answered, secrets aside, and what is wrong with it."""
     problems = _problems(given, error)
-    answers = _answers(given)
+    given_answers = answers(given)
     untouched = catalog.fields(manifest, {}, {})
     default = _default_size(manifest)
     size = given.get("size") or default
-    fields = catalog.fields(manifest, answers, problems)
+    fields = catalog.fields(manifest, given_answers, problems)
     name = given.get("name", "")
     project = given.get("project", "") if len(place.projects) > 1 else ""
     first = place.clusters[0].value if place.clusters else ""
@@ -126,9 +126,10 @@ def filled(
 
 def asked(manifest: catalog.Manifest, given: Mapping[str, str]) -> DeploymentIn:
     """Return the request that a form means. Raises InvalidRequestError."""
-    answers = _answers(given)
     inputs: dict[str, JsonValue] = {
-        name: value for name, value in answers.items() if value or _may_be_empty(manifest, name)
+        name: value
+        for name, value in answers(given).items()
+        if value or may_be_empty(manifest, name)
     }
     try:
         return DeploymentIn.model_validate(
@@ -166,7 +167,7 @@ def _problems(given: Mapping[str, str], error: SteadError | None) -> dict[str, s
     return own | error.fields
 
 
-def _answers(given: Mapping[str, str]) -> dict[str, str]:
+def answers(given: Mapping[str, str]) -> dict[str, str]:
     """Return the app's own inputs; browsers send line ends as CRLF."""
     return {
         name.removeprefix(PREFIX): value.replace("\r\n", "\n")
@@ -175,7 +176,7 @@ def _answers(given: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _may_be_empty(manifest: catalog.Manifest, name: str) -> bool:
+def may_be_empty(manifest: catalog.Manifest, name: str) -> bool:
     """Tell whether an empty field is an answer; for numbers and choices it is none."""
     one = manifest.input(name)
     return one is None or one.type == "string" or one.required

@@ -48,3 +48,18 @@ class DeploymentRow(Base):
     requested_by: Mapped[str] = mapped_column(String(80))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     live_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class ChangeRow(Base):
+    """What a deployment is to be; once it is, what it was. Secrets lie in the vault beside it."""
+
+    __tablename__ = "deployment_change"
+
+    deployment_id: Mapped[str] = mapped_column(ForeignKey("deployment.id"), primary_key=True)
+    operation_id: Mapped[str] = mapped_column(String(26))
+    stage: Mapped[str] = mapped_column(String(16))
+    package_version: Mapped[str] = mapped_column(String(40))
+    package_digest: Mapped[str] = mapped_column(String(64))
+    source_id: Mapped[str | None] = mapped_column(String(26))
+    manifest: Mapped[dict[str, Json]] = mapped_column(JSON)
+    inputs: Mapped[dict[str, str | int | bool]] = mapped_column(JSON)

@@ -173,6 +173,7 @@ async def _show(
         row=row,
         deployment=found,
         may_operate=authz.allows(desk.actor, Action.DEPLOYMENT_OPERATE, found.project_id),
+        may_change=authz.allows(desk.actor, Action.DEPLOYMENT_CHANGE, found.project_id),
         labels=_labels(desk, found),
         has_icon=_has_icon(desk, found.app),
         revealed=outputs is not None,

@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 from stead.core.db import Uow, platform_wide
 from stead.core.keyset import sliced
 from stead.core.paging import Slice
-from stead.deployments.models import DeploymentRow, SnapshotRow
+from stead.deployments.models import ChangeRow, DeploymentRow, SnapshotRow
 
 
 @platform_wide("by its id; whoever asks is checked against the row's project")
@@ -67,7 +67,10 @@ async def live_versions(uow: Uow, project_id: str) -> dict[str, str]:
     """Return the apps that run in a project, each with its version."""
     query = (
         select(DeploymentRow.package_id, DeploymentRow.package_version)
-        .where(DeploymentRow.project_id == project_id, DeploymentRow.state == "live")
+        .where(
+            DeploymentRow.project_id == project_id,
+            DeploymentRow.state.in_(("live", "changing")),
+        )
         .order_by(DeploymentRow.created_at)
     )
     return {row[0]: row[1] for row in await uow.session.execute(query)}
@@ -79,8 +82,19 @@ async def of_source(uow: Uow, source_id: str) -> list[DeploymentRow]:
     return list(await uow.session.scalars(query.order_by(DeploymentRow.id)))
 
 
+@platform_wide("beside a deployment that was found and checked before")
+async def find_change(uow: Uow, deployment_id: str) -> ChangeRow | None:
+    return await uow.session.get(ChangeRow, deployment_id)
+
+
+@platform_wide("beside a deployment that was found and checked before")
+async def delete_change(uow: Uow, deployment_id: str) -> None:
+    await uow.session.execute(delete(ChangeRow).where(ChangeRow.deployment_id == deployment_id))
+
+
 @platform_wide("by its id; the row was found and checked before")
 async def delete_(uow: Uow, deployment_id: str) -> None:
+    await delete_change(uow, deployment_id)
     await uow.session.execute(delete(DeploymentRow).where(DeploymentRow.id == deployment_id))
 
 

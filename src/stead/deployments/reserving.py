@@ -1,5 +1,6 @@
 """What a request for a deployment takes up in its project: name, size, limits, routes."""
 
+from dataclasses import replace
 from typing import Final
 
 from stead.catalog import public as catalog
@@ -99,3 +100,12 @@ def routes(
         )
         for service in public
     ]
+
+
+def beside(
+    request: exposure.RouteRequest, name: str, domain: str, taken: set[str]
+) -> exposure.RouteRequest:
+    """Return a request for a service that comes later, with a host of its own."""
+    if request.protocol != "http" or request.host not in taken:
+        return request
+    return replace(request, host=f"{name}-{request.service}.{domain}")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from stead.instances.public import SHAPES, Size
+from stead.instances.public import SHAPES, Shape, Size
 
 
 class DeploymentState(StrEnum):
@@ -20,6 +20,7 @@ class DeploymentState(StrEnum):
     STARTING = "starting"
     RESTARTING = "restarting"
     RESTORING = "restoring"
+    CHANGING = "changing"
 
 
 # Where a deployment is if what was done with it ended half-way and could not be taken back.
@@ -36,6 +37,15 @@ def resting(state: str) -> DeploymentState | None:
     if state in {DeploymentState.LIVE, DeploymentState.STOPPED}:
         return DeploymentState(state)
     return _HALF_WAY.get(state)
+
+
+class Stage(StrEnum):
+    """How far a change of a deployment has come."""
+
+    WANTED = "wanted"
+    APPLYING = "applying"
+    MADE = "made"
+    RESTORED = "restored"
 
 
 def limit_owner(deployment_id: str) -> str:
@@ -59,6 +69,11 @@ def snapshot_owner(snapshot_id: str) -> str:
 def native_snapshot(snapshot_id: str) -> str:
     """Return what the engine calls a snapshot: never used twice."""
     return f"snap-{snapshot_id}"
+
+
+def change_owner(deployment_id: str) -> str:
+    """Return under which name the vault keeps the secrets of a change."""
+    return f"change:{deployment_id}"
 
 
 def free_name(wanted: str, taken: Container[str]) -> str:
@@ -89,7 +104,11 @@ EVERYTHING: Final = Allowed()
 
 def fits(size: Size, *, ram_mb: int, disk_mb: int, cores: int) -> bool:
     """Tell whether a size meets a package's demands."""
-    shape = SHAPES[size]
+    return holds(SHAPES[size], ram_mb, disk_mb, cores)
+
+
+def holds(shape: Shape, ram_mb: int, disk_mb: int, cores: int) -> bool:
+    """Tell whether there is room for a package's demands in a guest of this shape."""
     return shape.memory_mb >= ram_mb and shape.disk_gb * 1024 >= disk_mb and shape.cores >= cores
 
 

@@ -25,6 +25,38 @@ class DeploymentIn(BaseModel):
     inputs: Annotated[dict[str, JsonValue], Field(max_length=100)] = {}
 
 
+class ChangeIn(BaseModel):
+    """Other inputs, another version, or both; what is left out stays as it is.
+
+    An input that is ``null`` gets its default, and a password that is made gets a new one.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"inputs": {"title": "Our house"}}]},
+    )
+
+    version: Annotated[str, StringConstraints(max_length=40)] | None = None
+    inputs: Annotated[dict[str, JsonValue], Field(max_length=100)] = {}
+
+
+class UpdateOut(BaseModel):
+    """Another version in the catalog, and what it would change."""
+
+    version: str
+    new_inputs: list[str]
+    gone_inputs: list[str]
+    opens: list[str]
+    closes: list[str]
+
+
+class PendingOut(BaseModel):
+    """What a deployment is being changed to."""
+
+    version: str
+    inputs: dict[str, JsonValue]
+
+
 class RouteOut(BaseModel):
     """How a deployment is reached."""
 
@@ -70,6 +102,8 @@ class DeploymentOut(BaseModel):
     requested_by: str
     created_at: datetime
     live_at: datetime | None
+    update: UpdateOut | None = None
+    pending: PendingOut | None = None
 
 
 class AcceptedOut(BaseModel):

@@ -13,7 +13,7 @@ from stead.core.db import Uow
 from stead.core.durable import Plan, Submission
 from stead.core.paging import Slice
 from stead.core.vault import Vault
-from stead.deployments import repository, reserving
+from stead.deployments import repository, reserving, versions
 from stead.deployments.errors import BusyError
 from stead.deployments.models import DeploymentRow
 from stead.deployments.rules import DeploymentState
@@ -79,7 +79,7 @@ async def begin(
     project_id = begun.project_id
     package = deployments.catalog.get(asked.app, [project_id])
     inputs = catalog.validate(package.manifest, asked.inputs)
-    await _require_others(uow, deployments, project_id, package.manifest)
+    await require_others(uow, deployments, project_id, package.manifest)
     domain = await exposure.apps_domain(uow, deployments.domain)
     name = await reserving.name(uow, project_id, asked, domain)
     size = await reserving.size(uow, package.manifest, asked.size)
@@ -265,7 +265,7 @@ async def _get(uow: Uow, actor: Actor, deployment_id: str, asked: Action) -> Dep
     return row
 
 
-async def _require_others(
+async def require_others(
     uow: Uow, deployments: Deployments, project_id: str, manifest: catalog.Manifest
 ) -> None:
     """Refuse an app while the project lacks what it needs, or has what it does not go with."""
@@ -318,6 +318,8 @@ async def _out(uow: Uow, deployments: Deployments, row: DeploymentRow) -> Deploy
         requested_by=row.requested_by,
         created_at=row.created_at,
         live_at=row.live_at,
+        update=versions.update(deployments.catalog, row),
+        pending=await versions.pending(uow, row),
     )
 
 

@@ -16,6 +16,7 @@ STATES: Final[Mapping[str, Badge]] = {
     "starting": Badge("Starting", Tone.BUSY, "spin"),
     "restarting": Badge("Restarting", Tone.BUSY, "spin"),
     "restoring": Badge("Returning to a snapshot", Tone.BUSY, "spin"),
+    "changing": Badge("Changing", Tone.BUSY, "spin"),
     "removing": Badge("Removing", Tone.BUSY, "spin"),
     "remove_failed": Badge("Removal failed", Tone.BAD, "warn"),
 }
@@ -32,6 +33,11 @@ class DeploymentView:
     busy: bool
     pages: tuple[Link, ...]
     addresses: tuple[str, ...]
+
+    @property
+    def reachable(self) -> bool:
+        """Whether its addresses lead somewhere; while it changes they mostly do."""
+        return self.deployment.state in {"live", "changing"}
 
     @property
     def secrets(self) -> bool:

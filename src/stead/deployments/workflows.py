@@ -5,7 +5,7 @@ every ``undo`` accepts that there is nothing.
 """
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
@@ -17,13 +17,12 @@ from stead.core.db import Database, Uow
 from stead.core.durable import Plan, Step, StepContext, StepError
 from stead.core.pki import Authority
 from stead.core.vault import Vault
-from stead.deployments import repository, snapshots
+from stead.deployments import repository, scripts, snapshots
 from stead.deployments.attention import until_answered
 from stead.deployments.checking import policy_step
-from stead.deployments.errors import script_failed
 from stead.deployments.models import DeploymentRow
 from stead.deployments.publishing import Doorway, Outside, await_edges, until_reached
-from stead.deployments.rules import DeploymentState, limit_owner
+from stead.deployments.rules import DeploymentState, change_owner, limit_owner
 from stead.engines.abilities import BootLog
 from stead.engines.errors import ConflictError, OutcomeUnknownError, UnsupportedError
 from stead.engines.port import ContainerEngine, EngineDriver
@@ -38,7 +37,6 @@ from stead.network import public as network
 BOOTSTRAP: Final = "/var/lib/stead-agent/bootstrap.json"
 ENGINE_SECONDS: Final = 120.0
 ENROL_SECONDS: Final = 90.0
-JOB_SLACK_SECONDS: Final = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +128,12 @@ class Flow:
     async def release(self, context: StepContext) -> None:
         deployment_id = context.text("deployment_id")
         async with self._database.write() as uow:
+            change = await repository.find_change(uow, deployment_id)
+            if change is not None:
+                await exposure.release(uow, self._tools.vault, change.operation_id)
             await exposure.release(uow, self._tools.vault, deployment_id)
             await self._tools.vault.forget(uow, deployment_id)
+            await self._tools.vault.forget(uow, change_owner(deployment_id))
             await instances.release(uow, context.text("instance_id"))
             await identity.release(uow, limit_owner(deployment_id))
             await snapshots.drop_all(uow, deployment_id)
@@ -156,7 +158,9 @@ class Flow:
         async with self._database.read() as uow:
             instance = await instance_of(uow, context)
             net = await network.get_network(uow, instance.network_id)
-            manifest = catalog.Manifest.model_validate((await _deployment(uow, context)).manifest)
+            manifest = catalog.Manifest.model_validate(
+                (await deployment_of(uow, context)).manifest
+            )
         spec = GuestSpec(
             name=instance.native_name,
             key=instance.key,
@@ -237,12 +241,16 @@ class Flow:
 
     async def install(self, context: StepContext) -> None:
         async with self._database.read() as uow:
-            manifest = catalog.Manifest.model_validate((await _deployment(uow, context)).manifest)
+            manifest = catalog.Manifest.model_validate(
+                (await deployment_of(uow, context)).manifest
+            )
         await self._run_script(context, manifest.install_script, manifest.timeout_seconds)
 
     async def check(self, context: StepContext) -> None:
         async with self._database.read() as uow:
-            manifest = catalog.Manifest.model_validate((await _deployment(uow, context)).manifest)
+            manifest = catalog.Manifest.model_validate(
+                (await deployment_of(uow, context)).manifest
+            )
         if manifest.check_script is not None:
             await self._run_script(context, manifest.check_script, 120)
 
@@ -265,16 +273,19 @@ class Flow:
     async def probe(self, context: StepContext) -> None:
         async with self._database.read() as uow:
             routes = await exposure.list_routes(uow, context.text("deployment_id"))
+        await self._reach(context, routes)
+        async with self._database.write() as uow:
+            row = await deployment_of(uow, context)
+            row.state = DeploymentState.LIVE
+            row.live_at = clock.utc_now()
+
+    async def _reach(self, context: StepContext, routes: Sequence[exposure.Route]) -> None:
         for route in routes:
             if self.simulated:
                 said = f"Simulated: nothing listens behind {route.host}, so it was not asked"
                 await context.emit("log", {"stream": "agent", "text": said})
             else:
                 await until_reached(self._tools.outside, route)
-        async with self._database.write() as uow:
-            row = await _deployment(uow, context)
-            row.state = DeploymentState.LIVE
-            row.live_at = clock.utc_now()
 
     async def begin_removal(self, context: StepContext) -> None:
         """Nothing is done yet; from here on the removal goes forward only."""
@@ -323,45 +334,20 @@ class Flow:
         await engine.settle(task, ENGINE_SECONDS)
 
     async def _run_script(self, context: StepContext, script: str, limit: int) -> None:
-        async with self._database.write() as uow:
-            row = await _deployment(uow, context)
-            instance = await instance_of(uow, context)
-            secrets = await self._tools.vault.all_of(uow, row.id)
-            job_id = await agents.ensure_job(
-                uow,
-                agents.JobRequest(
-                    key=context.key,
-                    instance_id=row.instance_id,
-                    operation_id=context.operation_id,
-                    step=context.step,
-                    package_id=row.package_id,
-                    package_version=row.package_version,
-                    package_digest=row.package_digest,
-                    script=script,
-                    inputs=row.inputs,
-                    secret_owner=row.id,
-                    secret_names=tuple(sorted(secrets)),
-                    limit_seconds=limit,
-                    requested_by=row.requested_by,
-                ),
-            )
-
-        async def look(uow: Uow) -> agents.JobResult | None:
-            return await agents.find_result(uow, job_id)
-
-        topic = agents.result_topic(job_id)
-        result = await until_answered(
-            self._database,
-            await self._engine(instance),
-            instance.native_name,
-            topic,
-            look,
-            limit * 3 + JOB_SLACK_SECONDS,
+        async with self._database.read() as uow:
+            row = await deployment_of(uow, context)
+        order = scripts.Order(
+            script, limit, context.key, row.id, row.package_version, row.package_digest, row.inputs
         )
-        if result is None:
-            raise StepError("The agent in the container stopped answering")
-        if not result.succeeded:
-            raise script_failed(script, result.reason or f"It ended as {result.outcome}.")
+        await self._run(context, order)
+
+    async def _run(self, context: StepContext, order: scripts.Order) -> None:
+        async with self._database.write() as uow:
+            row = await deployment_of(uow, context)
+            instance = await instance_of(uow, context)
+            job_id = await scripts.ensure(uow, self._tools.vault, context, row, order)
+        engine = await self._engine(instance)
+        await scripts.until_done(self._database, engine, instance.native_name, job_id, order)
 
     async def _explain_silence(self, context: StepContext, instance: instances.Instance) -> None:
         engine = await self._engine(instance)
@@ -385,7 +371,7 @@ async def instance_of(uow: Uow, context: StepContext) -> instances.Instance:
     return found
 
 
-async def _deployment(uow: Uow, context: StepContext) -> DeploymentRow:
+async def deployment_of(uow: Uow, context: StepContext) -> DeploymentRow:
     row = await repository.find(uow, context.text("deployment_id"))
     if row is None:
         raise StepError("The deployment's record is gone")

@@ -20,6 +20,7 @@ from stead.core.errors import SteadError
 from stead.core.http import Provided, problem
 from stead.deployments import (
     acting_routes,
+    change_routes,
     routes as deployment_routes,
     snapshot_routes,
 )
@@ -48,6 +49,7 @@ ROUTERS: Final = (
     deployment_routes.router,
     acting_routes.router,
     snapshot_routes.router,
+    change_routes.router,
     operation_routes.router,
     identity_routes.router,
     exposure_routes.router,

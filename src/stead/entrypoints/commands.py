@@ -15,6 +15,7 @@ from stead.entrypoints import (
     acting_commands,
     audit_commands,
     bundle_commands,
+    change_commands,
     config,
     config_commands,
     connect_commands,
@@ -26,6 +27,7 @@ from stead.entrypoints import (
     webhook_commands,
     work_commands,
 )
+from stead.entrypoints.change_commands import content, pairs
 from stead.entrypoints.client import Client, CommandError
 from stead.entrypoints.config import Login
 from stead.entrypoints.follow import follow
@@ -38,7 +40,6 @@ from stead.entrypoints.terminal import (
     client as _client,
     say as _say,
     secret,
-    wrong as _wrong,
 )
 
 app = typer.Typer(
@@ -67,6 +68,7 @@ app.add_typer(account_commands.session, name="session")
 app.add_typer(account_commands.person, name="person")
 app.add_typer(account_commands.factor, name="second-factor")
 acting_commands.add(app)
+change_commands.add(app)
 app.command()(account_commands.whoami)
 app.command()(account_commands.password)
 app.command()(operation_commands.operations)
@@ -199,9 +201,9 @@ def deploy(
     quiet: Quiet = False,
 ) -> None:
     """Install an app into a container of its own and publish it."""
-    inputs = _inputs(settings or [], "--set")
-    for key, path in _inputs(files or [], "--set-file").items():
-        inputs[key] = _content(path)
+    inputs = pairs(settings or [], "--set")
+    for key, path in pairs(files or [], "--set-file").items():
+        inputs[key] = content(path)
     body: dict[str, Any] = {"app": app_name, "inputs": inputs}
     named = {"name": name, "project": project, "size": size, "cluster": cluster}
     body |= {option: value for option, value in named.items() if value}
@@ -296,25 +298,6 @@ def _confirmed(found: dict[str, Any]) -> bool:
     if not sys.stdin.isatty():
         raise CommandError("Say --yes to remove without being asked", USAGE)
     return typer.confirm(f"Delete {found['name']} ({found['app_name']}) with all its data?")
-
-
-def _content(path: str) -> str:
-    """Return what a file says, without the line break that editors leave at its end."""
-    try:
-        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        _wrong(f"{path} cannot be read: {error}")
-    return text.removesuffix("\n")
-
-
-def _inputs(pairs: list[str], option: str) -> dict[str, str]:
-    inputs = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not key or not equals:
-            _wrong(f"{option} takes KEY=VALUE, and {key or 'one'} has no value")
-        inputs[key] = value
-    return inputs
 
 
 def _print_ways(found: dict[str, Any]) -> None:

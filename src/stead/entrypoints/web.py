@@ -24,6 +24,7 @@ from stead.core.settings import Settings
 from stead.deployments import (
     acting_pages,
     adoption,
+    change_pages,
     pages as deployment_pages,
     snapshot_pages,
 )
@@ -50,6 +51,7 @@ PAGES: Final = {
     "deployments": deployment_pages,
     "acting": acting_pages,
     "snapshots": snapshot_pages,
+    "change": change_pages,
     "operations": operation_pages,
     "platform": platform_pages,
     "settings": setting_pages,

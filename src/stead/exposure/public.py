@@ -1,5 +1,6 @@
 """The exposure domain's door."""
 
+from stead.exposure.leading import drop, lead, pass_on
 from stead.exposure.service import (
     REPORT_TOPIC,
     Route,
@@ -24,11 +25,14 @@ __all__ = [
     "Route",
     "RouteRequest",
     "apps_domain",
+    "drop",
     "ensure_console_route",
     "ensure_edge",
     "find_served",
+    "lead",
     "list_hosts",
     "list_routes",
+    "pass_on",
     "publish",
     "release",
     "reserve",

@@ -112,7 +112,7 @@ async def publish(uow: Uow, vault: Vault, authority: Authority, owner: str) -> i
     if all(row.state == "published" for row in rows):
         return (await repository.snapshot_row(uow)).version
     await repository.set_state(uow, owner, "published")
-    return await _bump(uow)
+    return await bump(uow)
 
 
 async def withdraw(uow: Uow, owner: str) -> int:
@@ -121,7 +121,7 @@ async def withdraw(uow: Uow, owner: str) -> int:
     if all(row.state == "reserved" for row in rows):
         return (await repository.snapshot_row(uow)).version
     await repository.set_state(uow, owner, "reserved")
-    return await _bump(uow)
+    return await bump(uow)
 
 
 async def shut(uow: Uow, owner: str) -> int:
@@ -130,17 +130,22 @@ async def shut(uow: Uow, owner: str) -> int:
     if all(row.state == STOPPED for row in rows):
         return (await repository.snapshot_row(uow)).version
     await repository.set_state(uow, owner, STOPPED)
-    return await _bump(uow)
+    return await bump(uow)
 
 
 async def release(uow: Uow, vault: Vault, owner: str) -> None:
     """Free an owner's host names, ports and certificates; twice is fine."""
     for row in await repository.routes_of(uow, owner):
-        certificate = await repository.find_certificate(uow, row.host) if row.http_host else None
-        if certificate is not None:
-            await vault.forget(uow, certificate.id)
-            await repository.delete_certificate(uow, certificate.id)
+        await free_certificate(uow, vault, row)
     await repository.delete_routes(uow, owner)
+
+
+async def free_certificate(uow: Uow, vault: Vault, row: RouteRow) -> None:
+    """Forget the certificate of a route's name; none is fine."""
+    certificate = await repository.find_certificate(uow, row.host) if row.http_host else None
+    if certificate is not None:
+        await vault.forget(uow, certificate.id)
+        await repository.delete_certificate(uow, certificate.id)
 
 
 async def renew(uow: Uow, vault: Vault, authority: Authority, limit: int) -> int:
@@ -157,7 +162,7 @@ async def renew(uow: Uow, vault: Vault, authority: Authority, limit: int) -> int
         await repository.delete_certificate(uow, row.id)
         await _ensure_certificate(uow, vault, authority, row.host)
     if old:
-        await _bump(uow)
+        await bump(uow)
     return len(old)
 
 
@@ -250,7 +255,8 @@ async def record_report(uow: Uow, edge_id: str, report: Report) -> None:
     uow.wake(REPORT_TOPIC)
 
 
-async def _bump(uow: Uow) -> int:
+async def bump(uow: Uow) -> int:
+    """Give the snapshot another version, for edges to fetch; return it."""
     row = await repository.snapshot_row(uow)
     row.version += 1
     uow.wake(SNAPSHOT_TOPIC)

@@ -55,6 +55,27 @@ async def reserve(uow: Uow, owner: str, project_id: str, amounts: Mapping[Resour
     await repository.add(uow, owner, project_id, asked)
 
 
+async def amend(uow: Uow, owner: str, project_id: str, amounts: Mapping[Resource, int]) -> None:
+    """Let a thing take up other amounts of these than before; less is always possible.
+
+    Raises ArchivedError and LimitReachedError, as ``reserve`` does.
+    """
+    held = await repository.find(uow, owner)
+    if held is None:
+        return
+    asked = {one.value: amount for one, amount in amounts.items()}
+    more = {name: n - getattr(held, name) for name, n in asked.items() if n > getattr(held, name)}
+    if more:
+        await projects.take_turn(uow, project_id)
+        limits = await repository.limits_of(uow, project_id)
+        broken = rules.excesses(limits, await repository.usage(uow, project_id), more)
+        if broken:
+            raise _refusal(broken)
+    for name, amount in asked.items():
+        setattr(held, name, amount)
+    await uow.session.flush()
+
+
 async def release(uow: Uow, owner: str) -> None:
     """Give back what a thing took up; twice is fine."""
     await repository.release(uow, owner)

@@ -12,7 +12,7 @@ from stead.identity.actors import (
 from stead.identity.authenticators import Authenticator, Doors, local_doors
 from stead.identity.cookies import COOKIE, session_of
 from stead.identity.explaining import explain
-from stead.identity.limits import Use, list_use, release, reserve
+from stead.identity.limits import Use, amend, list_use, release, reserve
 from stead.identity.projects import (
     Project,
     find_project_id,
@@ -45,6 +45,7 @@ __all__ = [
     "Token",
     "TokenRequest",
     "Use",
+    "amend",
     "csrf_token",
     "end_session",
     "ensure_admin",

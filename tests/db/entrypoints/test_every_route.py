@@ -282,6 +282,9 @@ SAMPLES = {
     ),
     ("DELETE", "/api/v1/deployments/{deployment_id}/snapshots/{snapshot_id}"): Sample(write=True),
     ("DELETE", "/api/v1/deployments/{deployment_id}"): Sample(write=True),
+    ("PATCH", "/api/v1/deployments/{deployment_id}"): Sample(
+        _says(inputs={"maxmemory_mb": 99}), write=True, fails=409
+    ),
     ("GET", "/api/v1/operations"): Sample(own=True),
     ("GET", "/api/v1/operations/{operation_id}"): Sample(),
     ("GET", "/api/v1/operations/{operation_id}/events"): Sample(),

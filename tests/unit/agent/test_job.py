@@ -28,6 +28,11 @@ def test_whole_job_is_understood():
     assert job.parse_ticket(GOOD).running == "01k9z3v7m2q8r4t6w0x1y5b7d0:1"
 
 
+@pytest.mark.parametrize("script", ["upgrade.sh", "set_up-2.sh"])
+def test_script_may_have_any_name_that_is_a_plain_files(script: str):
+    assert job.parse_order({**GOOD, "script": script}).script == script
+
+
 def test_repr_leaves_the_inputs_out():
     assert "title" not in repr(job.parse_order(GOOD))
 
@@ -63,7 +68,12 @@ def test_payload_that_is_no_object_is_unusable(payload: str):
     [
         {"package": None},
         {"package": {"id": "demo", "version": "1", "digest": "../../etc"}},
-        {"script": "evil.sh"},
+        {"script": "../evil.sh"},
+        {"script": "/bin/sh"},
+        {"script": ".hidden.sh"},
+        {"script": "a" * 62},
+        {"script": "install.sh\n"},
+        {"script": ""},
         {"script": ["install.sh"]},
         {"timeout": 0},
         {"timeout": job.TIMEOUT_LIMIT + 1},

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from stead.entrypoints import client as client_module, commands
+from stead.entrypoints import change_commands, client as client_module
 from stead.entrypoints.client import Client, CommandError
 from stead.entrypoints.config import Login
 from stead.entrypoints.follow import follow
@@ -289,7 +289,7 @@ def test_only_names_below_localhost_are_dialled_here(
 
 
 def test_inputs_are_pairs_and_keep_what_follows_the_first_equals_sign():
-    assert commands._inputs(["a=1", "b=", "c=x=y", "d= z "], "--set") == {
+    assert change_commands.pairs(["a=1", "b=", "c=x=y", "d= z "], "--set") == {
         "a": "1",
         "b": "",
         "c": "x=y",
@@ -297,5 +297,5 @@ def test_inputs_are_pairs_and_keep_what_follows_the_first_equals_sign():
     }
     for wrong in ("a", "", "=x"):
         with pytest.raises(CommandError) as caught:
-            commands._inputs([wrong], "--set")
+            change_commands.pairs([wrong], "--set")
         assert caught.value.code == 2

@@ -1,4 +1,4 @@
-// The form that deploys an app: shows what applies, and the same as a command.
+// The forms that deploy an app and change one: shows what applies, and the same as a command.
 const HIDDEN = "…";
 
 function value(form, name) {
@@ -24,7 +24,9 @@ function applyConditions(form) {
 }
 
 function command(form) {
-  const words = ["stead", "deploy", form.dataset.deploy];
+  const { change, version, deploy } = form.dataset;
+  const words = change ? ["stead", "change", change] : ["stead", "deploy", deploy];
+  if (version) words.push("--to-version", version);
   const name = value(form, "name").trim();
   if (name) words.push("--name", name);
   const project = value(form, "project");
@@ -41,7 +43,7 @@ function command(form) {
 }
 
 export function startDeployForm() {
-  const form = document.querySelector("form[data-deploy]");
+  const form = document.querySelector("form[data-deploy], form[data-change]");
   if (!form) return;
   const line = document.getElementById("command");
   const update = () => {
