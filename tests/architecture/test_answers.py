@@ -5,13 +5,11 @@ from typing import get_args
 
 from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel
+from tests.support.asked_secrets import TELLING
 
 from stead.core.answers import ShownOnce
 from stead.entrypoints import api
 from stead.identity.schemas import TokenMadeOut
-
-# What a secret is called in our answers.
-TELLING = {"token", "secret", "link", "uri", "codes", "password", "value", "recovery_key"}
 
 
 def _models(kind: object) -> Iterator[type[BaseModel]]:
