@@ -196,9 +196,15 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[Operation]]
     return found
 
 
-def test_every_operation_has_a_verb(asked: dict[str, set[Operation]]):
+def _without_verb(
+    endpoints: dict[Operation, Callable[..., object]], asked: dict[str, set[Operation]]
+) -> list[Operation]:
     everything = set().union(*asked.values())
-    missing = sorted(_endpoints().keys() - everything - WITHOUT_VERB.keys())
+    return sorted(endpoints.keys() - everything - WITHOUT_VERB.keys())
+
+
+def test_every_operation_has_a_verb(asked: dict[str, set[Operation]]):
+    missing = _without_verb(_endpoints(), asked)
     assert missing == [], (
         f"no verb asks for {missing}: add one to entrypoints/commands.py or a file beside it, or"
         " say in WITHOUT_VERB why there is none; arguments that are refused get a word in WORDS"
@@ -241,18 +247,22 @@ def _telling(calls: set[object], *, reads: bool) -> set[object]:
     return {one for one in calls if reads or not looks.match(getattr(one, "__name__", ""))}
 
 
-def test_every_operation_has_a_page():
+def _without_page(endpoints: dict[Operation, Callable[..., object]]) -> set[Operation]:
     pages: dict[bool, set[object]] = {True: set(), False: set()}
     for module in web.PAGES.values():
         for route in iter_route_contexts(module.router.routes):
             pages["GET" in (route.methods or ())] |= _calls(route.endpoint)
     missing = set()
-    for (method, path), endpoint in _endpoints().items():
+    for (method, path), endpoint in endpoints.items():
         reads = method == "GET"
         calls = _telling(_calls(endpoint), reads=reads)
         if not calls & (pages[True] | pages[False] if reads else pages[False]):
             missing.add((method, path))
-    missing -= WITHOUT_PAGE.keys()
+    return missing - WITHOUT_PAGE.keys()
+
+
+def test_every_operation_has_a_page():
+    missing = _without_page(_endpoints())
     assert missing == set(), (
         f"no page does {sorted(missing)}: let one call the function of the service that the route"
         " calls, or say in WITHOUT_PAGE why there is none"
@@ -270,6 +280,13 @@ def test_an_operation_without_page_or_verb_would_be_noticed(asked: dict[str, set
     def alone() -> None:
         """Call nothing that any page calls."""
 
-    assert _calls(alone) == set()
-    assert ("PATCH", "/api/v1/nothing") not in set().union(*asked.values())
+    new = ("PATCH", "/api/v1/nothing")
+    endpoints = {**_endpoints(), new: alone}
+    assert _without_verb(endpoints, asked) == [new]
+    assert _without_page(endpoints) == {new}
     assert ("POST", "/api/v1/tokens") in asked["token create"]
+
+
+def test_a_verb_that_is_taken_away_would_be_missed(asked: dict[str, set[Operation]]):
+    left = {name: operations for name, operations in asked.items() if name != "token create"}
+    assert _without_verb(_endpoints(), left) == [("POST", "/api/v1/tokens")]

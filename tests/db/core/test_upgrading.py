@@ -21,7 +21,7 @@ RELEASES = sorted(Path(__file__).with_name("releases").glob("*.json"))
 # What migrations change on purpose in what was stored; all else stays as it was.
 _SESSION = {"token_hash", "user_id", "created_at", "expires_at"}
 CHANGED = {
-    # Browsers sign in again, and what edges were told last is of the first epoch.
+    # Browsers sign in again, and snapshots for edges are of the platform's epoch.
     "0001": {"edge_snapshot.epoch", *(f"session.{name}" for name in _SESSION)},
 }
 Columns = dict[str, list[str]]

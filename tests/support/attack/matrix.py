@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import httpx
@@ -49,6 +49,8 @@ class Matrix:
     forms: Forms
     content: Content
     rehearsing: bool = False
+    # Who has attacked what; the same for all that are made from this one.
+    attacked: set[tuple[str, str]] = field(default_factory=set)
 
     async def run(self, targets: Iterable[Target], attacker: Attacker) -> list[str]:
         """Return what is wrong, in words."""
@@ -121,6 +123,7 @@ class Matrix:
         stranger, writes = standing is Standing.STRANGER, attack.target.writes
         before = await self.content.look() if writes else {}
         answer = await self.send(attack, credential)
+        self.attacked.add((str(attack.target), str(attacker)))
         after = await self.content.look() if writes else {}
         wrong = [
             *self._leaked(attack, answer, self._hidden_from(attacker)),
