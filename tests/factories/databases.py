@@ -41,7 +41,7 @@ def make_postgres_template(server: Postgres) -> None:
     """Create a database of the current schema to copy from."""
 
     async def migrate() -> None:
-        await _command(server, f"create database {TEMPLATE}")
+        await command(server, f"create database {TEMPLATE}")
         database = Database(server.url_of(TEMPLATE), Bus())
         await migrations.upgrade(database)
         await database.close()
@@ -51,15 +51,16 @@ def make_postgres_template(server: Postgres) -> None:
 
 async def copy_postgres(server: Postgres, name: str, template: str = TEMPLATE) -> None:
     """Create a database like the template, or ``template0`` for an empty one."""
-    await _command(server, f"create database {name} template {template} strategy file_copy")
+    await command(server, f"create database {name} template {template} strategy file_copy")
 
 
 async def drop_postgres(server: Postgres, name: str) -> None:
     """Delete a database, whoever still holds it."""
-    await _command(server, f"drop database {name} with (force)")
+    await command(server, f"drop database {name} with (force)")
 
 
-async def _command(server: Postgres, text: str) -> None:
+async def command(server: Postgres, text: str) -> None:
+    """Run a statement outside of transactions."""
     connection = await asyncpg.connect(server.url.replace("+asyncpg", ""))
     try:
         await connection.execute(text)

@@ -9,6 +9,10 @@ from stead.core.errors import Kind, SteadError
 
 # What PostgreSQL calls two transactions of which only one can go on.
 _CLASHES: Final = frozenset({"40001", "40P01"})
+# What it calls itself when it is read-only, and what begins its names for having no room or
+# memory, going down, and a disk that fails.
+_READ_ONLY: Final = "25006"
+_IN_TROUBLE: Final = ("53", "57P", "58")
 # What connecting to a server raises before SQLAlchemy has anything to wrap, and what it raises
 # itself when so many ask at once that no connection gets free in time.
 NO_CONNECTION: Final = (ConnectionError, TimeoutError, exc.TimeoutError)
@@ -48,6 +52,7 @@ def translate(error: Exception) -> Exception:
         return ClashError("Somebody else changed this at the same moment; try again")
     if isinstance(error, DataError) or code.startswith("22"):
         return UnstorableError("This contains something that the database cannot store")
-    if gone or damaged or isinstance(error, OperationalError | InterfaceError):
+    troubled = code == _READ_ONLY or code.startswith(_IN_TROUBLE)
+    if gone or damaged or troubled or isinstance(error, OperationalError | InterfaceError):
         return DatabaseUnavailableError("The database cannot be reached; try again in a moment")
     return error

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 from sqlalchemy import exc, insert, text
+from tests.factories.databases import command
 from tests.factories.durable import Hold, World, ended, submit, working
 from tests.factories.platform import Platform
 from tests.support.postgres import Postgres
@@ -71,13 +72,30 @@ async def _gone(server: Postgres) -> AsyncIterator[None]:
         server.start()
 
 
-@pytest.fixture(params=["full", "read-only"])
+@asynccontextmanager
+async def _refusing_writes(server: Postgres, database: Database) -> AsyncIterator[None]:
+    """Let sessions that begin only read, as those of a standby do; end those that there are."""
+    name = database.engine.url.database or ""
+    for setting in ("on", "off"):
+        await command(
+            server, f"alter database {name} set default_transaction_read_only = {setting}"
+        )
+        await database.engine.dispose()
+        if setting == "on":
+            yield
+
+
+@pytest.fixture(params=["full or gone", "read-only"])
 def trouble(request: pytest.FixtureRequest, kind: str, database: Database) -> Trouble:
     """Return what takes the database away for a while."""
     if kind == "postgresql":
         server = request.getfixturevalue("postgresql")
+        # A disk that is full would take a mount of its own, which takes root; what PostgreSQL
+        # then says is looked at in the unit test of core.db_errors.
+        if request.param == "read-only":
+            return lambda: _refusing_writes(server, database)
         return lambda: _gone(server)
-    if request.param == "full":
+    if request.param == "full or gone":
         return lambda: _full(database)
     return lambda: _read_only(database)
 
