@@ -10,6 +10,7 @@ import urllib.parse
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Final, Self
 
@@ -26,7 +27,7 @@ class Mark:
     value: str
     homes: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def spellings(self) -> dict[str, bytes]:
         """Return how the secret may be written down."""
         plain = self.value.encode()

@@ -1,10 +1,13 @@
 """Pages of operations: the list, and one operation as it happens."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
 
 from stead.core.authz import Action, Actor, action
 from stead.core.db import Database
@@ -17,7 +20,7 @@ from stead.operations.views import Subjects
 from stead.ui.console import Console, form_texts
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
-LIST_LENGTH: Final = 100
+LIST_LENGTH: Final = 50
 CHOICES: Final = (
     ("", say("All"), ()),
     ("open", say("Going on"), ("queued", "running", "undoing")),
@@ -31,6 +34,16 @@ PlansDep = Annotated[Plans, Depends(provided(Plans))]
 SubjectsDep = Annotated[Subjects, Depends(provided(Subjects))]
 
 
+class Asked(BaseModel):
+    """Which operations the list shows: in which states, with which words, before which one."""
+
+    model_config = ConfigDict(str_strip_whitespace=True)
+
+    state: str = Field("", max_length=20)
+    q: str = Field("", max_length=120)
+    before: str = Field("", max_length=40)
+
+
 @router.get("")
 @action(Action.OPERATION_READ)
 async def show_operations(
@@ -38,19 +51,26 @@ async def show_operations(
     actor: ActorDep,
     console: ConsoleDep,
     database: DatabaseDep,
-    state: str = "",
+    asked: Annotated[Asked, Query()],
 ) -> Response:
+    wanted = Wanted(LIST_LENGTH + 1, _states(asked.state), text=asked.q, before=asked.before)
     async with database.read() as uow:
-        operations = await service.list_(uow, actor, Wanted(LIST_LENGTH, _states(state)))
+        found = await service.list_(uow, actor, wanted)
+    operations = found[:LIST_LENGTH]
+    choice = {"state": asked.state, "q": asked.q}
+    more = len(found) > LIST_LENGTH
     return console.page(
         request,
         "operations/list.html",
         viewer=actor,
         operations=[(operation, views.badge(operation.state)) for operation in operations],
-        busy=any(not operation.ended for operation in operations),
-        list_length=LIST_LENGTH,
-        chosen=state,
-        choices=CHOICES,
+        busy=not asked.before and any(not operation.ended for operation in operations),
+        chosen=asked.state,
+        choices=[(name, label, _address(choice | {"state": name})) for name, label, _ in CHOICES],
+        searched=asked.q,
+        filtered=any(choice.values()),
+        older=_address(choice | {"before": operations[-1].id}) if more else "",
+        newest=_address(choice) if asked.before else "",
     )
 
 
@@ -123,6 +143,11 @@ async def decide(
     async with database.write() as uow:
         acting = await recovery.decide(uow, actor, services, operation_id, chosen)
     return RedirectResponse(f"/operations/{acting}", status_code=303)
+
+
+def _address(asked: Mapping[str, str]) -> str:
+    query = urlencode({name: value for name, value in asked.items() if value})
+    return f"/operations?{query}" if query else "/operations"
 
 
 def _states(chosen: str) -> tuple[str, ...]:

@@ -47,6 +47,14 @@ async def list_(
     ):
         if value is not None:
             query = query.where(column == value)
+    if wanted.text:
+        query = query.where(
+            or_(
+                OperationRow.title.icontains(wanted.text, autoescape=True),
+                OperationRow.kind.istartswith(wanted.text, autoescape=True),
+                OperationRow.requested_by == wanted.text,
+            )
+        )
     if wanted.states:
         query = query.where(OperationRow.state.in_(wanted.states))
     if wanted.before:

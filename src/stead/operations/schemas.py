@@ -10,7 +10,10 @@ from stead.core.durable import EventRow, OperationRow, State, StepRow
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which operations somebody looks for: those made before, or after, the one of an id."""
+    """Which operations somebody looks for: those made before, or after, the one of an id.
+
+    ``text`` is a part of their title, or what kind they are, or who asked for them.
+    """
 
     limit: int = 50
     states: tuple[str, ...] = ()
@@ -20,6 +23,7 @@ class Wanted:
     before: str = ""
     after: str = ""
     newest_first: bool = True
+    text: str = ""
 
 
 class AgainIn(BaseModel):
