@@ -28,6 +28,7 @@ from stead.engines.abilities import Enrols
 from stead.engines.capabilities import Ability
 from stead.engines.errors import NotFoundError, OutcomeUnknownError, UnsupportedError
 from stead.engines.port import EngineDriver
+from stead.engines.scheduler import heard_by
 from stead.engines.values import GuestFile, GuestKind, GuestSpec, Segment
 from stead.infra import public as infra
 from stead.instances import public as instances
@@ -99,14 +100,28 @@ class ElsewhereFlow(Flow):
     async def create(self, context: StepContext) -> None:
         instance, spec = await self._wanted(context)
         engine = await self._enrolling(instance)
+
+        async def say(text: str) -> None:
+            await context.emit("log", {"stream": "agent", "text": f"{spec.name} is {text}"})
+
+        with heard_by(say):
+            await self._make(context, engine, instance, spec)
+        if await engine.find(spec.name) is None:
+            raise OutcomeUnknownError(f"The guest {spec.name} was accepted and is not there")
+
+    async def _make(
+        self,
+        context: StepContext,
+        engine: Enrolling,
+        instance: instances.Instance,
+        spec: GuestSpec,
+    ) -> None:
         if _at_creation(context):
             ticket = f"{await self._token(instance)}:{self._doorway().ticket}"
             task = await engine.create_enrolling(spec, Secret(ticket))
             await self._settle(engine, task)
         elif not await instances.hand_over(self._database, engine, instance.id, spec):
             await self._settle(engine, await engine.create(spec))
-        if await engine.find(spec.name) is None:
-            raise OutcomeUnknownError(f"The guest {spec.name} was accepted and is not there")
 
     async def unmake(self, context: StepContext) -> None:
         """Take the guest away, and the token that it may have got with its creation."""

@@ -7,13 +7,16 @@ engine's own lock is free again.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
 from typing_extensions import override
+
+from stead.kit import clock
 
 
 class Scope(StrEnum):
@@ -30,6 +33,11 @@ _EXCLUSIVE: Final = frozenset({Scope.GUEST, Scope.TEMPLATE})
 _FIRST_PACE: Final = 4.0
 _MOST_AT_ONCE: Final = 16.0
 _SLOW: Final = 3.0
+# Who waits behind fifty others is not told of each.
+_TELL_SECONDS: Final = 5.0
+_LISTENER: Final[ContextVar[Callable[[str], Awaitable[None]] | None]] = ContextVar(
+    "listener", default=None
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -83,6 +91,31 @@ class Turn:
     granted: asyncio.Future[None]
     told: Waiting | None = None
     open: bool = field(default=True)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@contextmanager
+def heard_by(listener: Callable[[str], Awaitable[None]]) -> Iterator[None]:
+    """Let somebody hear what calls of engines within this block wait for."""
+    before = _LISTENER.set(listener)
+    try:
+        yield
+    finally:
+        _LISTENER.reset(before)
+
+
+async def _told_meanwhile(turn: Turn) -> None:
+    """Wait for a turn, and say at first and then now and again what it waits for."""
+    listener, said, at = _LISTENER.get(), None, 0.0
+    while not turn.granted.done():
+        due = clock.monotonic() - at >= _TELL_SECONDS
+        if listener is not None and turn.told not in {None, said} and due:
+            said, at = turn.told, clock.monotonic()
+            await listener(str(said))
+            continue
+        turn.news.clear()
+        await turn.news.wait()
+    await turn.granted
 
 
 class Scheduler:
@@ -99,11 +132,13 @@ class Scheduler:
         turn = Turn(who, tuple(sorted(set(locks))), granted)
         self._queue.append(turn)
         self._advance()
+        passed = False
         try:
-            await granted
-        except asyncio.CancelledError:
-            self._leave(turn)
-            raise
+            await _told_meanwhile(turn)
+            passed = True
+        finally:
+            if not passed:
+                self._leave(turn)
         return turn
 
     def release(self, turn: Turn, *, seconds: float = 0.0, refused: bool = False) -> None:
@@ -154,12 +189,14 @@ class Scheduler:
                 for lock in turn.locks:
                     self._paces.setdefault(lock, self._pace(lock)).held += 1
                 turn.granted.set_result(None)
+                turn.news.set()
                 continue
             left.append(turn)
             for lock in turn.locks:
                 wanted[lock] = wanted.get(lock, 0) + 1
             if held_up is not None and held_up != turn.told:
                 turn.told = held_up
+                turn.news.set()
                 self._tell(held_up)
         self._queue = left
 

@@ -1,14 +1,19 @@
 """Deployments on a connected Proxmox cluster, from the request to the removal."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.db.infra.connected import BASE
+from tests.db.infra.connected import BASE, PATIENCE
 from tests.factories.elsewhere import CLUSTER, HOSTING, House, at_work, house
 from tests.factories.platform import Platform
 from tests.proxmox.double import Double
 from tests.support.proxmox import TEMPLATE, cluster
+
+from stead.engines.drivers.proxmox.driver import ProxmoxDriver
+from stead.engines.scheduler import Lock, Scope
+from stead.infra.fleet import Fleet
 
 pytestmark = pytest.mark.timeout(180)  # a machine that may be busy
 
@@ -67,3 +72,22 @@ async def test_a_clone_gets_its_token_through_a_console_that_is_closed_again(one
         assert (await one.ended(gone.json()["operation_id"]))["state"] == "succeeded"
     assert one.ours() == {}
     assert set((await one.records()).values()) == {0}
+
+
+async def test_the_log_says_what_a_clone_waits_for(one: House):
+    await clone_from_template(one)
+    cluster_id = (await one.admin.get(f"{BASE}/{CLUSTER}")).json()["id"]
+    driver = await one.platform.services.get(Fleet).engine(cluster_id)
+    assert isinstance(driver, ProxmoxDriver)
+    lock = Lock(Scope.TEMPLATE, "9000")
+    async with at_work(one):
+        async with driver.engine.scheduler.turn("somebody", lock):
+            accepted = await one.deploy()
+            log = f"/api/v1/operations/{accepted['operation_id']}/log"
+            async with asyncio.timeout(PATIENCE):
+                while True:
+                    if "waiting for template 9000, 1 ahead" in (await one.api.get(log)).text:
+                        break
+                    await asyncio.sleep(0.05)
+        done = await one.ended(accepted["operation_id"])
+    assert done["state"] == "succeeded", done["error"]

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from stead.engines.scheduler import Lock, Scheduler, Scope, Turn, Waiting
+from stead.engines.scheduler import Lock, Scheduler, Scope, Turn, Waiting, heard_by
 
 TEMPLATE = Lock(Scope.TEMPLATE, "9000")
 NODE = Lock(Scope.NODE, "pve1")
@@ -43,6 +43,53 @@ async def test_people_read_how_many_are_ahead():
         "c: waiting for template 9000, 2 ahead",
         "c: waiting for template 9000, 1 ahead",
     ]
+
+
+async def test_whoever_asked_hears_what_holds_it_up_but_not_each_step(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    now = 100.0
+    monkeypatch.setattr("stead.kit.clock.monotonic", lambda: now)
+    scheduler, heard = Scheduler(), list[str]()
+
+    async def hear(text: str) -> None:
+        heard.append(text)
+
+    async def clone() -> Turn:
+        with heard_by(hear):
+            return await scheduler.take("last", TEMPLATE)
+
+    turns = [await scheduler.take("a", TEMPLATE)]
+    others = [asyncio.create_task(scheduler.take(who, TEMPLATE)) for who in "bcd"]
+    await asyncio.sleep(0)
+    last = asyncio.create_task(clone())
+    for passing in others:
+        for _ in range(5):
+            await asyncio.sleep(0)
+        scheduler.release(turns[-1])
+        turns.append(await passing)
+        if passing is others[1]:
+            now += 5
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not last.done()
+    scheduler.release(turns[-1])
+    scheduler.release(await last)
+    assert heard == ["waiting for template 9000, 4 ahead", "waiting for template 9000, 1 ahead"]
+
+
+async def test_a_listener_that_fails_lets_the_next_one_pass():
+    scheduler = Scheduler()
+
+    async def hear(text: str) -> None:
+        raise OSError(text)
+
+    held = await scheduler.take("a", TEMPLATE)
+    with heard_by(hear), pytest.raises(OSError, match="1 ahead"):
+        await scheduler.take("b", TEMPLATE)
+    scheduler.release(held)
+    scheduler.release(await scheduler.take("c", TEMPLATE))
+    assert scheduler.waiting() == ()
 
 
 async def test_who_waits_for_one_lock_holds_none_of_the_others():
