@@ -26,12 +26,12 @@ from stead.core.http import Provided
 from stead.core.outbound import governed
 from stead.core.settings import Settings
 from stead.deployments import (
-    acting_flows,
     adoption,
     change_flows,
     elsewhere,
     public as deployments,
     publishing,
+    resize_flows,
     snapshot_flows,
     workflows,
 )
@@ -140,7 +140,7 @@ async def assemble(
 
 def _doing(tools: workflows.Tools) -> tuple[Acting, Snapshots, Changes]:
     """Return what can be done with deployments that are there."""
-    acting, kept = acting_flows.assemble(tools), snapshot_flows.assemble(tools)
+    acting, kept = resize_flows.assemble(tools), snapshot_flows.assemble(tools)
     return acting, kept, change_flows.assemble(tools)
 
 

@@ -17,7 +17,7 @@ from stead.core.authz import Actor, Role
 from stead.core.db import Uow
 from stead.core.durable import Checkpoint
 from stead.core.settings import Settings
-from stead.deployments import acting_flows, public as deployments, snapshot_flows, workflows
+from stead.deployments import public as deployments, resize_flows, snapshot_flows, workflows
 from stead.deployments.acting import Acting
 from stead.deployments.models import DeploymentRow, SnapshotRow
 from stead.deployments.public import DeploymentIn
@@ -153,7 +153,7 @@ async def make_yard(platform: Platform, app: str = "static-site") -> Yard:
         await infra.want(uow, instance.id, infra.Wanted.RUNNING)
     await _run(driver, instance)
     tools = _tools(platform, driver)
-    acting = acting_flows.assemble(tools)
+    acting = resize_flows.assemble(tools)
     snapshots = snapshot_flows.assemble(tools)
     platform.deployments = replace(platform.deployments, remove_plan=workflows.remove_plan(tools))
     platform.services.add(platform.deployments)

@@ -25,10 +25,10 @@ from stead.core.http import Provided
 from stead.core.settings import ServerSettings, Settings
 from stead.core.vault import Vault
 from stead.deployments import (
-    acting_flows,
     adoption,
     change_flows,
     elsewhere,
+    resize_flows,
     snapshot_flows,
     workflows,
 )
@@ -196,7 +196,7 @@ async def make_platform(database: Database, folder: Path) -> Platform:
     )
     services = Provided()
     services.add(Adoption(adoption.adopt_plan(Mock()), adoption.forget_plan(Mock())))
-    services.add(acting_flows.assemble(Mock()))
+    services.add(resize_flows.assemble(Mock()))
     services.add(snapshot_flows.assemble(Mock()))
     services.add(change_flows.assemble(Mock()))
     services.add(

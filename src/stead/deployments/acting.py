@@ -24,11 +24,12 @@ class Acting:
     start_plan: Plan
     stop_plan: Plan
     restart_plan: Plan
+    resize_plan: Plan
 
     @property
     def plans(self) -> tuple[Plan, ...]:
         """Return all of them, for the worker."""
-        return self.start_plan, self.stop_plan, self.restart_plan
+        return self.start_plan, self.stop_plan, self.restart_plan, self.resize_plan
 
 
 async def start(uow: Uow, actor: Actor, acting: Acting, deployment_id: str) -> AcceptedOut:

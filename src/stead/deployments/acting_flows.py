@@ -5,7 +5,6 @@ Each begins from a state of rest, live or stopped, and returns to it when it is 
 
 from stead.core.durable import Plan, Step, StepContext
 from stead.deployments import repository
-from stead.deployments.acting import Acting
 from stead.deployments.publishing import await_edges, until_reached
 from stead.deployments.rules import DeploymentState
 from stead.deployments.workflows import Flow, Tools
@@ -14,11 +13,6 @@ from stead.engines.port import EngineDriver
 from stead.exposure import public as exposure
 from stead.infra import public as infra
 from stead.instances.public import Instance
-
-
-def assemble(tools: Tools) -> Acting:
-    """Return everything that can be done with a deployment that is there."""
-    return Acting(start_plan(tools), stop_plan(tools), restart_plan(tools))
 
 
 def start_plan(tools: Tools) -> Plan:

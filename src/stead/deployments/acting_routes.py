@@ -6,9 +6,9 @@ from fastapi import APIRouter, Depends, Response
 
 from stead.core.authz import Action, action
 from stead.core.http import ActorDep, DatabaseDep, provided
-from stead.deployments import acting as service
+from stead.deployments import acting as service, resizing
 from stead.deployments.acting import Acting
-from stead.deployments.schemas import AcceptedOut
+from stead.deployments.schemas import AcceptedOut, ResizeIn
 
 router = APIRouter(prefix="/api/v1/deployments/{deployment_id}", tags=["deployments"])
 ActingDep = Annotated[Acting, Depends(provided(Acting))]
@@ -54,6 +54,21 @@ async def restart_deployment(
     """Stop its container and start it again; follow the operation at ``Location``."""
     async with database.write() as uow:
         return located(response, await service.restart(uow, actor, acting, deployment_id))
+
+
+@router.post("/resize", status_code=202)
+@action(Action.DEPLOYMENT_OPERATE)
+async def resize_deployment(
+    deployment_id: str,
+    body: ResizeIn,
+    response: Response,
+    actor: ActorDep,
+    database: DatabaseDep,
+    acting: ActingDep,
+) -> AcceptedOut:
+    """Give its container more or less, while it runs; follow the operation at ``Location``."""
+    async with database.write() as uow:
+        return located(response, await resizing.resize(uow, actor, acting, deployment_id, body))
 
 
 def located(response: Response, accepted: AcceptedOut) -> AcceptedOut:

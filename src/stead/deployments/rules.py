@@ -76,6 +76,25 @@ def change_owner(deployment_id: str) -> str:
     return f"change:{deployment_id}"
 
 
+def lacking(shape: Shape, *, ram_mb: int, disk_mb: int, cores: int) -> dict[str, str]:
+    """Return what of a shape is less than a package needs, by the name of its field."""
+    needs = {"cores": cores, "memory_mb": ram_mb, "disk_gb": -(-disk_mb // 1024)}
+    return {
+        name: f"It needs {least} at least"
+        for name, least in needs.items()
+        if getattr(shape, name) < least
+    }
+
+
+def beyond(shape: Shape, before: Shape, most: Shape) -> dict[str, str]:
+    """Return what grows above the largest size that may be deployed, by the name of its field."""
+    return {
+        name: f"{getattr(most, name)} at most may be given here"
+        for name in ("cores", "memory_mb", "disk_gb")
+        if getattr(shape, name) > max(getattr(most, name), getattr(before, name))
+    }
+
+
 def free_name(wanted: str, taken: Container[str]) -> str:
     """Return the wanted name, or the first of ``name-2``, ``name-3`` … that is free."""
     if wanted not in taken:

@@ -96,6 +96,9 @@ class DeploymentOut(BaseModel):
     instance_id: str
     cluster: str | None
     address: str | None
+    cores: int | None = None
+    memory_mb: int | None = None
+    disk_gb: int | None = None
     routes: list[RouteOut]
     outputs: list[OutputOut]
     inputs: dict[str, JsonValue]
@@ -142,3 +145,17 @@ class SnapshotOut(BaseModel):
     version: str
     created_by: str
     created_at: datetime
+
+
+class ResizeIn(BaseModel):
+    """What a deployment's container gets; what is left out stays. Disks only grow.
+
+    A size gives what is not named by itself, and never less disk than there is.
+    """
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"cores": 2}]})
+
+    size: Size | None = None
+    cores: Annotated[int, Field(ge=1, le=256)] | None = None
+    memory_mb: Annotated[int, Field(ge=64, le=4194304)] | None = None
+    disk_gb: Annotated[int, Field(ge=1, le=65536)] | None = None

@@ -18,7 +18,7 @@ Watch = Annotated[bool, typer.Option(help="Show what happens until it has ended.
 
 def add(app: typer.Typer) -> None:
     """Add the verbs to the client."""
-    for verb in (start, stop, restart):
+    for verb in (start, stop, restart, resize):
         app.command()(verb)
     app.add_typer(snapshot, name="snapshot")
 
@@ -36,6 +36,23 @@ def stop(name: Name, *, watch: Watch = True) -> None:
 def restart(name: Name, *, watch: Watch = True) -> None:
     """Stop a deployment's container and start it again."""
     _have(name, "restart", "is live", watch=watch)
+
+
+def resize(
+    name: Name,
+    *,
+    size: Annotated[str, typer.Option(help="small, medium or large.")] = "",
+    cores: Annotated[int, typer.Option(help="Processors.")] = 0,
+    memory: Annotated[int, typer.Option(help="Memory in MB.")] = 0,
+    disk: Annotated[int, typer.Option(help="Disk in GB; it can only grow.")] = 0,
+    watch: Watch = True,
+) -> None:
+    """Give a deployment's container more or less, while it runs."""
+    api = client()
+    named = {"size": size, "cores": cores, "memory_mb": memory, "disk_gb": disk}
+    body = {option: value for option, value in named.items() if value}
+    accepted = api.post(f"{path_of(api, name)}/resize", body)
+    _tell(api, accepted, f"{accepted['name']} has its new size", watch=watch)
 
 
 def _have(name: str, verb: str, done: str, *, watch: bool) -> None:

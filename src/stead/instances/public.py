@@ -3,7 +3,7 @@
 from stead.instances.errors import NameTakenError
 from stead.instances.handing import drop_taken, hand_over
 from stead.instances.rules import SHAPES, Shape, Size
-from stead.instances.service import Instance, Wish, find, list_, release, reserve
+from stead.instances.service import Instance, Wish, find, list_, release, reserve, reshape
 from stead.instances.warm import take as take_warm
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "list_",
     "release",
     "reserve",
+    "reshape",
     "take_warm",
 ]

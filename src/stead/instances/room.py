@@ -6,7 +6,7 @@ What is given out to guests of ours are the instances and those that are kept re
 from stead.core.db import Uow
 from stead.infra import public as infra
 from stead.instances import repository
-from stead.instances.rules import SHAPES, Size
+from stead.instances.rules import SHAPES, Shape, Size
 
 
 async def require(uow: Uow, cluster_id: str, size: Size) -> None:
@@ -19,6 +19,16 @@ async def require_for_instance(uow: Uow, cluster_id: str, size: Size) -> None:
     ready = await repository.spare_warm_guests(uow, cluster_id, made=True)
     freed = [size] if size in ready else []
     await infra.admit(uow, cluster_id, _amount([size]), await _given(uow, cluster_id, freed))
+
+
+async def require_more(uow: Uow, cluster_id: str, more: Shape) -> None:
+    """Pass if there is room for an instance to grow by that much. Raises Full."""
+    given = await _given(uow, cluster_id, [])
+    asked = {name: max(0, getattr(more, name)) for name in infra.AmountOut.model_fields}
+    # What does not grow is not asked about, however much of it was given out.
+    ours = {name: getattr(given, name) if amount else 0 for name, amount in asked.items()}
+    if any(asked.values()):
+        await infra.admit(uow, cluster_id, infra.AmountOut(**asked), infra.AmountOut(**ours))
 
 
 async def has(uow: Uow, cluster_id: str, size: Size) -> bool:

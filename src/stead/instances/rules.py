@@ -20,6 +20,14 @@ class Shape:
     memory_mb: int
     disk_gb: int
 
+    def with_all_of(self, other: "Shape") -> "Shape":
+        """Return the larger of each."""
+        return Shape(
+            max(self.cores, other.cores),
+            max(self.memory_mb, other.memory_mb),
+            max(self.disk_gb, other.disk_gb),
+        )
+
 
 SHAPES = {
     Size.SMALL: Shape(cores=1, memory_mb=512, disk_gb=8),

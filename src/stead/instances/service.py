@@ -9,7 +9,7 @@ from stead.infra import public as infra
 from stead.instances import repository, room
 from stead.instances.errors import NameTakenError
 from stead.instances.models import InstanceRow
-from stead.instances.rules import SHAPES, Size, native_name
+from stead.instances.rules import SHAPES, Shape, Size, native_name
 from stead.kit import clock, ids
 from stead.network import public as network
 
@@ -30,6 +30,11 @@ class Instance:
     cores: int
     memory_mb: int
     disk_gb: int
+
+    @property
+    def shape(self) -> Shape:
+        """Return what it gets."""
+        return Shape(self.cores, self.memory_mb, self.disk_gb)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,18 @@ async def reserve(uow: Uow, within: IPv4Network, project_id: str, wish: Wish) ->
     await infra.take_place(uow, cluster_id, instance_id)
     await uow.session.flush()
     return _instance(row)
+
+
+async def reshape(uow: Uow, instance_id: str, shape: Shape) -> None:
+    """Write down what an instance gets from now on. Raises Full where there is no room for it."""
+    row = await repository.find(uow, instance_id)
+    if row is None:
+        return
+    more = Shape(
+        shape.cores - row.cores, shape.memory_mb - row.memory_mb, shape.disk_gb - row.disk_gb
+    )
+    await room.require_more(uow, row.cluster_id, more)
+    row.cores, row.memory_mb, row.disk_gb = shape.cores, shape.memory_mb, shape.disk_gb
 
 
 async def find(uow: Uow, instance_id: str) -> Instance | None:

@@ -21,7 +21,7 @@ from stead.core.db import Database
 from stead.core.durable import Plan, Step, StepContext
 from stead.core.http import Provided
 from stead.core.settings import ServerSettings, Settings
-from stead.deployments import acting_flows, snapshot_flows
+from stead.deployments import resize_flows, snapshot_flows
 from stead.deployments.public import Deployments
 from stead.fleet import plans as fleets
 from stead.identity import public as identity
@@ -101,7 +101,7 @@ async def site(database: Database, tmp_path: Path) -> AsyncIterator[Site]:
             remove_plan=Plan("deployment.remove", 1, steps, cancellable=False),
         )
     )
-    services.add(acting_flows.assemble(Mock()))
+    services.add(resize_flows.assemble(Mock()))
     services.add(snapshot_flows.assemble(Mock()))
     services.add(fleets.assemble(database, safe, packages))
     services.add(Sources(packages, safe, Plan("source.refresh", 1, steps), (BUILT_IN,)))

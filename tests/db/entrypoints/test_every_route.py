@@ -271,6 +271,7 @@ SAMPLES = {
     ("GET", "/api/v1/deployments/{deployment_id}"): Sample(),
     ("POST", "/api/v1/deployments/{deployment_id}/reveal"): Sample(write=True),
     ("POST", "/api/v1/deployments/{deployment_id}/start"): Sample(write=True),
+    ("POST", "/api/v1/deployments/{deployment_id}/resize"): Sample(_says(cores=2), write=True),
     ("POST", "/api/v1/deployments/{deployment_id}/stop"): Sample(write=True),
     ("POST", "/api/v1/deployments/{deployment_id}/restart"): Sample(write=True),
     ("GET", "/api/v1/deployments/{deployment_id}/snapshots"): Sample(),
@@ -504,7 +505,7 @@ STATES: dict[str, Callable[[Uow], Awaitable[object]]] = {
 def fitting(route: tuple[str, str]) -> str:
     """Return the state of operations in which a route can do what it is for."""
     states = {"events": "ended", "retry": "kept", "undo": "kept", "decision": "interrupted"}
-    states |= dict.fromkeys(("start", "stop", "restart", "snapshots"), "live")
+    states |= dict.fromkeys(("start", "stop", "restart", "resize", "snapshots"), "live")
     last = "snapshots" if "/snapshots" in route[1] else route[1].rsplit("/", 1)[1]
     return states.get(last, "as made")
 
