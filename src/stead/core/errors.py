@@ -39,7 +39,11 @@ HTTP_STATUS: Mapping[Kind, int] = {
 
 
 class SteadError(Exception):
-    """An expected failure with a stable code and a message that is safe to show."""
+    """An expected failure with a stable code and a message that is safe to show.
+
+    ``detail`` is what somebody else said, in their own words: only for operators of the
+    platform, and never part of an answer to anybody else.
+    """
 
     kind: ClassVar[Kind]
     code: ClassVar[str]
@@ -52,9 +56,11 @@ class SteadError(Exception):
         fields: Mapping[str, str] | None = None,
         hint: str = "",
         retry_seconds: int | None = None,
+        detail: str = "",
     ) -> None:
         super().__init__(message)
         self.retry_seconds = retry_seconds
         self.message = message
         self.fields = dict(fields or {})
         self.hint = hint
+        self.detail = detail

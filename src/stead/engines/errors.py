@@ -32,7 +32,7 @@ class EngineError(SteadError):
         cls.retryable = cls.retry is not Retry.NEVER
 
     def __init__(self, message: str, *, native: str = "", hint: str = "") -> None:
-        super().__init__(message, hint=hint)
+        super().__init__(message, hint=hint, detail=native)
         self.native = native
 
 

@@ -147,6 +147,9 @@ def _failure(operation: dict[str, Any]) -> str:
         lines.append(f"  {error['message']}")
     if error.get("hint"):
         lines.append(f"  {error['hint']}")
+    if operation.get("detail"):
+        lines.append("  The engine said:")
+        lines += [f"    {line}" for line in operation["detail"].splitlines()]
     if operation["state"] in {"failed", "cancelled"}:
         lines.append("  Everything that had been made was taken away again.")
     return "\n".join(lines)

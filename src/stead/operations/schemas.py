@@ -85,6 +85,7 @@ class OperationOut(BaseModel):
     behind: str | None = None
     undoable: bool = False
     error: dict[str, JsonValue] | None
+    detail: str | None = None
     requested_by: str
     created_at: datetime
     started_at: datetime | None

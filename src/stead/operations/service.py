@@ -43,6 +43,8 @@ async def get_(uow: Uow, actor: Actor, operation_id: str) -> OperationOut:
         raise authz.NotFoundError("There is no such operation, or it is not yours")
     authz.require(actor, Action.OPERATION_READ, row.project_id, "operation")
     found = OperationOut.of(row, await repository.steps(uow, operation_id))
+    if authz.decide(actor, Action.PLATFORM_READ).allowed:
+        found.detail = row.detail
     if row.state == State.QUEUED:
         ahead = await repository.find_ahead(uow, row)
         found.behind = ahead.title if ahead and ahead.project_id == row.project_id else None

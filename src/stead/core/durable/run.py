@@ -86,7 +86,7 @@ class Run:
         plan = self._plans[row.kind, row.plan_version]
         self._states = [StepState(state.state) for state in states]
         self._results = {s.name: s.result or {} for s in states if s.state == StepState.DONE}
-        self._error = dict(row.error or {})
+        self._error = failures.whole(row.error, row.detail)
         if [state.name for state in states] != [step.name for step in plan.steps]:
             self._error = failures.changed(plan)
             await self._finish(State.UNDO_FAILED)
@@ -204,7 +204,7 @@ class Run:
             self._error, passing = failures.describe(row.id, step, error)
             if not passing or attempt == step.attempts:
                 await self._stop(position, step, cancelled=False)
-            await self._note(step.name, "retry", {"attempt": attempt, **self._error})
+            await self._note(step.name, "retry", {"attempt": attempt, **failures.own(self._error)})
             await self._pause(pause)
             pause = min(pause * 2, MAX_PAUSE_SECONDS)
         await self._stop(position, step, cancelled=True)
@@ -314,8 +314,8 @@ class Run:
         return self._turn(state, *marks, error=self._error or None, **over)
 
     def _turn(self, state: State, *marks: Mark, **changes: object) -> Entry:
-        facts: list[Fact] = [(None, "state", {"state": state, "error": dict(self._error)})]
-        return Entry(self.claim, marks, changes | {"state": state}, facts)
+        facts: list[Fact] = [(None, "state", {"state": state, "error": failures.own(self._error)})]
+        return Entry(self.claim, marks, failures.apart(changes) | {"state": state}, facts)
 
     async def _note(self, step: str, kind: str, data: Mapping[str, Json]) -> None:
         await self._put(Entry(self.claim, facts=[(step, kind, data)]))

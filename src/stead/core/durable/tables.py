@@ -77,6 +77,8 @@ class OperationRow(Base):
     waits_for: Mapped[str | None] = mapped_column(String(120))
     deadline_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     error: Mapped[dict[str, Json] | None] = mapped_column(JSON(none_as_null=True))
+    # In somebody else's own words: for operators alone.
+    detail: Mapped[str | None] = mapped_column(String(2000))
     owner: Mapped[str | None] = mapped_column(String(80))
     fence: Mapped[int] = mapped_column(Integer, default=0)
     lease_until: Mapped[float] = mapped_column(Float, default=0)
