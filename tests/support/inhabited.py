@@ -55,6 +55,8 @@ def inhabited(folder: Path) -> Iterator[Stead]:
             _outside(api)
             _clusters(api)
             until("the deployments have ended", lambda: _are_settled(api), 120)
+            _snapshots(api)
+            until("the snapshots are taken", lambda: _are_settled(api), 120)
         yield one
     finally:
         one.stop()
@@ -90,6 +92,12 @@ def _apps(api: httpx.Client) -> None:
     for app, name in (("redis", "cache"), ("static-site", "welcome"), ("static-site", "broken")):
         _send(api, "/deployments", {"app": app, "name": name, "project": "main"})
     _send(api, "/bundles", {"bundle": "monitoring", "name": "watch", "project": "main"})
+
+
+def _snapshots(api: httpx.Client) -> None:
+    live = [one["id"] for one in api.get("/api/v1/deployments").json() if one["state"] == "live"]
+    for deployment_id in live:
+        _send(api, f"/deployments/{deployment_id}/snapshots", {"name": "before-update"})
 
 
 def _servers(api: httpx.Client) -> None:
