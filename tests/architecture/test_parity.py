@@ -83,6 +83,7 @@ WORDS = {
 MORE: dict[str, list[list[str]]] = {
     "login": [["http://stead.test", "--user", "ada"]],
     "show": [["cache", "--reveal"]],
+    "job show": [["cache", "redis", "--reveal"]],
     "operation": [[ID, verb] for verb in operation_commands.VERBS],
     "change": [["cache", "--set", "title=x", "--to-version", "2"]],
     "restored": [["--look"]],

@@ -107,7 +107,7 @@ async def enrol(uow: Uow, vault: Vault, newcomer: Newcomer) -> str:
         id=ids.new_id(),
         instance_id=row.instance_id,
         version=newcomer.version,
-        facts=dict(newcomer.facts),
+        facts={**newcomer.facts, "address": newcomer.address},
         enrolled_at=now,
         last_seen_at=now,
         changing_limit=limits.changing,

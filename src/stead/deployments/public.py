@@ -3,7 +3,13 @@
 from stead.deployments.errors import BusyError, InvalidRequestError
 from stead.deployments.governance import app_refusal
 from stead.deployments.packages import Installed, find_package_on, list_uses
-from stead.deployments.schemas import AcceptedOut, DeploymentIn, DeploymentOut, OutputOut
+from stead.deployments.schemas import (
+    AcceptedOut,
+    DeploymentIn,
+    DeploymentOut,
+    OutputOut,
+    RevealedOut,
+)
 from stead.deployments.service import (
     Begun,
     Deployments,
@@ -33,6 +39,7 @@ __all__ = [
     "Installed",
     "InvalidRequestError",
     "OutputOut",
+    "RevealedOut",
     "app_refusal",
     "begin",
     "begin_removal",

@@ -120,6 +120,32 @@ def packages(machine: Machine, *, as_json: Json = False) -> None:
     table(rows, ("app", "version", "state", "requested_by", "created_at"), as_json=as_json)
 
 
+@job.command("show")
+def show_package(
+    machine: Machine,
+    app: str,
+    *,
+    reveal: Annotated[bool, typer.Option("--reveal", help="Show secrets too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show a package on a machine: where it is and what it gives back."""
+    api = client()
+    path = f"{_path(api, machine)}/packages/{quote(app, safe='')}"
+    found = api.get(path)
+    if reveal:
+        found["outputs"] = api.post(f"{path}/reveal")
+    if as_json:
+        say(json.dumps(found, indent=2))
+        return
+    say(f"{found['app_name']} {found['version']}  {found['state']}")
+    for one in found["outputs"]:
+        say(f"  {one['label']}: {_said(one['value'])}")
+
+
+def _said(value: str | None) -> str:
+    return "(secret; shown with --reveal)" if value is None else value
+
+
 @job.command("install")
 def install(machine: Machine, app: str, *, inputs: Set = None, watch: Watch = True) -> None:
     """Install a package on a machine that is there already."""
@@ -129,10 +155,19 @@ def install(machine: Machine, app: str, *, inputs: Set = None, watch: Watch = Tr
 
 
 @job.command("uninstall")
-def uninstall(machine: Machine, app: str, *, watch: Watch = True) -> None:
+def uninstall(
+    machine: Machine,
+    app: str,
+    *,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Forget it though it has no removal of its own.")
+    ] = False,
+    watch: Watch = True,
+) -> None:
     """Run a package's own removal, and forget it."""
     api = client()
-    began = api.delete(f"{_path(api, machine)}/packages/{quote(app, safe='')}")
+    query = "?forget=true" if forget else ""
+    began = api.delete(f"{_path(api, machine)}/packages/{quote(app, safe='')}{query}")
     _tell(api, began, watch=watch)
 
 

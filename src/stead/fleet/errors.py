@@ -38,6 +38,13 @@ class NoAgentError(SteadError):
     code = "fleet.no_agent"
 
 
+class NoRemovalError(SteadError):
+    """A package does not know how to take itself off a machine."""
+
+    kind = Kind.UNSUPPORTED
+    code = "fleet.no_removal"
+
+
 class UnfitError(SteadError):
     """The machine is not what the package needs."""
 

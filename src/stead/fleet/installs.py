@@ -11,7 +11,7 @@ from stead.core.db import Uow
 from stead.core.durable import State, Submission
 from stead.deployments import public as deployments
 from stead.fleet import admission, repository, service
-from stead.fleet.errors import BusyError
+from stead.fleet.errors import BusyError, NoRemovalError
 from stead.fleet.models import InstallationRow
 from stead.fleet.schemas import BeganOut, InstallationOut, PackageIn
 from stead.fleet.service import Machine
@@ -72,12 +72,25 @@ async def begin(
     return row.operation_id
 
 
-async def uninstall(uow: Uow, actor: Actor, fleet: Fleet, machine_id: str, app: str) -> BeganOut:
-    """Queue the package's own removal, and forget it when that has ended well."""
+async def uninstall(
+    uow: Uow, actor: Actor, fleet: Fleet, place: tuple[str, str], *, forget: bool = False
+) -> BeganOut:
+    """Queue the package's own removal, and forget it when that has ended well.
+
+    ``place`` is the machine's id and the app. One without a removal of its own stays on the
+    machine, so that it is forgotten only for those who say so. Raises NoRemovalError.
+    """
+    machine_id, app = place
     machine = await service.get_machine(uow, actor, machine_id, Action.JOB_RUN)
     row = await repository.find_installed(uow, machine.id, app)
     if row is None:
         raise authz.NotFoundError("There is no such package on this machine")
+    if row.manifest.get("uninstall_script") is None and not forget:
+        raise NoRemovalError(
+            f"{row.manifest.get('name', app)} cannot be removed: the package has no removal",
+            hint="Remove it by hand and have it forgotten:"
+            f" stead job uninstall {machine.name} {app} --forget",
+        )
     await _require_idle(uow, row, machine)
     row.state = "removing"
     title = f"Remove {row.manifest.get('name', app)} from {machine.name}"

@@ -10,7 +10,7 @@ from stead.core.http import ActorDep, DatabaseDep, provided
 from stead.core.paging import Page, paged
 from stead.core.settings import Settings
 from stead.core.vault import Vault
-from stead.fleet import bulk, figures, installs, servers, service, tasks
+from stead.fleet import bulk, figures, package_routes, servers, service, tasks
 from stead.fleet.schemas import (
     BeganOut,
     BulkDetailOut,
@@ -20,17 +20,16 @@ from stead.fleet.schemas import (
     EnrolmentOut,
     FiguresOut,
     FileIn,
-    InstallationOut,
     JobOut,
     LimitsIn,
     MachineOut,
-    PackageIn,
     ServerIn,
     TaskIn,
 )
 from stead.fleet.tasks import Fleet
 
 router = APIRouter(prefix="/api/v1", tags=["fleet"])
+router.include_router(package_routes.router)
 Machines = Annotated[
     Page,
     Depends(
@@ -40,9 +39,6 @@ Machines = Annotated[
             filters=("name", "kind", "health", "project_id"),
         )
     ),
-]
-Packages = Annotated[
-    Page, Depends(paged(InstallationOut, sorts=("app", "created_at"), filters=("app", "state")))
 ]
 Jobs = Annotated[
     Page,
@@ -96,48 +92,6 @@ async def set_limits(
     """Say how many jobs its agent runs at once: those that change it, and those that look."""
     async with database.write() as uow:
         return await service.set_limits(uow, actor, machine_id, body)
-
-
-@router.get("/agents/{machine_id}/packages")
-@action(Action.AGENT_READ)
-async def list_packages(
-    machine_id: str, actor: ActorDep, database: DatabaseDep, page: Packages
-) -> list[InstallationOut]:
-    """List the packages on a machine, those of its deployment too."""
-    async with database.read() as uow:
-        return page.of(await installs.list_(uow, actor, machine_id))
-
-
-@router.post("/agents/{machine_id}/packages", status_code=202)
-@action(Action.JOB_RUN)
-async def install_package(
-    machine_id: str,
-    body: PackageIn,
-    response: Response,
-    actor: ActorDep,
-    database: DatabaseDep,
-    fleet: FleetDep,
-) -> BeganOut:
-    """Install a package on a machine that is there already; again changes its inputs."""
-    async with database.write() as uow:
-        began = await installs.install(uow, actor, fleet, machine_id, body)
-    return _located(response, began)
-
-
-@router.delete("/agents/{machine_id}/packages/{app}", status_code=202)
-@action(Action.JOB_RUN)
-async def uninstall_package(
-    machine_id: str,
-    app: str,
-    response: Response,
-    actor: ActorDep,
-    database: DatabaseDep,
-    fleet: FleetDep,
-) -> BeganOut:
-    """Run a package's own removal and forget it."""
-    async with database.write() as uow:
-        began = await installs.uninstall(uow, actor, fleet, machine_id, app)
-    return _located(response, began)
 
 
 @router.post("/agents/{machine_id}/jobs", status_code=202)

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 from stead.core.answers import ShownOnce
+from stead.deployments.public import OutputOut
 from stead_agent.job import MOST_AT_ONCE
 
 # Base64 of what an agent takes.
@@ -162,6 +163,15 @@ class InstallationOut(BaseModel):
     requested_by: str
     created_at: datetime
     deployment: bool
+
+
+class InstallationDetailOut(InstallationOut):
+    """A package on a machine with what was answered and what it gives back, secrets hidden."""
+
+    app_name: str
+    removable: bool = Field(description="whether the package can take itself away")
+    inputs: dict[str, JsonValue]
+    outputs: list[OutputOut]
 
 
 class CommandOut(BaseModel):

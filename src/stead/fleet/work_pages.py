@@ -12,9 +12,10 @@ from stead.core import authz
 from stead.core.authz import Action, action
 from stead.core.errors import Kind, SteadError
 from stead.core.http import provided
-from stead.fleet import bulk, installs, service, tasks, views
-from stead.fleet.desk import DeskDep, show_machine
-from stead.fleet.errors import InvalidError
+from stead.deployments.public import OutputOut
+from stead.fleet import bulk, installs, outputs, service, tasks, views
+from stead.fleet.desk import Desk, DeskDep, show_machine
+from stead.fleet.errors import InvalidError, NoRemovalError
 from stead.fleet.schemas import BulkIn, LimitsIn, PackageIn, TaskIn
 from stead.fleet.tasks import Fleet
 from stead.ui.console import form_texts
@@ -45,10 +46,51 @@ async def start_job(machine_id: str, desk: DeskDep, fleet: FleetDep) -> Response
 @router.post("/agents/{machine_id}/remove-package")
 @action(Action.JOB_RUN)
 async def uninstall(machine_id: str, desk: DeskDep, fleet: FleetDep) -> Response:
-    app = (await form_texts(desk.request)).get("app", "")
-    async with desk.database.write() as uow:
-        began = await installs.uninstall(uow, desk.actor, fleet, machine_id, app)
+    form = await form_texts(desk.request)
+    place, forget = (machine_id, form.get("app", "")), "forget" in form
+    try:
+        async with desk.database.write() as uow:
+            began = await installs.uninstall(uow, desk.actor, fleet, place, forget=forget)
+    except NoRemovalError as error:
+        return await show_machine(desk, machine_id, error)
     return RedirectResponse(f"/operations/{began.operation_id}", status_code=303)
+
+
+@router.get("/agents/{machine_id}/packages/{app}")
+@action(Action.AGENT_READ)
+async def show_package(machine_id: str, app: str, desk: DeskDep, fleet: FleetDep) -> Response:
+    return await _package(desk, fleet, machine_id, app)
+
+
+@router.post("/agents/{machine_id}/packages/{app}/reveal")
+@action(Action.DEPLOYMENT_REVEAL)
+async def reveal_package(machine_id: str, app: str, desk: DeskDep, fleet: FleetDep) -> Response:
+    async with desk.database.read() as uow:
+        found = await outputs.reveal(uow, desk.actor, fleet.vault, machine_id, app)
+    answer = await _package(desk, fleet, machine_id, app, found)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+async def _package(
+    desk: Desk,
+    fleet: Fleet,
+    machine_id: str,
+    app: str,
+    revealed: list[OutputOut] | None = None,
+) -> Response:
+    async with desk.database.read() as uow:
+        machine = await service.get_(uow, desk.actor, machine_id)
+        found = await outputs.get_(uow, desk.actor, fleet.vault, machine_id, app)
+    return desk.page(
+        "fleet/package.html",
+        one=machine,
+        package=found,
+        outputs=found.outputs if revealed is None else revealed,
+        revealed=revealed is not None,
+        reveals=authz.allows(desk.actor, Action.DEPLOYMENT_REVEAL, machine.project_id),
+        runs=authz.allows(desk.actor, Action.JOB_RUN, machine.project_id),
+    )
 
 
 @router.post("/agents/{machine_id}/limits")

@@ -161,6 +161,8 @@ SAMPLES = {
     ("PATCH", "/api/v1/agents/{machine_id}/limits"): Sample(_says(quick=3), write=True, fails=409),
     ("GET", "/api/v1/agents/{machine_id}/packages"): Sample(),
     ("POST", "/api/v1/agents/{machine_id}/packages"): Sample(_says(app="redis"), write=True),
+    ("GET", "/api/v1/agents/{machine_id}/packages/{app}"): Sample(fails=404),
+    ("POST", "/api/v1/agents/{machine_id}/packages/{app}/reveal"): Sample(write=True, fails=404),
     ("DELETE", "/api/v1/agents/{machine_id}/packages/{app}"): Sample(write=True, fails=404),
     ("POST", "/api/v1/agents/{machine_id}/jobs"): Sample(_says(kind="facts"), write=True),
     ("POST", "/api/v1/agents/{machine_id}/files"): Sample(
