@@ -5,6 +5,12 @@ from pathlib import Path
 from stead.catalog import records
 from stead.catalog.loader import BUILT_IN, load
 
+NAMED = (
+    *("nginx", "static-site", "postgresql", "mariadb", "redis", "wordpress", "prometheus"),
+    *("node-exporter", "docker", "datasette", "gitolite", "openldap", "caddy", "dokuwiki"),
+    *("memcached", "rabbitmq", "mosquitto", "nats", "alertmanager", "jupyterlab", "node-red"),
+    *("verdaccio", "syncthing", "seaweedfs"),
+)
 REPORT = Path(__file__).parents[3] / "docs" / "catalog-report.md"
 
 
@@ -18,3 +24,9 @@ def test_a_package_called_tested_has_its_digest_in_the_report():
         digest = f"`{package.digest[:12]}`"
         rows = [line for line in lines if line.startswith(f"| {name} ") and digest in line]
         assert (package.tested is not None) <= any("| proven |" in row for row in rows), name
+
+
+def test_the_packages_that_were_promised_are_all_called_tested():
+    packages = load([BUILT_IN]).packages
+    assert len(NAMED) == 24
+    assert [name for name in NAMED if packages[name].tested is None] == []
