@@ -2,11 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Final, TypeVar
+from typing import Final, NoReturn, TypeVar
 
 from stead.core.db import Database, Uow
-from stead.core.durable import StepError
+from stead.core.durable import StepContext, StepError
 from stead.core.waiting import until
+from stead.engines.abilities import BootLog
 from stead.engines.errors import EngineError
 from stead.engines.port import EngineDriver
 from stead.engines.values import GuestState
@@ -49,3 +50,20 @@ async def _see_that_it_runs(engine: EngineDriver, guest: str) -> None:
         raise StepError(f"The container {guest} is gone", hint=_HINT)
     if found.state is GuestState.STOPPED:
         raise StepError(f"The container {guest} has stopped", hint=_HINT)
+
+
+async def explain_silence(
+    context: StepContext, engine: EngineDriver, name: str, seconds: float
+) -> NoReturn:
+    """Tell what a guest's console says, and raise StepError: its agent has not called."""
+    guest = await engine.find(name)
+    log = await engine.boot_log(name) if isinstance(engine, BootLog) else ""
+    for line in log.splitlines()[-40:]:
+        await context.emit("log", {"stream": "console", "text": line[:1000]})
+    running = guest is not None and guest.state is GuestState.RUNNING
+    waited = f"runs but its agent has not called for {seconds:g} seconds"
+    state = waited if running else "stopped during its start"
+    raise StepError(
+        f"The container {state}",
+        hint="The last lines of its console are in the log of this operation",
+    )

@@ -14,7 +14,7 @@ from typing_extensions import override
 from stead.agents import public as agents
 from stead.catalog import public as catalog
 from stead.core.durable import Json, Plan, Step, StepContext, StepError
-from stead.deployments import repository
+from stead.deployments import places, repository
 from stead.deployments.workflows import (
     BOOTSTRAP,
     Flow,
@@ -56,9 +56,9 @@ def cluster_plan(tools: Tools, version: int = 2) -> Plan:
             Step("reserve", "Reserve name, number, address and route", flow.reserve, flow.release),
             *checks(tools, version),
             Step("fit", "See that the cluster can take it", flow.fit),
-            Step("create", "Create the guest", flow.create, flow.unmake),
+            Step("create", "Create the guest", flow.create, flow.unmake, limits=places.to_create),
             Step("open", "Open a way in for its one-time token", flow.open_way, flow.shut_way),
-            Step("start", "Start the guest", flow.start),
+            Step("start", "Start the guest", flow.start, limits=places.to_start),
             Step("token", "Hand over the one-time token", flow.inject, flow.revoke),
             Step("close", "Close the way in", flow.close_way, attempts=5),
             Step("enrol", "Wait for its agent", flow.wait_for_agent, attempts=1),
@@ -82,6 +82,13 @@ class ElsewhereFlow(Flow):
         # Whatever the server's own cluster is, this one is there.
         self.simulated = False
 
+    @override
+    async def reserve(self, context: StepContext) -> dict[str, Json]:
+        async with self._database.read() as uow:
+            instance = await instance_of(uow, context)
+            hosting = await infra.hosting_of(uow, instance.cluster_id)
+            return await places.found(uow, instance, hosting.image if hosting else "")
+
     async def fit(self, context: StepContext) -> dict[str, Json]:
         """Ask everything that can be asked; a cluster that lacks something refuses here."""
         self._doorway()
@@ -97,7 +104,7 @@ class ElsewhereFlow(Flow):
         return {"at_creation": way.at_creation, "fenced": way.fenced}
 
     @override
-    async def create(self, context: StepContext) -> None:
+    async def create(self, context: StepContext) -> dict[str, Json]:
         instance, spec = await self._wanted(context)
         engine = await self._enrolling(instance)
 
@@ -106,8 +113,10 @@ class ElsewhereFlow(Flow):
 
         with heard_by(say):
             await self._make(context, engine, instance, spec)
-        if await engine.find(spec.name) is None:
+        made = await engine.find(spec.name)
+        if made is None:
             raise OutcomeUnknownError(f"The guest {spec.name} was accepted and is not there")
+        return {"node": made.node}
 
     async def _make(
         self,

@@ -14,19 +14,18 @@ from typing import Final
 from stead.agents import public as agents
 from stead.catalog import public as catalog
 from stead.core.db import Database, Uow
-from stead.core.durable import Plan, Step, StepContext, StepError
+from stead.core.durable import Json, Plan, Step, StepContext, StepError
 from stead.core.pki import Authority
 from stead.core.vault import Vault
-from stead.deployments import repository, scripts, snapshots
-from stead.deployments.attention import until_answered
+from stead.deployments import places, repository, scripts, snapshots
+from stead.deployments.attention import explain_silence, until_answered
 from stead.deployments.checking import policy_step
 from stead.deployments.models import DeploymentRow
 from stead.deployments.publishing import Doorway, Outside, await_edges, until_reached
 from stead.deployments.rules import DeploymentState, change_owner, limit_owner
-from stead.engines.abilities import BootLog
 from stead.engines.errors import ConflictError, OutcomeUnknownError, UnsupportedError
 from stead.engines.port import ContainerEngine, EngineDriver
-from stead.engines.values import EngineTask, GuestFile, GuestSpec, GuestState, NetworkSpec
+from stead.engines.values import EngineTask, GuestFile, GuestSpec, NetworkSpec
 from stead.exposure import public as exposure
 from stead.identity import public as identity
 from stead.infra import public as infra
@@ -69,9 +68,15 @@ def deploy_plan(tools: Tools, version: int = 2) -> Plan:
             Step("reserve", "Reserve name, address and route", flow.reserve, flow.release),
             *checks(tools, version),
             Step("network", "Prepare the project's network", flow.ensure_network),
-            Step("create", "Create the container", flow.create, flow.destroy),
+            Step(
+                "create",
+                "Create the container",
+                flow.create,
+                flow.destroy,
+                limits=places.to_create,
+            ),
             Step("token", "Hand over a one-time token", flow.inject, flow.revoke),
-            Step("start", "Start the container", flow.start),
+            Step("start", "Start the container", flow.start, limits=places.to_start),
             Step("enrol", "Wait for its agent", flow.wait_for_agent, attempts=1),
             *last_steps(flow),
         ),
@@ -104,7 +109,13 @@ def remove_plan(tools: Tools) -> Plan:
             Step("begin", "Begin the removal", flow.begin_removal, flow.removal_failed),
             Step("withdraw", "Take the route away", flow.withdraw_step, attempts=5),
             Step("revoke", "Revoke the agent", flow.revoke_step, attempts=5),
-            Step("destroy", "Delete the container", flow.destroy_step, attempts=8),
+            Step(
+                "destroy",
+                "Delete the container",
+                flow.destroy_step,
+                attempts=8,
+                limits=places.to_destroy,
+            ),
             Step("release", "Release name, address and route", flow.release_step, attempts=5),
         ),
     )
@@ -120,10 +131,11 @@ class Flow:
         self._database = tools.database
         self.simulated = tools.simulated
 
-    async def reserve(self, context: StepContext) -> None:
-        """Make sure that what the request reserved is still there."""
+    async def reserve(self, context: StepContext) -> dict[str, Json]:
+        """Make sure that what the request reserved is still there; return where it is."""
         async with self._database.read() as uow:
-            await instance_of(uow, context)
+            instance = await instance_of(uow, context)
+            return await places.found(uow, instance, self._tools.image)
 
     async def release(self, context: StepContext) -> None:
         deployment_id = context.text("deployment_id")
@@ -154,7 +166,7 @@ class Flow:
         await (await self._own(instance)).ensure_network(spec)
         await self._tools.open_gateway(net.gateway)
 
-    async def create(self, context: StepContext) -> None:
+    async def create(self, context: StepContext) -> dict[str, Json]:
         async with self._database.read() as uow:
             instance = await instance_of(uow, context)
             net = await network.get_network(uow, instance.network_id)
@@ -178,8 +190,10 @@ class Flow:
         engine = await self._own(instance)
         if not await instances.hand_over(self._database, engine, instance.id, spec):
             await self._settle(engine, await engine.create(spec))
-        if await engine.find(spec.name) is None:
+        made = await engine.find(spec.name)
+        if made is None:
             raise OutcomeUnknownError(f"The container {spec.name} was accepted and is not there")
+        return {"node": made.node}
 
     async def destroy(self, context: StepContext) -> None:
         async with self._database.read() as uow:
@@ -237,7 +251,7 @@ class Flow:
                 self._database, engine, instance.native_name, topic, look, self.enrol_seconds
             ):
                 return
-        await self._explain_silence(context, instance)
+        await explain_silence(context, engine, instance.native_name, self.enrol_seconds)
 
     async def install(self, context: StepContext) -> None:
         async with self._database.read() as uow:
@@ -287,8 +301,11 @@ class Flow:
             else:
                 await until_reached(self._tools.outside, route)
 
-    async def begin_removal(self, context: StepContext) -> None:
+    async def begin_removal(self, context: StepContext) -> dict[str, Json]:
         """Nothing is done yet; from here on the removal goes forward only."""
+        async with self._database.read() as uow:
+            instance = await instances.find(uow, context.text("instance_id"))
+            return await places.found(uow, instance) if instance is not None else {}
 
     async def removal_failed(self, context: StepContext) -> None:
         async with self._database.write() as uow:
@@ -348,20 +365,6 @@ class Flow:
             job_id = await scripts.ensure(uow, self._tools.vault, context, row, order)
         engine = await self._engine(instance)
         await scripts.until_done(self._database, engine, instance.native_name, job_id, order)
-
-    async def _explain_silence(self, context: StepContext, instance: instances.Instance) -> None:
-        engine = await self._engine(instance)
-        guest = await engine.find(instance.native_name)
-        log = await engine.boot_log(instance.native_name) if isinstance(engine, BootLog) else ""
-        for line in log.splitlines()[-40:]:
-            await context.emit("log", {"stream": "console", "text": line[:1000]})
-        running = guest is not None and guest.state is GuestState.RUNNING
-        waited = f"runs but its agent has not called for {self.enrol_seconds:g} seconds"
-        state = waited if running else "stopped during its start"
-        raise StepError(
-            f"The container {state}",
-            hint="The last lines of its console are in the log of this operation",
-        )
 
 
 async def instance_of(uow: Uow, context: StepContext) -> instances.Instance:

@@ -137,6 +137,14 @@ async def name_of(uow: Uow, cluster_id: str) -> str:
     return (await repository.get_cluster(uow, cluster_id)).name
 
 
+async def node_of(uow: Uow, cluster_id: str, owner: str) -> str:
+    """Return the node that an owner's guest was seen on, or the only one there is, or nothing."""
+    nodes = (await repository.get_cluster(uow, cluster_id)).nodes
+    claim = await repository.claim_of(uow, owner)
+    seen = claim.node if claim is not None else ""
+    return seen or (nodes[0] if len(nodes) == 1 else "")
+
+
 async def of(uow: Uow, cluster_id: str) -> Hosting | None:
     """Return what guests get on a cluster; None where they have networks of ours."""
     row = await repository.find_hosting(uow, cluster_id)

@@ -11,10 +11,12 @@ from stead.operations.recovery import (
 from stead.operations.repository import count_by_state
 from stead.operations.schemas import EventOut, OperationOut, StepOut
 from stead.operations.service import Plans, cancel, follow, get_, history, list_
-from stead.operations.settings import SETTINGS
+from stead.operations.settings import PER_NODE, PER_TEMPLATE, SETTINGS
 from stead.operations.views import Subject, Subjects
 
 __all__ = [
+    "PER_NODE",
+    "PER_TEMPLATE",
     "SETTINGS",
     "Choice",
     "DecisionOut",

@@ -40,7 +40,8 @@ async def decide(database: Database, setting: AnySetting, value: object) -> None
 def real(platform: Platform, version: int = 2) -> tuple[Plan, Mock]:
     """Return the plan of a deployment, and the engines, of which none is there."""
     engines = Mock(side_effect=AssertionError("an engine was asked"))
-    tools = Mock(database=platform.database, vault=platform.vault, engines=engines)
+    known = {"database": platform.database, "vault": platform.vault, "image": "stead-base"}
+    tools = Mock(engines=engines, **known)
     return workflows.deploy_plan(tools, version), engines
 
 
@@ -105,7 +106,8 @@ async def test_an_operation_of_the_version_before_runs_to_its_end(
         row = await durable.get(uow, made.operation_id)
         again = durable.Submission(row.project_id, "old:1", row.title, "Ada", row.params)
         operation_id = await durable.submit(uow, old, again)
-    tools = Mock(database=platform.database, vault=platform.vault, engines=engines)
+    known = {"database": platform.database, "vault": platform.vault, "image": "stead-base"}
+    tools = Mock(engines=engines, **known)
     async with working(platform.database, *elsewhere.earlier_plans(tools)):
         operation = await ended(platform.database, operation_id)
     assert operation.error["step"] == "network", "as far as it comes without an engine"

@@ -13,6 +13,7 @@ from tests.factories.platform import Platform
 
 from stead.core import durable, outbound, pki
 from stead.core.authz import Actor, Role
+from stead.core.durable import Limit, limits as places
 from stead.core.outbound.settings import ALLOWED, ANSWER_KB, SECONDS
 from stead.core.platform_settings import AnySetting
 from stead.deployments import public as deployments
@@ -42,7 +43,7 @@ from stead.kit.secrets import Secret
 from stead.network import public as network
 from stead.network.settings import RESERVED
 from stead.operations import workflows
-from stead.operations.settings import KEEP_DAYS
+from stead.operations.settings import KEEP_DAYS, PER_NODE, PER_TEMPLATE
 from stead.platform import settings
 from stead.platform.errors import SettingInvalidError
 
@@ -249,6 +250,17 @@ async def test_operations_are_kept_as_long_as_they_shall(platform: Platform, roo
     assert found.params == {"days": 7}
 
 
+async def test_so_many_work_on_a_node_or_copy_a_template_as_may(platform: Platform, root: Actor):
+    for setting in (PER_NODE, PER_TEMPLATE):
+        await choose(platform, root, setting, 1)
+        async with platform.database.write() as uow:
+            first, second = [
+                await places.take(uow, number, [Limit("somewhere", setting)]) for number in "12"
+            ]
+            await places.release(uow, "1")
+        assert (first, second) == (None, Limit("somewhere", 1))
+
+
 async def test_calls_to_other_servers_obey(platform: Platform, root: Actor):
     async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 3000)
@@ -274,7 +286,7 @@ def test_every_setting_is_tried_here():
         *(who.PASSWORD_SHORTEST, who.LOCKOUT_ATTEMPTS, who.LOCKOUT_LONGEST),
         *(who.TOKEN_LONGEST, who.INVITATION_LONGEST, who.INVITATION_DAYS),
         *(RESERVED, REFUSED_APPS, LARGEST_SIZE, KEEP_DAYS, ALLOWED, ANSWER_KB, SECONDS),
-        *(APPS_BELOW, CERTIFICATE_DAYS),
+        *(APPS_BELOW, CERTIFICATE_DAYS, PER_NODE, PER_TEMPLATE),
         *who.PROJECT_LIMITS.values(),
     }
     assert {one.name for one in tried} == set(settings.DECLARED)

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from stead.core.db import Database, Uow
 from stead.core.errors import Kind, SteadError
+from stead.core.platform_settings import Setting
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 Emit: TypeAlias = Callable[[str, "Mapping[str, Json]"], Awaitable[None]]
@@ -58,10 +59,13 @@ class StepContext:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most ``size`` steps, of whatever operations, hold ``key`` (``node:a``) at once."""
+    """At most ``size`` steps, of whatever operations, hold ``key`` (``node:a``) at once.
+
+    A setting as its size is read as it is whenever a step asks for a place.
+    """
 
     key: str
-    size: int
+    size: int | Setting[int]
 
 
 Do: TypeAlias = Callable[[StepContext], Awaitable["Mapping[str, Json] | None"]]
