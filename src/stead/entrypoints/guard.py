@@ -3,6 +3,7 @@
 from math import ceil
 from typing import Final
 
+import structlog
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,6 +26,9 @@ WRONG_PER_SECOND: Final = 1
 WRONG_BURST: Final = 100
 BODY_LIMIT: Final = 1024 * 1024
 _LONGEST: Final = 18
+# The browser's own address bar is nobody's page.
+_OWN: Final = frozenset({"same-origin", "none"})
+_NOT_ALLOWED: Final = 1008
 
 
 class TooLargeError(SteadError):
@@ -35,7 +39,7 @@ class TooLargeError(SteadError):
 
 
 class BodyLimit:
-    """Refuses bodies above a limit, announced or not."""
+    """Refuses bodies above a limit, announced or not, and what is not a request at all."""
 
     def __init__(self, app: ASGIApp, limit: int = BODY_LIMIT) -> None:
         self._app = app
@@ -43,6 +47,10 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, counting what it brings."""
+        if scope["type"] == "websocket":
+            # Nothing here speaks that, and nobody would have been asked who they are.
+            await send({"type": "websocket.close", "code": _NOT_ALLOWED})
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -109,7 +117,8 @@ class SignIn:
     """Finds out who asks, by API token or by session cookie.
 
     A cookie is sent along by the browser whoever made the page, and tenants' apps are on
-    the same site. So writes with a cookie must come from the console's own origin.
+    the same site. So writes with a cookie must come from the console's own origin, and from
+    elsewhere one may follow a link to a page, but not read the API or hold a stream open.
     """
 
     def __init__(self, app: ASGIApp, provided: Provided) -> None:
@@ -134,7 +143,7 @@ class SignIn:
         except SteadError as error:
             await problem(error)(scope, receive, send)
             return
-        if by_cookie and request.method not in SAFE and not self._own_origin(request):
+        if by_cookie and not self._is_welcome(request):
             refusal = authz.ForbiddenError("This request does not come from the console itself")
             await problem(refusal)(scope, receive, send)
             return
@@ -143,7 +152,9 @@ class SignIn:
             # Nothing is called that, and PostgreSQL cannot even be asked.
             await problem(authz.NotFoundError("There is no such thing"))(scope, receive, send)
             return
-        await self._app(scope, receive, send)
+        whose = {"actor": actor.user_id} if actor is not None else {}
+        with structlog.contextvars.bound_contextvars(**whose):
+            await self._app(scope, receive, send)
 
     async def _recognise(self, request: Request) -> tuple[Actor | None, bool]:
         token = bearer_of(request)
@@ -159,10 +170,15 @@ class SignIn:
         forwarded = ",".join(request.headers.getlist("x-forwarded-for"))
         return client_address(peer, forwarded, self._edges)
 
-    def _own_origin(self, request: Request) -> bool:
-        origin = request.headers.get("origin")
+    def _is_welcome(self, request: Request) -> bool:
+        """Tell whether a request may use a cookie, as far as its browser says who made it."""
         site = request.headers.get("sec-fetch-site", "same-origin")
-        return origin == self._console and site == "same-origin"
+        if request.method not in SAFE:
+            return request.headers.get("origin") == self._console and site == "same-origin"
+        return site in _OWN or (
+            request.headers.get("sec-fetch-mode") == "navigate"
+            and not request.url.path.startswith("/api/")
+        )
 
 
 def bearer_of(request: Request) -> str | None:

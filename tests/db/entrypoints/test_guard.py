@@ -61,6 +61,59 @@ async def test_a_write_from_elsewhere_is_refused_in_spite_of_the_cookie(
     assert await status(platform, *WRITE, Cookie=f"{COOKIE}={session}", **headers) == 403
 
 
+READS = ["/api/v1/me", "/api/v1/operations", "/api/openapi.json"]
+PAGE = {"Accept": "text/html", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}
+
+
+@pytest.mark.parametrize("site", ["same-site", "cross-site", "of-tomorrow"])
+async def test_a_page_from_elsewhere_reads_nothing_with_the_cookie(
+    platform: Platform, session: str, site: str
+):
+    cookie = {"Cookie": f"{COOKIE}={session}", "Sec_Fetch_Site": site}
+    stream = {"Accept": "text/event-stream", "Sec_Fetch_Mode": "cors"}
+    for path in READS:
+        assert await status(platform, "GET", path, **cookie, Sec_Fetch_Mode="cors") == 403, path
+        assert await status(platform, "GET", path, **cookie, **PAGE) == 403, path
+    for path in ("/", "/operations/x/events"):
+        for mode in (stream, {"Sec_Fetch_Mode": "no-cors"}, {}):
+            assert await status(platform, "GET", path, **cookie, **mode) == 403, (path, mode)
+
+
+@pytest.mark.parametrize("site", ["same-site", "cross-site", "none", "same-origin"])
+async def test_a_link_from_anywhere_opens_a_page(platform: Platform, session: str, site: str):
+    cookie = {"Cookie": f"{COOKIE}={session}", "Sec_Fetch_Site": site}
+    assert await status(platform, "GET", "/catalog", **cookie, **PAGE) == 200
+
+
+async def test_the_consoles_own_pages_and_the_address_bar_read(platform: Platform, session: str):
+    for site in ("same-origin", "none"):
+        cookie = {"Cookie": f"{COOKIE}={session}", "Sec_Fetch_Site": site}
+        for path in READS:
+            assert await status(platform, "GET", path, **cookie, Sec_Fetch_Mode="cors") == 200
+
+
+async def test_a_token_reads_whatever_a_browser_says_of_its_page(platform: Platform, ada: Actor):
+    bearer = f"Bearer {await platform.token(ada)}"
+    named = {"Authorization": bearer, "Sec_Fetch_Site": "cross-site"}
+    assert await status(platform, "GET", "/api/v1/me", **named) == 200
+
+
+@pytest.mark.parametrize("which", ["control", "agents"])
+async def test_a_socket_is_refused_before_anything_is_served(platform: Platform, which: str):
+    sent = []
+
+    async def receive() -> dict[str, str]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: dict[str, object]) -> None:
+        sent.append(message)
+
+    for path in ("/", "/api/v1/operations", "/things"):
+        scope = {"type": "websocket", "path": path, "headers": [], "query_string": b""}
+        await getattr(platform, which)(scope | {"subprotocols": []}, receive, send)
+    assert sent == [{"type": "websocket.close", "code": 1008}] * 3
+
+
 async def test_a_token_writes_without_an_origin(platform: Platform, ada: Actor):
     token = await platform.token(ada)
     assert await status(platform, *WRITE, Authorization=f"Bearer {token}") == 201
