@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from pydantic import BaseModel
-from starlette.routing import compile_path
+from starlette.routing import BaseRoute, Route, compile_path
 
 from stead.core import answers, authz
 from stead.core.authz import POLICY, Action, Relation
@@ -52,8 +52,32 @@ class Declaration:
 
 def list_declarations(app: FastAPI) -> list[Declaration]:
     """Return one entry per route and method. Raises UndeclaredActionError."""
+    for strange in undeclarable(app):
+        raise UndeclaredActionError(f"{strange} cannot declare an action")
     found = [one for route in _ours(app) for one in _declarations(route)]
     return sorted(found, key=lambda one: (one.path, one.method))
+
+
+def undeclarable(app: FastAPI) -> list[str]:
+    """Return what an application serves besides routes that can declare what they do.
+
+    Sockets, mounted applications and bare routes would be served without anybody being asked.
+    """
+    return [
+        f"{type(route.original_route).__name__} {route.path}"
+        for route in iter_route_contexts(app.routes)
+        if not isinstance(route.original_route, APIRoute)
+        and not is_frameworks(app, route.original_route)
+    ]
+
+
+def is_frameworks(app: FastAPI, route: BaseRoute) -> bool:
+    """Tell whether the framework itself made a route: the one of the OpenAPI document."""
+    return (
+        type(route) is Route
+        and (route.name, route.path) == ("openapi", app.openapi_url)
+        and route.endpoint.__module__ == FastAPI.__module__
+    )
 
 
 def versioned(app: FastAPI) -> frozenset[Endpoint]:

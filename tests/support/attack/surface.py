@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from stead.core import authz
+from stead.entrypoints import declarations
 
 Schema = dict[str, Any]
 _TYPES: Final = {int: "integer", bool: "boolean", float: "number"}
@@ -65,8 +66,11 @@ def _targets(app: FastAPI) -> tuple[Target, ...]:
 
 def _of(app: FastAPI, route: Any) -> Iterator[Target]:
     is_ours = isinstance(route.original_route, APIRoute)
-    said = authz.declared(route.endpoint) if is_ours else "public: made by the framework"
-    for method in sorted((route.methods or set()) - {"HEAD"}):
+    said = authz.declared(route.endpoint) if is_ours else ""
+    if declarations.is_frameworks(app, route.original_route):
+        said = "public: made by the framework"
+    # What is no route with methods can still be reached: sockets, mounted applications.
+    for method in sorted((route.methods or {type(route.original_route).__name__}) - {"HEAD"}):
         yield Target(
             method=method,
             path=route.path,
