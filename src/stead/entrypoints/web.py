@@ -28,7 +28,7 @@ from stead.deployments import (
     pages as deployment_pages,
     snapshot_pages,
 )
-from stead.entrypoints import console as console_pages
+from stead.entrypoints import console as console_pages, failing
 from stead.fleet import pages as fleet_pages, subjects as fleet_subjects
 from stead.identity import pages as identity_pages
 from stead.infra import pages as infra_pages
@@ -69,27 +69,8 @@ _UNAUTHENTICATED: Final = 401
 _ERRORS: Final = 400
 _SERVER_ERRORS: Final = 500
 _ANSWER_LIMIT: Final = 256 * 1024
-_TITLES: Final = {
-    403: (say("This is not allowed"), say("Ask an owner of the project, or go back.")),
-    404: (say("There is nothing here"), say("It may have been removed. Look for it in the list.")),
-    405: (
-        say("This page cannot be opened that way"),
-        say("Go back and use the button on the page."),
-    ),
-    409: (
-        say("This does not fit the current state"),
-        say("Look at the current state and try again."),
-    ),
-    413: (say("That was too much"), say("Send less at once.")),
-    422: (say("The request does not have the expected shape"), say("Go back and correct it.")),
-    503: (say("Stead cannot do this right now"), say("Try again in a moment.")),
-}
 _SIMULATED: Final = say(
     "Simulated engine: nothing shown here runs. Containers, addresses and use are made up."
-)
-_CRASH: Final = (
-    say("Something went wrong on the server"),
-    say("Nothing was lost. Try again; if it stays, the server's log has the details."),
 )
 
 
@@ -194,7 +175,7 @@ class Browser:
             return self._ask_to_sign_in(request)
         body = b"".join(part.get("body", b"") for part in held[1:])
         answer = _read(body[:_ANSWER_LIMIT])
-        title, hint = _TITLES.get(status, _CRASH)
+        title, hint = failing.words(status)
         actor: Actor | None = getattr(request.state, "actor", None)
         return self._console.page(
             request,
