@@ -7,7 +7,7 @@ before it failed, was cancelled or was killed.
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final, TypeAlias
 
 from stead.core import log, telemetry
@@ -83,6 +83,7 @@ class Run:
             if row is None:
                 return
             states = await store.steps(uow, row.id)
+        log.bind(operation=row.id, project=row.project_id)
         plan = self._plans[row.kind, row.plan_version]
         self._states = [StepState(state.state) for state in states]
         self._results = {s.name: s.result or {} for s in states if s.state == StepState.DONE}
@@ -342,6 +343,7 @@ class Run:
         async def emit(kind: str, data: Mapping[str, Json]) -> None:
             await self._note(step.name, kind, data)
 
+        log.bind(step=step.name)
         return StepContext(
             operation_id=row.id,
             project_id=row.project_id,
@@ -354,11 +356,9 @@ class Run:
         )
 
     async def _pause(self, seconds: float) -> None:
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._cancelled.wait()
-        except TimeoutError:
-            return
 
     async def _watch_cancel(self, operation_id: str, seen: int) -> None:
         topic = _cancel_topic(operation_id)
