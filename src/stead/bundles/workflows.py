@@ -30,6 +30,8 @@ from stead.deployments import public as deployments
 # A worker has room for so many; what they wait for needs room too.
 AT_ONCE: Final = 4
 LONGEST_SECONDS: Final = 2 * 24 * 3600.0
+# Others may be before it.
+DEADLINE_SECONDS: Final = 3 * 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ def deploy_plan(tools: Tools, version: int = 2) -> Plan:
     return Plan(
         kind="bundle.deploy",
         version=version,
+        deadline_seconds=DEADLINE_SECONDS,
         steps=(
             Step("reserve", "Take note of the members", flow.begin, flow.forget),
             *checks,

@@ -17,6 +17,7 @@ from stead.core.durable import Json, Plan, Step, StepContext, StepError
 from stead.deployments import places, repository
 from stead.deployments.workflows import (
     BOOTSTRAP,
+    DEADLINE_SECONDS,
     Flow,
     Tools,
     checks,
@@ -52,6 +53,7 @@ def cluster_plan(tools: Tools, version: int = 2) -> Plan:
     return Plan(
         kind="deployment.place",
         version=version,
+        deadline_seconds=DEADLINE_SECONDS,
         steps=(
             Step("reserve", "Reserve name, number, address and route", flow.reserve, flow.release),
             *checks(tools, version),

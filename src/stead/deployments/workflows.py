@@ -36,6 +36,8 @@ from stead.network import public as network
 BOOTSTRAP: Final = "/var/lib/stead-agent/bootstrap.json"
 ENGINE_SECONDS: Final = 120.0
 ENROL_SECONDS: Final = 90.0
+# Longer than the longest installation may take, and some waiting before it.
+DEADLINE_SECONDS: Final = 36 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ def deploy_plan(tools: Tools, version: int = 2) -> Plan:
     return Plan(
         kind="deployment.deploy",
         version=version,
+        deadline_seconds=DEADLINE_SECONDS,
         steps=(
             Step("reserve", "Reserve name, address and route", flow.reserve, flow.release),
             *checks(tools, version),

@@ -23,6 +23,8 @@ from stead.fleet.tasks import Fleet
 # A worker has room for so many; what they wait for needs room too.
 AT_ONCE: Final = 4
 LONGEST_SECONDS: Final = 7 * 24 * 3600.0
+# Others may be before it.
+DEADLINE_SECONDS: Final = 8 * 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ def bulk_plan(tools: Tools) -> Plan:
         limit_seconds=LONGEST_SECONDS,
         limits=lambda _context: (limit,),
     )
-    return Plan(kind="fleet.bulk", version=1, steps=(run,))
+    return Plan(kind="fleet.bulk", version=1, steps=(run,), deadline_seconds=DEADLINE_SECONDS)
 
 
 class _Rollout:

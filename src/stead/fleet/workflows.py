@@ -21,6 +21,8 @@ from stead.kit import clock
 # How long a job may wait for an agent that is away.
 PATIENCE_SECONDS: Final = 600.0
 LONGEST_SECONDS: Final = 90_000.0
+# A machine does one thing after the other, so others may be before it.
+DEADLINE_SECONDS: Final = 2 * 24 * 3600.0
 _HINT: Final = "The last lines of the log say what went wrong"
 
 
@@ -36,7 +38,7 @@ def task_plan(tools: Tools) -> Plan:
     """Return the plan of a job other than an installer."""
     flow = _Flow(tools)
     run = Step("run", "Do the job", flow.run_task, flow.stop, 1, 0.5, LONGEST_SECONDS)
-    return Plan(kind="machine.job", version=1, steps=(run,))
+    return Plan(kind="machine.job", version=1, steps=(run,), deadline_seconds=DEADLINE_SECONDS)
 
 
 def install_plan(tools: Tools, version: int = 2) -> Plan:
@@ -51,6 +53,7 @@ def install_plan(tools: Tools, version: int = 2) -> Plan:
         kind="machine.install",
         version=version,
         repeatable=True,
+        deadline_seconds=DEADLINE_SECONDS,
         steps=(
             *checks,
             Step("install", "Install it", flow.install, flow.fail, 1, 0.5, LONGEST_SECONDS),
@@ -67,6 +70,7 @@ def uninstall_plan(tools: Tools) -> Plan:
         kind="machine.uninstall",
         version=1,
         repeatable=True,
+        deadline_seconds=DEADLINE_SECONDS,
         steps=(
             Step("uninstall", "Remove it", flow.uninstall, flow.fail, 1, 0.5, LONGEST_SECONDS),
             Step("forget", "Forget it", flow.forget),

@@ -24,6 +24,8 @@ from stead.sources.service import Sources
 
 QUARTERLY: Final = "*/15 * * * *"
 STEP_SECONDS: Final = 900
+# One look at a time, so others may be before it; the next one is asked for soon anyway.
+DEADLINE_SECONDS: Final = 4 * 3600.0
 _TOLD: Final = 500
 logger = log.get(__name__)
 
@@ -68,7 +70,7 @@ def refresh_plan(tools: Tools) -> Plan:
         limit_seconds=STEP_SECONDS,
         limits=limits,
     )
-    return Plan("sources.refresh", 1, (step,), repeatable=True)
+    return Plan("sources.refresh", 1, (step,), repeatable=True, deadline_seconds=DEADLINE_SECONDS)
 
 
 def refresh_schedule(sources: Sources) -> Schedule:
