@@ -77,6 +77,11 @@ class JobResult:
         """Tell whether the script ran and exited with 0."""
         return self.outcome == "done"
 
+    @property
+    def needs_person(self) -> bool:
+        """Tell whether a package's script said that a person has to look at it."""
+        return self.outcome == "failed" and self.exit_code == rules.NEEDS_PERSON
+
 
 @dataclass(frozen=True, slots=True)
 class JobEnded:

@@ -16,6 +16,7 @@ JOB: Final = "stead-job-v1"
 RESULT: Final = "stead-result-v1"
 ANSWER: Final = "stead-answer-v1"
 INSTALL_FAILED: Final = 2
+NEEDS_PERSON: Final = 3
 MAX_FAILURES: Final = 3
 TIMELY_SECONDS: Final = 300
 MAX_ATTEMPTS: Final = 10

@@ -113,6 +113,10 @@ class _Flow:
             await context.emit("progress", {"percent": percent, "text": said})
             operation_id = await self._begun(context, member.position)
             ended = await self._end_of(operation_id)
+            if ended.state == State.KEPT:
+                said = f"{member.name} waits for somebody: {_reason(ended)}"
+                await context.emit("log", {"stream": "agent", "text": said})
+                ended = await self._end_of(operation_id, frozenset({State.KEPT}))
             if ended.state != State.SUCCEEDED:
                 raise StepError(
                     f"{member.name} could not be deployed: {_reason(ended)}",
@@ -175,12 +179,16 @@ class _Flow:
         if ended.state != State.SUCCEEDED:
             raise StepError(f"{member.deployment_name} could not be removed: {_reason(ended)}")
 
-    async def _end_of(self, operation_id: str) -> OperationRow:
+    async def _end_of(
+        self, operation_id: str, waits: frozenset[State] = frozenset()
+    ) -> OperationRow:
+        """Wait for an operation's end; what waits for a person may still go on."""
+
         async def look(uow: Uow) -> OperationRow | None:
             row = await durable.get(uow, operation_id)
             if row is None:
                 raise StepError("The record of an operation is gone")
-            return row if State(row.state).ended else None
+            return row if State(row.state).ended and row.state not in waits else None
 
         topic = f"operation:{operation_id}"
         found = await until(self._database, topic, look, LONGEST_SECONDS)

@@ -1,6 +1,7 @@
 """Expected failures of deployments."""
 
-from stead.core.durable import StepError
+from stead.agents.public import JobResult
+from stead.core.durable import NeedsPersonError, StepError
 from stead.core.errors import Kind, SteadError
 
 
@@ -46,9 +47,12 @@ class NothingToAdoptError(SteadError):
     code = "deployment.nothing_to_adopt"
 
 
-def script_failed(script: str, reason: str) -> StepError:
-    """Return the failure of a package's script."""
-    return StepError(
-        f"{script}: {reason}",
-        hint="The last lines of the log say what went wrong; correct it and deploy again",
-    )
+def script_failed(script: str, result: JobResult, *, parks: bool) -> StepError:
+    """Return the failure of a package's script, which may ask for a person."""
+    text = f"{script}: {result.reason or f'It ended as {result.outcome}.'}"
+    code = {} if result.exit_code is None else {"exit_code": str(result.exit_code)}
+    if parks and result.needs_person:
+        hint = "The last lines of the log say what it needs; correct it there and try again"
+        return NeedsPersonError(text, hint=hint, fields=code)
+    hint = "The last lines of the log say what went wrong; correct it and deploy again"
+    return StepError(text, hint=hint, fields=code)

@@ -21,7 +21,7 @@ from stead.ui.models import Choice
 
 PREFIX: Final = "input."
 # What every app's form asks for, and shows what is wrong beside.
-OWN: Final = ("name", "size", "project", "cluster")
+OWN: Final = ("name", "size", "project", "cluster", "keep")
 NAME_RULE: Final = "Use up to 40 small letters, digits and hyphens, beginning with a letter"
 
 
@@ -74,6 +74,7 @@ class DeployForm:
     project: str = ""
     clusters: tuple[Choice, ...] = ()
     cluster: str = ""
+    keep: bool = False
     problem: str = ""
     hint: str = ""
     problems: dict[str, str] = field(default_factory=dict)
@@ -103,6 +104,7 @@ def filled(
         "size": size if size != default else "",
         "cluster": cluster if cluster != first else "",
     }
+    keep = given.get("keep") == "true"
     return DeployForm(
         manifest=manifest,
         key=given.get("key") or ids.new_token("web"),
@@ -112,11 +114,12 @@ def filled(
         fields=fields,
         defaults={one.name: one.value for one in untouched},
         ways=_ways(manifest, place),
-        command=_command(manifest, options, fields, untouched),
+        command=_command(manifest, options, fields, untouched, keep=keep),
         projects=place.projects,
         project=project,
         clusters=place.clusters,
         cluster=cluster,
+        keep=keep,
         problem=error.message if error is not None else "",
         hint=error.hint if error is not None else "",
         problems={key: problems[key] for key in problems if key not in shown}
@@ -139,6 +142,7 @@ def asked(manifest: catalog.Manifest, given: Mapping[str, str]) -> DeploymentIn:
                 "size": given.get("size") or None,
                 "project": given.get("project") or None,
                 "cluster": given.get("cluster") or None,
+                "keep": given.get("keep") == "true",
                 "inputs": inputs,
             }
         )
@@ -221,10 +225,13 @@ def _command(
     options: Mapping[str, str],
     fields: list[catalog.Field],
     untouched: list[catalog.Field],
+    *,
+    keep: bool = False,
 ) -> str:
     words = ["stead", "deploy", manifest.id]
     for option, value in options.items():
         words += [f"--{option}", value] if value else []
+    words += ["--keep"] if keep else []
     defaults = {one.name: one.value for one in untouched}
     for one in fields:
         if one.value != defaults[one.name]:

@@ -10,7 +10,10 @@ from stead.instances.public import Size
 
 
 class DeploymentIn(BaseModel):
-    """An app to deploy; without a cluster it goes to the server's own."""
+    """An app to deploy; without a cluster it goes to the server's own.
+
+    With ``keep`` a failure leaves everything as it is, to be looked at.
+    """
 
     model_config = ConfigDict(
         extra="forbid",
@@ -23,6 +26,7 @@ class DeploymentIn(BaseModel):
     size: Size | None = None
     cluster: Annotated[str, StringConstraints(max_length=40)] | None = None
     inputs: Annotated[dict[str, JsonValue], Field(max_length=100)] = {}
+    keep: bool = False
 
 
 class ChangeIn(BaseModel):

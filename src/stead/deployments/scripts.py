@@ -18,7 +18,11 @@ JOB_SLACK_SECONDS: Final = 90.0
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Which script of which version, with which inputs. ``key`` makes it happen once."""
+    """Which script of which version, with which inputs. ``key`` makes it happen once.
+
+    One that asks for a person is left as it stopped if it ``parks``. What changes an app that
+    people use does not: it is put back, so that they can go on using it.
+    """
 
     script: str
     limit_seconds: int
@@ -27,6 +31,7 @@ class Order:
     version: str
     digest: str
     inputs: Mapping[str, str | int | bool]
+    parks: bool = False
 
 
 async def ensure(
@@ -68,4 +73,4 @@ async def until_done(
     if result is None:
         raise StepError("The agent in the container stopped answering")
     if not result.succeeded:
-        raise script_failed(order.script, result.reason or f"It ended as {result.outcome}.")
+        raise script_failed(order.script, result, parks=order.parks)

@@ -104,6 +104,7 @@ async def begin(
             f"Deploy {package.manifest.name} as {name}",
             deployment_id,
             {"instance_id": instance.id, "name": name, "size": size.value},
+            keep=asked.keep,
         ),
     )
     uow.session.add(
@@ -129,7 +130,12 @@ async def begin(
 
 
 def _submission(
-    begun: Begun, title: str, deployment_id: str, params: Mapping[str, durable.Json]
+    begun: Begun,
+    title: str,
+    deployment_id: str,
+    params: Mapping[str, durable.Json],
+    *,
+    keep: bool,
 ) -> Submission:
     return Submission(
         project_id=begun.project_id,
@@ -139,6 +145,7 @@ def _submission(
         params={"deployment_id": deployment_id, **params},
         idempotency_key=begun.key,
         request_hash=begun.fingerprint,
+        keep=keep,
     )
 
 

@@ -7,7 +7,7 @@ every ``undo`` accepts that there is nothing.
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
@@ -359,7 +359,7 @@ class Flow:
         order = scripts.Order(
             script, limit, context.key, row.id, row.package_version, row.package_digest, row.inputs
         )
-        await self._run(context, order)
+        await self._run(context, replace(order, parks=True))
 
     async def _run(self, context: StepContext, order: scripts.Order) -> None:
         async with self._database.write() as uow:

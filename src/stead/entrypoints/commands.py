@@ -197,6 +197,9 @@ def deploy(
             help="An input from a file, - for standard input; keeps secrets off the command line.",
         ),
     ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="If it fails, leave it as it is, to be looked at.")
+    ] = False,
     watch: Watch = True,
     quiet: Quiet = False,
 ) -> None:
@@ -207,6 +210,7 @@ def deploy(
     body: dict[str, Any] = {"app": app_name, "inputs": inputs}
     named = {"name": name, "project": project, "size": size, "cluster": cluster}
     body |= {option: value for option, value in named.items() if value}
+    body |= {"keep": True} if keep else {}
     client = _client()
     accepted = client.post("/api/v1/deployments", body)
     if not watch:

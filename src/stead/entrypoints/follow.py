@@ -152,6 +152,9 @@ def _failure(operation: dict[str, Any]) -> str:
         lines += [f"    {line}" for line in operation["detail"].splitlines()]
     if operation["state"] in {"failed", "cancelled"}:
         lines.append("  Everything that had been made was taken away again.")
+    if operation["state"] == "kept":
+        lines.append("  Everything was left as it is. Look at it, then choose:")
+        lines += [f"    stead operation {operation['id']} {verb}" for verb in ("retry", "undo")]
     return "\n".join(lines)
 
 

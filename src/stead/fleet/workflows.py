@@ -11,7 +11,7 @@ from typing import Final
 from stead.agents import public as agents
 from stead.catalog import public as catalog
 from stead.core.db import Database, Uow
-from stead.core.durable import Json, Plan, Step, StepContext, StepError
+from stead.core.durable import Json, NeedsPersonError, Plan, Step, StepContext, StepError
 from stead.core.vault import Vault
 from stead.core.waiting import until
 from stead.fleet import admission, repository, rules, tasks
@@ -170,9 +170,9 @@ class _Flow:
                     requested_by=row.requested_by,
                 ),
             )
-        await self._await(job_id, limit * 3, script)
+        await self._await(job_id, limit * 3, script, package=True)
 
-    async def _await(self, job_id: str, limit: float, what: str) -> None:
+    async def _await(self, job_id: str, limit: float, what: str, *, package: bool = False) -> None:
         result = await until(
             self._database,
             agents.result_topic(job_id),
@@ -186,7 +186,8 @@ class _Flow:
             )
         if not result.succeeded:
             reason = result.reason or f"It ended as {result.outcome}."
-            raise StepError(f"{what}: {reason}", hint=_HINT)
+            failed = NeedsPersonError if package and result.needs_person else StepError
+            raise failed(f"{what}: {reason}", hint=_HINT)
 
 
 def _result_of(job_id: str) -> Callable[[Uow], Awaitable[agents.JobResult | None]]:

@@ -19,7 +19,16 @@ from stead.bundles.service import BundleWorks
 from stead.catalog import public as catalog
 from stead.core import durable
 from stead.core.authz import Role
-from stead.core.durable import EventRow, OperationRow, Plan, Step, StepContext, StepError, Worker
+from stead.core.durable import (
+    EventRow,
+    NeedsPersonError,
+    OperationRow,
+    Plan,
+    Step,
+    StepContext,
+    StepError,
+    Worker,
+)
 from stead.core.durable.tables import StepRow
 from stead.core.platform_settings.store import Choice, put
 from stead.core.vault import SecretRow
@@ -41,6 +50,8 @@ class Guests:
     platform: Platform
     fails: set[str] = field(default_factory=set)
     clings: set[str] = field(default_factory=set)
+    needs_person: set[str] = field(default_factory=set)
+    seen: set[str] = field(default_factory=set)
     waits: dict[str, asyncio.Event] = field(default_factory=dict)
     began: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
@@ -50,6 +61,9 @@ class Guests:
         self.began.append(name)
         if name in self.fails:
             raise StepError("The disk is full")
+        if name in self.needs_person and name not in self.seen:
+            self.seen.add(name)
+            raise NeedsPersonError("Look at it")
         if name in self.waits:
             await self.waits[name].wait()
         async with self.platform.database.write() as uow:
@@ -58,6 +72,8 @@ class Guests:
 
     async def release(self, context: StepContext) -> None:
         name = context.text("name")
+        if name in self.needs_person:
+            return  # it is tried again where it is
         if name in self.clings:
             raise StepError("The engine is away")
         self.removed.append(name)
@@ -208,6 +224,25 @@ async def test_a_member_that_fails_takes_those_before_it_away(room: Room):
             assert list(await uow.session.scalars(select(table))) == []
         owners = list(await uow.session.scalars(select(SecretRow.owner)))
     assert begun["bundle_id"] not in owners
+
+
+async def test_a_member_that_needs_a_person_is_waited_for(room: Room):
+    room.guests.needs_person.add("both-two")
+    async with room.worker():
+        begun = await room.deploy(name="both")
+
+        async def kept() -> str | None:
+            found = (await room.http.get("/api/v1/operations", params={"state": "kept"})).json()
+            return found[0]["id"] if found else None
+
+        member = await until(kept)
+        async with room.platform.database.write() as uow:
+            await durable.retry(uow, member, room.deployments.deploy_plan)
+        ended = await room.ended(begun["operation_id"])
+    assert (ended.state, room.guests.removed) == ("succeeded", [])
+    log = (await room.http.get(f"/api/v1/operations/{begun['operation_id']}/log")).text
+    assert "two waits for somebody: Look at it" in log
+    assert await room.names() == ["both-one", "both-two"]
 
 
 async def refuse(room: Room) -> None:

@@ -11,7 +11,16 @@ from tests.factories.durable import Hold, World, ended, events, look, submit, to
 
 from stead.core import durable
 from stead.core.db import Database, Uow
-from stead.core.durable import Limit, OperationRow, Plan, Rule, Step, StepContext, StepError
+from stead.core.durable import (
+    Limit,
+    NeedsPersonError,
+    OperationRow,
+    Plan,
+    Rule,
+    Step,
+    StepContext,
+    StepError,
+)
 from stead.core.durable.tables import HolderRow
 from stead.core.waiting import until
 from stead.kit import clock
@@ -168,6 +177,20 @@ async def test_what_is_to_be_kept_stays_and_goes_on_from_where_it_failed(databas
         again = await ended(database, operation_id)
     assert (again.state, again.error, again.round) == ("succeeded", None, 1)
     assert world.calls == ["do a", "do b", "undo b", "do b", "do c"]
+
+
+async def test_what_needs_a_person_stays_although_nobody_asked_to_keep_it(database: Database):
+    world = World(script={"do b": [NeedsPersonError("look at it")]})
+    plan = world.plan()
+    async with working(database, plan):
+        operation_id = await submit(database, plan)
+        kept = await ended(database, operation_id)
+        assert (kept.state, kept.error["code"]) == ("kept", "operation.needs_person")
+        assert world.things == {"thing:1/a", "thing:1/b"}
+        async with database.write() as uow:
+            await durable.undo(uow, operation_id)
+        assert (await ended(database, operation_id)).state == "failed"
+    assert world.things == set()
 
 
 async def test_a_retry_from_a_step_undoes_down_to_it_and_has_a_key_of_its_own(

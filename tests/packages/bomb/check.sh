@@ -1,3 +1,3 @@
 #!/bin/bash
 set -euo pipefail
-exit 3
+exit 1

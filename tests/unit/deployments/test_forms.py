@@ -30,6 +30,16 @@ def test_a_size_that_was_chosen_is_in_the_command():
     assert "--size large" in form.command
 
 
+def test_whoever_wants_to_look_at_a_failure_says_so():
+    given = {"name": "site", "keep": "true"}
+    form = forms.filled(manifest(TITLE), PLACE, given)
+    assert (form.keep, shlex.split(form.command)[-1]) == (True, "--keep")
+    assert forms.asked(manifest(TITLE), given).keep
+    for other in ({}, {"keep": "false"}):
+        assert not forms.filled(manifest(TITLE), PLACE, other).keep
+        assert not forms.asked(manifest(TITLE), other).keep
+
+
 def test_a_secret_is_neither_shown_again_nor_in_the_command():
     form = forms.filled(manifest(SECRET), PLACE, {"input.secret": "hunter2"})
     assert "hunter2" not in repr(form)

@@ -10,6 +10,7 @@ from stead.core.durable.events import OperationEnded, append_event, append_event
 from stead.core.durable.plan import (
     Json,
     Limit,
+    NeedsPersonError,
     Plan,
     RefusedError,
     Rule,
@@ -47,6 +48,7 @@ __all__ = [
     "Json",
     "KeyReusedError",
     "Limit",
+    "NeedsPersonError",
     "OperationEnded",
     "OperationRow",
     "Plan",

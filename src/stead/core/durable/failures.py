@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from stead.core import log
-from stead.core.durable.plan import Json, Plan, Step
+from stead.core.durable.plan import Json, NeedsPersonError, Plan, Step
 from stead.core.errors import SteadError
 
 DETAIL_LENGTH: Final = 2000
@@ -74,6 +74,11 @@ def _plain(said: str) -> str:
     for pattern, instead in _SECRET:
         text = pattern.sub(instead, text)
     return text.strip()[:DETAIL_LENGTH]
+
+
+def parks(told: Mapping[str, Json]) -> bool:
+    """Tell whether a failure is to be looked at where it happened."""
+    return told.get("code") == NeedsPersonError.code
 
 
 def cancelled(step: Step) -> dict[str, Json]:

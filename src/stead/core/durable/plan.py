@@ -18,9 +18,22 @@ class StepError(SteadError):
     kind = Kind.UNAVAILABLE
     code = "operation.step_failed"
 
-    def __init__(self, message: str, *, retryable: bool = False, hint: str = "") -> None:
-        super().__init__(message, hint=hint)
+    def __init__(
+        self,
+        message: str,
+        *,
+        retryable: bool = False,
+        hint: str = "",
+        fields: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, fields=fields)
         self.retryable = retryable
+
+
+class NeedsPersonError(StepError):
+    """A step stopped where only a person can go on; all stays as it is, to be looked at."""
+
+    code = "operation.needs_person"
 
 
 class RefusedError(SteadError):

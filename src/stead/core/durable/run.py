@@ -233,7 +233,7 @@ class Run:
             message = str(self._error.get("message", ""))
             mark = Mark(position, step.name, StepState.FAILED, error=message[:2000])
             await limits.release(uow, self.claim.operation_id)
-            kept = row is not None and row.keep and not cancelled
+            kept = row is not None and (row.keep or failures.parks(self._error)) and not cancelled
             turned = self._turn(State.UNDOING, mark, error=self._error)
             await store.record(uow, [self._end(State.KEPT, mark) if kept else turned])
         self._states[position] = StepState.FAILED

@@ -33,6 +33,7 @@ function command(form) {
   if (project) words.push("--project", project);
   const size = value(form, "size");
   if (size && size !== form.querySelector("[data-size]").dataset.default) words.push("--size", size);
+  if (value(form, "keep") === "true") words.push("--keep");
   for (const field of form.querySelectorAll("[data-input]:not(:disabled)")) {
     const given = value(form, field.name);
     const before = field.dataset.default || (field.type === "checkbox" ? "false" : "");
