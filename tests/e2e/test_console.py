@@ -18,6 +18,20 @@ ATTACK = """url => {
   document.body.append(form);
   form.submit();
 }"""
+# Whether a stream or a socket opens, and what can be asked for without leave to read it.
+EAVESDROP = """async ([url, paths]) => {
+  const open = (one) => new Promise((done) => {
+    one.onopen = () => done("open");
+    one.onerror = () => { one.close(); done("refused"); };
+  });
+  for (const path of paths) {
+    await fetch(url + path, {credentials: "include", mode: "no-cors"}).catch(() => null);
+  }
+  return [
+    await open(new EventSource(url + paths[0], {withCredentials: true})),
+    await open(new WebSocket(url.replace("https:", "wss:") + paths[0])),
+  ];
+}"""
 # What sticks out of the window; what is only for screen readers takes no room.
 BEYOND = """() => {
   const wide = document.documentElement.scrollWidth - innerWidth;
@@ -198,6 +212,7 @@ def test_a_tenants_page_cannot_act_for_the_admin(
     context = chromium.new_context(storage_state=signed_in.context.storage_state())
     page = context.new_page()
     page.goto(f"https://{quick}.apps.stead.localhost:{stead.https_port}/")
+    _cannot_listen(page, console, stead)
     with page.expect_navigation() as navigation:
         page.evaluate(ATTACK, f"{console}/tokens")
     answer = navigation.value
@@ -206,6 +221,32 @@ def test_a_tenants_page_cannot_act_for_the_admin(
     context.close()
     signed_in.goto(f"{console}/tokens")
     expect(signed_in.get_by_text("stolen")).to_have_count(0)
+
+
+def _cannot_listen(page: Page, console: str, stead: Stead) -> None:
+    with stead.api() as api:
+        operation = api.get("/api/v1/operations").json()[0]["id"]
+    paths = [f"/api/v1/operations/{operation}/events", "/api/v1/me", "/operations"]
+    # The page may not read the answers, so the browser itself is asked for them.
+    wire = page.context.new_cdp_session(page)
+    wire.send("Network.enable")
+    asked: dict[str, str] = {}
+    cookies: dict[str, str] = {}
+    answers: dict[str, int] = {}
+    for event, note in {
+        "requestWillBeSent": lambda of: asked.update({of["requestId"]: of["request"]["url"]}),
+        "requestWillBeSentExtraInfo": lambda of: cookies.update(
+            {of["requestId"]: str(of["headers"])}
+        ),
+        "responseReceivedExtraInfo": lambda of: answers.update(
+            {of["requestId"]: of["statusCode"]}
+        ),
+    }.items():
+        wire.on(f"Network.{event}", note)
+    assert page.evaluate(EAVESDROP, [console, paths]) == ["refused", "refused"]
+    told = [(url.removeprefix(console), answers[one]) for one, url in asked.items()]
+    assert told == [(path, httpx.codes.FORBIDDEN) for path in (*paths, paths[0])]
+    assert all("__Host-stead" in cookies[one] for one in asked)
 
 
 def test_a_stolen_cookie_is_no_use_without_the_consoles_own_origin(
