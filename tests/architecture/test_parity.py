@@ -36,6 +36,9 @@ from stead.entrypoints import (
 from stead.entrypoints.config import Login
 from stead.entrypoints.examples import ID
 
+# Every command of the command line is run once.
+pytestmark = pytest.mark.timeout(120)
+
 Operation = tuple[str, str]
 PREFIX = "/api/v1/"
 

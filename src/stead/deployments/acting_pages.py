@@ -75,6 +75,9 @@ async def resize(deployment_id: str, desk: DeskDep, acting: ActingDep) -> Respon
     given = await form_texts(desk.request)
     try:
         asked = _asked(given)
+        found = await found_for(desk, deployment_id, Action.DEPLOYMENT_OPERATE)
+        if asked.model_dump(exclude_none=True).items() <= found.model_dump().items():
+            return RedirectResponse(f"/deployments/{deployment_id}", status_code=303)
         async with desk.database.write() as uow:
             return follow(await resizing.resize(uow, desk.actor, acting, deployment_id, asked))
     except SteadError as error:

@@ -37,7 +37,7 @@ class ChangeIn(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={"examples": [{"inputs": {"title": "Our house"}}]},
+        json_schema_extra={"examples": [{"inputs": {"maxmemory_mb": 256}}]},
     )
 
     version: Annotated[str, StringConstraints(max_length=40)] | None = None

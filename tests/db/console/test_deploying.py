@@ -248,3 +248,16 @@ async def test_what_an_admin_does_not_allow_is_said_before_anything_is_filled_in
     async with inside.database.write() as uow:
         await platform_settings.set_(uow, admin, setting.name, value, 0)
     assert words in (await inside.browser.get("/catalog/redis")).text
+
+
+async def test_the_size_that_it_has_already_changes_nothing(inside: Site):
+    deployment_id = await _end(inside, await _deploy(inside), State.SUCCEEDED)
+    form = (await inside.browser.get(f"/deployments/{deployment_id}/resize")).text
+    present = {
+        name: found[1]
+        for name in ("cores", "memory_mb", "disk_gb")
+        if (found := re.search(rf'name="{name}" value="(\d+)"', form))
+    }
+    assert len(present) == 3, form
+    answer = await inside.send(f"/deployments/{deployment_id}/resize", present)
+    assert answer.headers["location"] == f"/deployments/{deployment_id}"

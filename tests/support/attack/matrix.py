@@ -148,8 +148,10 @@ class Matrix:
         self, attack: Attack, answer: httpx.Response, hidden: frozenset[str]
     ) -> Iterator[str]:
         sent = {self.victim.ids[name] for name in attack.foreign}
+        # A search tells back what was searched for.
+        searched = " ".join(attack.query.values())
         text = f"{answer.text} {answer.headers}"
-        leaked = sorted(mark for mark in hidden - sent if mark in text)
+        leaked = sorted(one for one in hidden - sent if one in text and one not in searched)
         if leaked:
             yield f"was told {leaked}"
 
