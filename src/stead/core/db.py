@@ -283,7 +283,7 @@ class Database:
                 async with self._session(self._reader) as session:
                     yield Uow(session, self.memory)
         except (DBAPIError, *NO_CONNECTION) as error:
-            raise translate(error) from error
+            raise translate(error, reading=True) from error
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:

@@ -11,7 +11,7 @@ from stead.core.errors import Kind, SteadError
 _CLASHES: Final = frozenset({"40001", "40P01"})
 # What it calls itself when it is read-only, and what begins its names for having no room or
 # memory, going down, and a disk that fails.
-_READ_ONLY: Final = "25006"
+READ_ONLY: Final = "25006"
 _IN_TROUBLE: Final = ("53", "57P", "58")
 # What connecting to a server raises before SQLAlchemy has anything to wrap, and what it raises
 # itself when so many ask at once that no connection gets free in time.
@@ -41,8 +41,11 @@ class UnstorableError(SteadError):
     code = "database.unstorable"
 
 
-def translate(error: Exception) -> Exception:
-    """Return the expected failure that an error of the database is, or the error itself."""
+def translate(error: Exception, *, reading: bool = False) -> Exception:
+    """Return the expected failure that an error of the database is, or the error itself.
+
+    Who writes where only reading was meant has a fault of its own, and no database that is away.
+    """
     gone = not isinstance(error, DBAPIError) or error.connection_invalidated
     # SQLite says of a file that is damaged nothing more special than this.
     damaged = type(error) is DatabaseError
@@ -52,7 +55,8 @@ def translate(error: Exception) -> Exception:
         return ClashError("Somebody else changed this at the same moment; try again")
     if isinstance(error, DataError) or code.startswith("22"):
         return UnstorableError("This contains something that the database cannot store")
-    troubled = code == _READ_ONLY or code.startswith(_IN_TROUBLE)
+    read_only = code == READ_ONLY and not reading
+    troubled = read_only or code.startswith(_IN_TROUBLE)
     if gone or damaged or troubled or isinstance(error, OperationalError | InterfaceError):
         return DatabaseUnavailableError("The database cannot be reached; try again in a moment")
     return error

@@ -8,11 +8,12 @@ import select
 from typing import Final
 
 import asyncpg
-from sqlalchemy import event, exc
+from sqlalchemy import ExceptionContext, event, exc
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_connection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from stead.core.db_errors import READ_ONLY
 from stead.kit import clock
 
 STILL_SECONDS: Final = 10
@@ -44,7 +45,9 @@ AT_LEISURE: Final = (
 
 def writer(url: str) -> AsyncEngine:
     """Return the engine whose transactions are written."""
-    return _engine(url, SERVER)
+    engine = _engine(url, SERVER)
+    event.listen(engine.sync_engine, "handle_error", _let_go_of_readers)
+    return engine
 
 
 def reader(url: str) -> AsyncEngine:
@@ -74,6 +77,12 @@ def _engine(url: str, told: dict[str, str], **more: str) -> AsyncEngine:
     event.listen(engine.sync_engine, "checkout", _still_there)
     event.listen(engine.sync_engine, "checkin", _note_use)  # codespell:ignore checkin
     return engine
+
+
+def _let_go_of_readers(context: ExceptionContext) -> None:
+    """Part with sessions that may only read: they stay so when their server takes writes again."""
+    if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
+        context.is_disconnect = True
 
 
 def _still_there(

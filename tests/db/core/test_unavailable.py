@@ -76,13 +76,11 @@ async def _gone(server: Postgres) -> AsyncIterator[None]:
 async def _refusing_writes(server: Postgres, database: Database) -> AsyncIterator[None]:
     """Let sessions that begin only read, as those of a standby do; end those that there are."""
     name = database.engine.url.database or ""
-    for setting in ("on", "off"):
-        await command(
-            server, f"alter database {name} set default_transaction_read_only = {setting}"
-        )
-        await database.engine.dispose()
-        if setting == "on":
-            yield
+    await command(server, f"alter database {name} set default_transaction_read_only = on")
+    end = "select pg_terminate_backend(pid) from pg_stat_activity where datname"
+    await command(server, f"{end} = '{name}'")
+    yield
+    await command(server, f"alter database {name} set default_transaction_read_only = off")
 
 
 @pytest.fixture(params=["full or gone", "read-only"])

@@ -33,3 +33,8 @@ class Said(Exception):  # noqa: N818  (a driver's, which calls it as it likes)
 )
 def test_codes_of_postgresql_are_understood(code: str, kind: type[Exception]):
     assert type(translate(DBAPIError("select 1", {}, Said(code)))) is kind
+
+
+def test_who_writes_where_only_reading_was_meant_has_no_database_that_is_away():
+    error = DBAPIError("insert", {}, Said("25006"))
+    assert translate(error, reading=True) is error
