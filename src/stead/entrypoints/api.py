@@ -120,7 +120,7 @@ def _finish(app: FastAPI) -> None:
     app.add_exception_handler(SteadError, _expected)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _unrouted)
-    declarations.list_declarations(app)
+    app.state.methods = declarations.methods(declarations.list_declarations(app))
 
 
 async def _expected(_request: Request, error: Exception) -> Response:
@@ -136,11 +136,15 @@ async def _malformed(_request: Request, error: Exception) -> Response:
     return _problem(422, *_OTHERWISE, fields=fields)
 
 
-async def _unrouted(_request: Request, error: Exception) -> Response:
+async def _unrouted(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     answer = _problem(error.status_code, *_UNROUTED.get(error.status_code, _OTHERWISE))
     answer.headers.update(error.headers or {})
+    if "allow" in answer.headers:
+        # The framework tells only of the first route that it met there.
+        found = declarations.methods_at(request.app.state.methods, request.url.path)
+        answer.headers["Allow"] = ", ".join(sorted(found))
     return answer
 
 

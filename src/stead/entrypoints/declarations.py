@@ -58,6 +58,24 @@ def list_declarations(app: FastAPI) -> list[Declaration]:
     return sorted(found, key=lambda one: (one.path, one.method))
 
 
+# What paths look like, the most particular ones first, and what they take.
+Methods: TypeAlias = list[tuple[re.Pattern[str], frozenset[str]]]
+
+
+def methods(declared: list[Declaration]) -> Methods:
+    """Return which methods the paths take."""
+    taken: dict[str, set[str]] = {}
+    for one in declared:
+        taken.setdefault(one.path, set()).add(one.method)
+    particular = sorted(taken.items(), key=lambda one: one[0].count("{"))
+    return [(compile_path(path)[0], frozenset(found)) for path, found in particular]
+
+
+def methods_at(known: Methods, path: str) -> frozenset[str]:
+    """Return which methods an address takes."""
+    return next((taken for shape, taken in known if shape.match(path)), frozenset())
+
+
 def undeclarable(app: FastAPI) -> list[str]:
     """Return what an application serves besides routes that can declare what they do.
 

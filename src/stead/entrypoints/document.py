@@ -85,7 +85,8 @@ def _headers(method: str, path: str, paths: dict[str, Any]) -> list[dict[str, An
     if method == "post":
         return [_header("Idempotency-Key", _KEY_SAYS, {"type": "string", "pattern": _KEY_LOOKS})]
     if method in {"put", "patch", "delete"} and "get" in paths[path]:
-        return [_header("If-Match", _MATCH_SAYS, {"type": "string", "pattern": _MATCH_LOOKS})]
+        looks = {"type": "string", "pattern": _MATCH_LOOKS, "examples": ["*"]}
+        return [_header("If-Match", _MATCH_SAYS, looks)]
     return []
 
 

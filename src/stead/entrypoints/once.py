@@ -142,7 +142,9 @@ class Once:
     async def _change(self, request: Request, send: Send) -> None:
         try:
             key = _key(request.headers) if request.method == "POST" else None
-            tags = _tags(request.headers) if request.method in CHANGES else None
+            # Nobody changes anything, so nobody is told first how to say what they saw.
+            known = getattr(request.state, "actor", None) is not None
+            tags = _tags(request.headers) if known and request.method in CHANGES else None
             body = await request.body()
             if _NUL.search(body):
                 raise _unreadable()

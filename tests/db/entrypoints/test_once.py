@@ -278,3 +278,12 @@ async def test_no_transaction_waits_for_what_only_asks_elsewhere(
         asked = await api.post("/api/v1/clusters/probe", json={}, headers=KEY)
         other = await api.post("/api/v1/tokens", json={"name": "x"}, headers=KEY)
     assert (asked.status_code, other.status_code) == (422, 500)
+
+
+async def test_nobody_is_told_to_sign_in_before_how_to_say_what_they_saw(platform: Platform):
+    project = await platform.project("ours")
+    async with platform.api("") as api:
+        answer = await api.patch(
+            f"/api/v1/projects/{project}", json={"name": "b"}, headers={"If-Match": "0"}
+        )
+    assert (answer.status_code, answer.json()["code"]) == (401, "auth.required")
