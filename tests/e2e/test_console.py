@@ -91,7 +91,7 @@ def _watch_it_happen(page: Page, shoot: Shoot) -> None:
     expect(page.locator("progress")).to_be_visible(timeout=PATIENCE)
     shoot(page, "operation-running")
     expect(page.get_by_role("heading", name="welcome is live")).to_be_visible(timeout=PATIENCE)
-    expect(page.locator(".step.good")).to_have_count(10)
+    expect(page.locator(".step.good")).to_have_count(11)
     assert page.evaluate("window.unchanged") is True
     assert page.title().startswith("Done")
     shoot(page, "operation-done")

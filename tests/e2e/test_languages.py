@@ -92,6 +92,8 @@ def data_of(stead: Stead) -> list[str]:
         for name in ("catalog", "deployments", "operations", "agents", "clusters", "bulk"):
             answers += [ask(f"{name}/{one['id']}") for one in ask(name)]
         answers += [ask(f"clusters/{one['id']}/guests") for one in ask("clusters")]
+        answers += [ask(f"deployments/{one['id']}/snapshots") for one in ask("deployments")]
+        answers += [ask(f"agents/{one['id']}/packages") for one in ask("agents")]
         for hook in [
             one for mine in ask("projects") for one in ask(f"projects/{mine['id']}/webhooks")
         ]:

@@ -57,6 +57,7 @@ def inhabited(folder: Path) -> Iterator[Stead]:
             until("the deployments have ended", lambda: _are_settled(api), 120)
             _snapshots(api)
             until("the snapshots are taken", lambda: _are_settled(api), 120)
+            _packages(api)
         yield one
     finally:
         one.stop()
@@ -104,6 +105,12 @@ def _servers(api: httpx.Client) -> None:
     _send(api, "/servers", {"name": "nas", "project": "main"})
     work = {"machines": ["nas"], "task": {"kind": "facts"}, "project": "main"}
     _send(api, "/bulk", work)
+
+
+def _packages(api: httpx.Client) -> None:
+    """Have a package on each machine besides what was deployed there."""
+    for machine in api.get("/api/v1/agents").json():
+        _send(api, f"/agents/{machine['id']}/packages", {"app": "memcached"})
 
 
 def _clusters(api: httpx.Client) -> None:

@@ -40,6 +40,16 @@ def deploy_reveal_and_remove(flows: Flows) -> None:
     assert flows.ended(flows.ask("DELETE", path).json()["operation_id"]) == "succeeded"
 
 
+def change_what_is_live(flows: Flows) -> None:
+    made = flows.deploy("changes")
+    assert flows.ended(made["operation_id"]) == "succeeded"
+    path = f"/api/v1/deployments/{made['deployment_id']}"
+    body = {"inputs": {"password": flows.secret("password-that-comes-next")}}
+    changed = flows.ask("PATCH", path, json=body)
+    assert flows.ended(changed.json()["operation_id"]) == "succeeded"
+    assert flows.ask("POST", f"{path}/reveal").is_success
+
+
 def fail_and_cancel(flows: Flows) -> None:
     failing = flows.deploy("falls", install_passes=False)
     assert flows.ended(failing["operation_id"]) == "failed"
@@ -159,7 +169,10 @@ def tell_and_enrol_others(flows: Flows) -> None:
     wanted = {"app": "quick", "inputs": inputs}
     many = {"machines": [server["id"]], "install": wanted}
     for path, body in ((f"/agents/{server['id']}/packages", wanted), ("/bulk", many)):
-        stop(flows, flows.ask("POST", f"/api/v1{path}", json=body))
+        begun = flows.ask("POST", f"/api/v1{path}", json=body)
+        if path != "/bulk":
+            assert flows.ask("POST", f"/api/v1{path}/quick/reveal").is_success
+        stop(flows, begun)
     flows.ask("DELETE", f"/api/v1/servers/{server['id']}")
 
 
@@ -292,6 +305,7 @@ def test_no_secret_is_anywhere_but_in_its_home(stead: Stead, simulated: Flows):
         connect_what_is_not_there(simulated)
         take_packages_from_elsewhere(simulated)
         begin_a_bundle(simulated)
+        change_what_is_live(simulated)
         connect_where_nobody_answers(simulated)
         take_copies_and_exports(flows)
         take_copies_and_exports(simulated)
