@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from stead.audit.repository import Filters
 from stead.audit.schemas import RecordOut
@@ -14,7 +14,18 @@ PAGE: Final = 50
 MOST: Final = 500
 # What a table can number.
 _NUMBER: Final = re.compile("[0-9]{1,9}")
+# Seconds since 1970 would be taken for a moment too, which nobody means who writes 7.
+_SECONDS: Final = re.compile(r"[-+]?[0-9.]+")
 Text = Annotated[str, Field(max_length=200)]
+
+
+def _no_number(value: object) -> object:
+    if isinstance(value, str) and _SECONDS.fullmatch(value.strip()):
+        raise ValueError("A moment is written like 2026-01-31T12:00:00Z")
+    return value
+
+
+Moment = Annotated[datetime, BeforeValidator(_no_number)]
 
 
 class Asked(BaseModel):
@@ -27,8 +38,8 @@ class Asked(BaseModel):
     project_id: Text = ""
     outcome: Text = ""
     subject: Text = ""
-    since: datetime | None = None
-    until: datetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
     cursor: Annotated[
         str, Field(max_length=CURSOR_LENGTH, description="`next` of the page before.")
     ] = ""

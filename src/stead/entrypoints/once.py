@@ -107,6 +107,7 @@ class Once:
         # What shows something that can be changed.
         self._versioned = declarations.versioned(app)
         self._asking = declarations.asking(app)
+        self._methods: declarations.Methods = app.state.methods
         self._running: set[tuple[str, str]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -142,9 +143,7 @@ class Once:
     async def _change(self, request: Request, send: Send) -> None:
         try:
             key = _key(request.headers) if request.method == "POST" else None
-            # Nobody changes anything, so nobody is told first how to say what they saw.
-            known = getattr(request.state, "actor", None) is not None
-            tags = _tags(request.headers) if known and request.method in CHANGES else None
+            tags = _tags(request.headers) if self._changes(request) else None
             body = await request.body()
             if _NUL.search(body):
                 raise _unreadable()
@@ -164,6 +163,16 @@ class Once:
             await answer.send(send)
         else:
             await answer(request.scope, request.receive, send)
+
+    def _changes(self, request: Request) -> bool:
+        """Tell whether somebody asks for a change that there is, of what they say they saw.
+
+        Others are told first to sign in, or that the address takes no such method.
+        """
+        known = getattr(request.state, "actor", None) is not None
+        if not known or request.method not in CHANGES or "if-match" not in request.headers:
+            return False
+        return request.method in declarations.methods_at(self._methods, request.url.path)
 
     async def _act_once(self, request: Request, asked: Asked) -> _Taken | Response:
         with_key = (asked.owner, asked.key)

@@ -162,7 +162,14 @@ async def test_auditors_page_and_filter(platform: Platform, ada: Actor, auditor:
 
 async def test_bad_questions_are_the_callers_mistake(platform: Platform, auditor: str):
     async with platform.api(auditor) as api:
-        for query in ("cursor=x", "cursor=12", "limit=0", "limit=100000", "since=never"):
+        for query in (
+            "cursor=x",
+            "cursor=12",
+            "limit=0",
+            "limit=100000",
+            "since=never",
+            "until=0.5",
+        ):
             assert (await api.get(f"/api/v1/audit?{query}")).status_code == 422, query
         for query in ("actor=%ff", "since=2026-01-01"):
             assert (await api.get(f"/api/v1/audit?{query}")).status_code == 200, query

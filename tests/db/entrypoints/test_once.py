@@ -286,4 +286,13 @@ async def test_nobody_is_told_to_sign_in_before_how_to_say_what_they_saw(platfor
         answer = await api.patch(
             f"/api/v1/projects/{project}", json={"name": "b"}, headers={"If-Match": "0"}
         )
-    assert (answer.status_code, answer.json()["code"]) == (401, "auth.required")
+        assert (answer.status_code, answer.json()["code"]) == (401, "auth.required")
+
+
+async def test_a_method_that_is_not_taken_is_said_before_what_its_tags_lack(
+    platform: Platform, owner: Actor
+):
+    path = f"/api/v1/projects/{next(iter(owner.projects))}"
+    async with platform.api(await platform.token(owner)) as api:
+        answer = await api.put(path, json={"name": "b"}, headers={"If-Match": "0"})
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, PATCH")
